@@ -1,0 +1,208 @@
+"""What any ledger promises; the replay and the commands know nothing else of it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import pyarrow as pa
+
+from etl.model.states import State
+
+TOUCHED_SCHEMA: Final = pa.schema(
+    [
+        pa.field("key", pa.binary(16), nullable=False),
+        pa.field("content", pa.binary(16), nullable=False),
+        pa.field("lane", pa.string(), nullable=False),
+        pa.field("at_us", pa.int64(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),
+    ],
+)
+"""Messages that were ever sent or decided, over all plans; stored `pending` ones are left out."""
+
+EXPORT_SCHEMA: Final = pa.schema(
+    [
+        pa.field("plan", pa.string(), nullable=False),
+        pa.field("ordinal", pa.int64(), nullable=False),
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("lane", pa.string(), nullable=False),
+        pa.field("at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("state", pa.string(), nullable=False),
+        pa.field("attempts", pa.int64(), nullable=False),
+        pa.field("maybe_doubled", pa.bool_(), nullable=False),
+        pa.field("http_status", pa.int64()),
+        pa.field("reason", pa.string()),
+        pa.field("platform_id", pa.string()),
+        pa.field("conversation_id", pa.string()),
+        pa.field("run", pa.int64(), nullable=False),
+        pa.field("intent_at", pa.timestamp("us", tz="UTC")),
+        pa.field("settled_at", pa.timestamp("us", tz="UTC")),
+    ],
+)
+"""The results ledger as people get it. `key` is hex, the `id` that was sent; `plan` the plan's hash."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRecord:
+    """A plan that was started. At most one per ledger is open."""
+
+    number: int
+    """Its short name inside the ledger, from 1."""
+    hash: str
+    fingerprint: str
+    identity: str
+    source: str
+    messages: int
+    lanes: int
+    open: bool
+    """Whether messages of it may still be sent; opening another plan closes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One replay of a plan, for `status` and the summary."""
+
+    number: int
+    plan: int
+    host: str
+    pid: int
+    version: str
+    started_us: int
+    ended_us: int | None
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """"This message is about to be sent": pending -> in_flight, durable before the first byte leaves."""
+
+    plan: int
+    ordinal: int
+    run: int
+    key: bytes
+    content: bytes
+    lane: str
+    at_us: int
+    now_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of an attempt: in_flight -> `state` (accepted, rejected, uncertain or pending)."""
+
+    plan: int
+    ordinal: int
+    run: int
+    state: State
+    now_us: int
+    phase: str
+    """How far the attempt got: `connect`, `certificate`, `sent` or `answered`."""
+    reason: str
+    """A short code as `accepted`, `timeout`, `http_429`; or the API's cleaned error text."""
+    http_status: int | None = None
+    platform_id: str | None = None
+    conversation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A person's (or the job's) word on one message: uncertain or rejected -> `state`."""
+
+    plan: int
+    ordinal: int
+    state: State
+    """`accepted`, `pending` (send it again, possibly doubled) or `skipped`."""
+    who: str
+    why: str
+    now_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One touched message, for lists that people read."""
+
+    plan: int
+    ordinal: int
+    key: bytes
+    lane: str
+    at_us: int
+    state: State
+    reason: str | None
+    http_status: int | None
+
+
+class Ledger(Protocol):
+    """A ledger that is open. All methods raise `LedgerError`, never a driver's exception.
+
+    Times are microseconds since 1970 UTC. A method that writes returns only when the write is durable.
+    """
+
+    def close(self) -> None:
+        """Release it; may be called twice."""
+
+    def mark(self) -> str:
+        """Return a short text that changes whenever a plan was started or a message touched."""
+
+    def open_plan(self) -> PlanRecord | None:
+        """Return the plan whose messages may still be sent, if any."""
+
+    def plans(self) -> list[PlanRecord]:
+        """Return all plans, oldest first."""
+
+    def start_plan(self, record: PlanRecord, *, now_us: int) -> PlanRecord:
+        """Open a plan (its `number` is ignored and given anew) and close the one that was open."""
+
+    def start_run(self, plan: int, *, host: str, pid: int, version: str, now_us: int) -> int:
+        """Record that a replay begins and return its number."""
+
+    def end_run(self, run: int, *, exit_code: int, now_us: int) -> None:
+        """Record how it ended."""
+
+    def last_run(self) -> RunRecord | None:
+        """Return the newest run."""
+
+    def recover(self, *, now_us: int) -> int:
+        """Turn every `in_flight` left by a dead run into `uncertain`; return how many.
+
+        Call it only while holding the target's lock.
+        """
+
+    def commit(self, entries: Sequence[Intent | Outcome]) -> None:
+        """Apply all in order in one durable transaction, or none.
+
+        Raises:
+            LedgerError: the disk refused; or a move that the state machine forbids; or a second message
+                of one lane in flight. Nothing was applied.
+        """
+
+    def decide(self, decisions: Sequence[Decision]) -> None:
+        """Apply people's words in one durable transaction, each recorded with who, when and why."""
+
+    def touched(self) -> Iterator[pa.RecordBatch]:
+        """Yield `TOUCHED_SCHEMA`, in no particular order, at most 65,536 rows a batch."""
+
+    def progress(self, plan: int, first: int, end: int) -> tuple[list[int], list[State]]:
+        """Return the stored ordinals in [first, end) of a plan, ascending, and their states."""
+
+    def counts(self, plan: int | None = None) -> dict[State, int]:
+        """Return stored messages by state, of one plan or of all; states without messages are absent."""
+
+    def blocked_lanes(self, states: frozenset[State]) -> dict[str, int]:
+        """Return each lane with a message in one of `states` in any plan, and how many it has.
+
+        `states` is a subset of in_flight, uncertain and rejected.
+        """
+
+    def entries(self, states: frozenset[State], *, limit: int) -> list[Entry]:
+        """Return up to `limit` messages in those states, in order of (plan, ordinal)."""
+
+    def last_send_us(self) -> int | None:
+        """Return when the newest intent was written."""
+
+    def hold_off_us(self) -> int | None:
+        """Return until when the API asked everybody to wait, if it did."""
+
+    def set_hold_off(self, until_us: int) -> None:
+        """Remember that across runs."""
+
+    def export(self) -> Iterator[pa.RecordBatch]:
+        """Yield `EXPORT_SCHEMA` in order of (plan, ordinal), at most 65,536 rows a batch."""

@@ -1,0 +1,1 @@
+"""What crosses the arrows between stages: frozen values, closed lists, Arrow schemas. No behaviour."""

@@ -1,0 +1,123 @@
+"""A plan as the other stages see it: counts, lanes and one message at a time."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from etl.model.schemas import FileSummary, Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conservation:
+    """Promise P1 as numbers: `rows + carried` equals the sum of all the others."""
+
+    rows: int
+    """Records read from all files."""
+    carried: int
+    """Messages taken over from an unfinished plan."""
+    rejects: int
+    skipped: int
+    duplicates: int
+    """Repeats within this input."""
+    known: int
+    """Already in the ledger: accepted, rejected, uncertain or skipped before."""
+    planned: int
+
+    @property
+    def balanced(self) -> bool:
+        """Return whether nothing vanished."""
+        out = self.rejects + self.skipped + self.duplicates + self.known + self.planned
+        return self.rows + self.carried == out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """How long the replay takes at least, in seconds: the larger of the two bounds."""
+
+    rate_bound_seconds: float
+    """Messages / rate."""
+    lane_bound_seconds: float
+    """Messages of the longest lane x the assumed latency."""
+
+    @property
+    def seconds(self) -> float:
+        """Return the deciding bound."""
+        return max(self.rate_bound_seconds, self.lane_bound_seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSummary:
+    """Everything `plan.json` says."""
+
+    hash: str
+    """SHA-256, hex, over the ordered messages and all that shapes their requests."""
+    fingerprint: str
+    """SHA-256 over the job's shaping settings and the digests of the input files: finds a plan again
+    without reading its input."""
+    identity: str
+    """SHA-256 over the settings that decide a message's key; two identities in one ledger would not
+    recognise each other's messages."""
+    source: str
+    ledger_mark: str
+    """The ledger's content that the plan was made against; another mark means: plan again."""
+    conservation: Conservation
+    lanes: int
+    longest_lane: int
+    first_at: str | None
+    last_at: str | None
+    rejects_by_code: dict[str, int]
+    skipped_by_reason: dict[str, int]
+    known_by_state: dict[str, int]
+    roles: dict[str, int]
+    changed: dict[str, int]
+    files: tuple[FileSummary, ...]
+    forecast: Forecast
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """One user's messages: the rows `first … first + length - 1` of the plan, in sending order."""
+
+    name: str
+    first: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedMessage:
+    """One message, ready to become a request."""
+
+    ordinal: int
+    """Its place in the plan, from 0: the ledger's address."""
+    key: bytes
+    content: bytes
+    lane: str
+    at_us: int
+    """Microseconds since 1970 UTC."""
+    role: Role
+    text: str = field(repr=False)
+    conversation: str | None
+    profile: str | None = field(repr=False)
+    variables: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanFolder:
+    """A plan on disk."""
+
+    path: Path
+    summary: PlanSummary
+
+    @property
+    def messages(self) -> Path:
+        """Return the ordered messages."""
+        return self.path / "messages.parquet"
+
+    @property
+    def lanes(self) -> Path:
+        """Return the lanes, longest first."""
+        return self.path / "lanes.parquet"
+
+    @property
+    def rejects(self) -> Path:
+        """Return the rejects."""
+        return self.path / "rejects.parquet"

@@ -1,0 +1,92 @@
+"""Arrow schemas and batch values that cross from one stage to the next."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import pyarrow as pa
+
+
+class Role(StrEnum):
+    """Who wrote a message."""
+
+    CUSTOMER = "customer"
+    AGENT = "agent"
+    BOT = "bot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowBatch:
+    """Rows of one source file, as found: source -> normalize."""
+
+    file: str
+    """The file's name as shown to people: the path as given."""
+    rows: pa.RecordBatch
+    """The mapped columns under their source names. From CSV all are `string`, exact literals, and an
+    empty cell is the empty string, never null. From Parquet ids and texts are exact strings (null stays
+    null) and times keep their type."""
+    lines: pa.Int64Array
+    """Per row the physical line (CSV: where the record starts, 1-based, a line ends in LF) or the row
+    number (Parquet, 1-based)."""
+
+
+REJECT_SCHEMA: Final = pa.schema(
+    [
+        pa.field("file", pa.string(), nullable=False),
+        pa.field("line", pa.int64(), nullable=False),
+        pa.field("code", pa.string(), nullable=False),
+        pa.field("column", pa.string()),
+        pa.field("detail", pa.string()),
+    ],
+)
+"""Rejects. `code` is a `RejectCode`; `column` the source column; `detail` never holds message text."""
+
+MESSAGE_SCHEMA: Final = pa.schema(
+    [
+        pa.field("key", pa.binary(16), nullable=False),
+        pa.field("content", pa.binary(16), nullable=False),
+        pa.field("lane", pa.string(), nullable=False),
+        pa.field("at", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("sequence", pa.int64()),
+        pa.field("role", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("native_id", pa.string()),
+        pa.field("conversation", pa.string()),
+        pa.field("profile", pa.string()),
+        pa.field("variables", pa.string()),
+        pa.field("file", pa.string(), nullable=False),
+        pa.field("line", pa.int64(), nullable=False),
+    ],
+)
+"""Messages: normalize -> plan. `key` is the identity, `content` the digest of (lane, at, role, text);
+they are equal for rows without a native id. `lane` is the `user_id` to be sent. `role` is a `Role`.
+`profile` and `variables` are JSON objects of strings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NormalizedBatch:
+    """One row batch after normalizing: rows in = messages + rejects + skipped, always."""
+
+    messages: pa.RecordBatch
+    """By `MESSAGE_SCHEMA`, in row order."""
+    rejects: pa.RecordBatch
+    """By `REJECT_SCHEMA`."""
+    skipped: dict[str, int]
+    """Rows left out by a rule, counted by `SkipReason` value."""
+    changed: dict[str, int]
+    """Texts that were altered, counted by what was done: `controls_removed`, `html_converted`,
+    `truncated`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSummary:
+    """What was read of one file, once its end was reached and its counts were checked."""
+
+    file: str
+    format: str
+    """`csv` or `parquet`."""
+    records: int
+    """Data records, header and blank lines excluded: messages + rejects + skipped of this file."""
+    blank_lines: int
+    bytes_read: int
+    """Uncompressed bytes that passed (CSV), the file's size (Parquet)."""
