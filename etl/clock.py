@@ -41,5 +41,10 @@ class SystemClock:
         await asyncio.sleep(max(seconds, 0.0))
 
 
+async def yield_once() -> None:
+    """Let every other task run once."""
+    await asyncio.sleep(0)
+
+
 SYSTEM: Final[Clock] = SystemClock()
 """The clock that commands pass down."""

@@ -100,7 +100,7 @@ class Target(_Table):
         if "{deployment_id}" not in self.path or not self.path.startswith("/"):
             raise ValueError("path must begin with / and hold {deployment_id}")
         if not self.path.endswith("/"):
-            raise ValueError("path must end with /: without it the API redirects, and a redirected POST is lost")
+            raise ValueError("path must end with /: without it the API redirects, which loses the message")
         if self.token_file is not None and self.token_keyring is not None:
             raise ValueError("token_file and token_keyring exclude each other")
         return self
@@ -224,12 +224,12 @@ class Message(_Table):
 class Replay(_Table):
     """Pace, patience and what to do with doubt."""
 
-    rate_per_second: Annotated[float, Field(gt=0, le=10_000, strict=False)] = 2.0
+    rate_per_second: Annotated[float, Field(gt=0, le=10_000)] = 2.0
     lanes: Annotated[int, Field(ge=1, le=1_024)] = 4
     """Users that are served side by side; within one user always one message at a time."""
-    timeout_seconds: Annotated[float, Field(gt=0, le=600, strict=False)] = 30.0
+    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
     """For a whole exchange, from connecting to the last byte of the answer."""
-    max_wait_seconds: Annotated[float, Field(ge=0, le=86_400, strict=False)] = 900.0
+    max_wait_seconds: Annotated[float, Field(ge=0, le=86_400)] = 900.0
     """How long an unreachable or refusing API is waited for before the run ends with exit code 75."""
     on_rejected: Literal["continue", "hold"] = "continue"
     on_uncertain: Literal["hold", "resend", "assume-accepted"] = "hold"
@@ -249,14 +249,14 @@ class PlanSettings(_Table):
     """For DuckDB, which spills to disk beyond it; the process as a whole needs about 400 MB more."""
     unfinished: Literal["refuse", "carry", "drop"] = "refuse"
     """When an earlier plan has messages left that this input does not hold."""
-    latency_seconds: Annotated[float, Field(gt=0, le=60, strict=False)] = 0.3
+    latency_seconds: Annotated[float, Field(gt=0, le=60)] = 0.3
     """The assumed time of one exchange, for the forecast only."""
 
 
 class Validate(_Table):
     """When an input is bad enough that nothing of it may be sent."""
 
-    max_reject_share: Annotated[float, Field(ge=0, le=1, strict=False)] = 1.0
+    max_reject_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Rejects / rows above which nothing is sent. Nothing but rejects is always too many."""
 
 
@@ -289,9 +289,9 @@ class Job(_Table):
 
 def _user_problems(job: Job) -> list[str]:
     if job.message.lane == "user" and job.columns.user is None:
-        return ["columns.user is needed with message.lane = \"user\": the end user, not the author of the row"]
+        return ['columns.user is needed with message.lane = "user": the end user, not the author of the row']
     if job.message.lane == "conversation" and job.columns.conversation is None:
-        return ["columns.conversation is needed with message.lane = \"conversation\""]
+        return ['columns.conversation is needed with message.lane = "conversation"']
     return []
 
 

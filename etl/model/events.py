@@ -18,14 +18,30 @@ class FileProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The replay begins."""
+
+    messages: int
+    """How many it is about to send."""
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
     """A message reached a stored state."""
 
     ordinal: int
     state: State
-    lane_messages_held: int = 0
-    """Messages of the lane that wait behind this one from now on."""
-    latency_seconds: float = 0.0
+    latency_seconds: float
+    """From the request's first byte to its durable outcome."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneHeld:
+    """A lane waits behind a message of unknown (or, if the job says so, refused) fate."""
+
+    messages: int
+    """How many wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,4 +75,4 @@ class Warned:
     message: str
 
 
-Event = FileProgress | Settled | Retrying | HoldOff | Draining | Warned
+Event = FileProgress | Started | Settled | LaneHeld | Retrying | HoldOff | Draining | Warned

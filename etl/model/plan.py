@@ -30,21 +30,6 @@ class Conservation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
-    """How long the replay takes at least, in seconds: the larger of the two bounds."""
-
-    rate_bound_seconds: float
-    """Messages / rate."""
-    lane_bound_seconds: float
-    """Messages of the longest lane x the assumed latency."""
-
-    @property
-    def seconds(self) -> float:
-        """Return the deciding bound."""
-        return max(self.rate_bound_seconds, self.lane_bound_seconds)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSummary:
     """Everything `plan.json` says."""
 
@@ -70,7 +55,6 @@ class PlanSummary:
     roles: dict[str, int]
     changed: dict[str, int]
     files: tuple[FileSummary, ...]
-    forecast: Forecast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,7 @@ _REJECTS: Final[dict[RejectCode, tuple[str, str]]] = {
         "close the quote, or raise `[input] max_record_bytes`",
     ),
     RejectCode.MISSING_USER: (
-        "no user id (or, with `lane = \"conversation\"`, no conversation id)",
+        'no user id (or, with `lane = "conversation"`, no conversation id)',
         "map a column that is always filled",
     ),
     RejectCode.USER_TOO_LONG: ("the user id has more than 255 characters", "map another column"),
@@ -67,7 +67,7 @@ _REJECTS: Final[dict[RejectCode, tuple[str, str]]] = {
     ),
     RejectCode.TIMESTAMP_AMBIGUOUS: (
         "the local time happened twice, when the clocks went back",
-        "export in UTC, or set `[time] ambiguous` to \"earlier\" or \"later\"",
+        'export in UTC, or set `[time] ambiguous` to "earlier" or "later"',
     ),
     RejectCode.TIMESTAMP_NONEXISTENT: (
         "the local time never happened: the clocks went forward",
@@ -78,7 +78,10 @@ _REJECTS: Final[dict[RejectCode, tuple[str, str]]] = {
         "check the unit in `[time] format`",
     ),
     RejectCode.MISSING_ROLE: ("no role", "map a column that is always filled"),
-    RejectCode.UNKNOWN_ROLE: ("a role that the job does not name", "name it under `[roles]`, if only to skip it"),
+    RejectCode.UNKNOWN_ROLE: (
+        "a role that the job does not name",
+        "name it under `[roles]`, if only to skip it",
+    ),
     RejectCode.UNKNOWN_VISIBILITY: (
         "neither public nor private by the job: it might be an internal note",
         "name the value under `[visibility]`",
@@ -87,7 +90,7 @@ _REJECTS: Final[dict[RejectCode, tuple[str, str]]] = {
     RejectCode.EMPTY_TEXT: ("no text, or nothing but white space", "nothing to do: there is nothing to send"),
     RejectCode.TEXT_TOO_LONG: (
         "the text has more characters than `[text] max_characters`",
-        "raise it, or set `[text] too_long = \"truncate\"`",
+        'raise it, or set `[text] too_long = "truncate"`',
     ),
     RejectCode.CONFLICT: (
         "the same message id with other content; the first one stays",
@@ -95,7 +98,7 @@ _REJECTS: Final[dict[RejectCode, tuple[str, str]]] = {
     ),
     RejectCode.LATE: (
         "older than a message of the same lane that was already accepted",
-        "nothing, or set `[replay] late = \"send\"` to send it out of order",
+        'nothing, or set `[replay] late = "send"` to send it out of order',
     ),
 }
 

@@ -1,0 +1,84 @@
+"""The Chat API for one deployment: a planned message in, an exchange out."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from etl import __version__
+from etl.api.transport import Transport, tls_context
+from etl.api.wire import decode, encode
+from etl.config.job import Message, Target
+from etl.config.secrets import Secret
+from etl.model.exchange import Exchange, Failure
+from etl.model.plan import PlannedMessage
+
+
+class Sender:
+    """Sends messages one at a time."""
+
+    def __init__(self, transport: Transport, *, settings: Message, token: Secret) -> None:
+        self._transport = transport
+        self._settings = settings
+        self._token = token
+
+    async def send(self, message: PlannedMessage) -> Exchange:
+        """Send one message once and return what came of it; raises nothing but a cancellation."""
+        answer = await self._transport.post(encode(message, self._settings))
+        if isinstance(answer, Failure):
+            return answer
+        return decode(
+            answer.status,
+            answer.headers,
+            answer.body,
+            message=message,
+            secret=self._token.reveal(),
+        )
+
+
+class Client:
+    """Opens senders for one target; an async context manager that closes them all."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        settings: Message,
+        token: Secret,
+        timeout_seconds: float,
+        folder: Path,
+    ) -> None:
+        self._url = target.url
+        self._settings = settings
+        self._token = token
+        self._timeout_seconds = timeout_seconds
+        self._tls = tls_context(None if target.ca_file is None else folder / target.ca_file)
+        self._headers = {
+            "Authorization": f"{target.auth_scheme} {token.reveal()}",
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "User-Agent": f"etl/{__version__}",
+        }
+        self._open: list[Transport] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for transport in self._open:
+            await transport.close()
+
+    def sender(self) -> Sender:
+        """Return a new sender with a connection of its own."""
+        transport = Transport(
+            self._url,
+            headers=self._headers,
+            tls=self._tls,
+            timeout_seconds=self._timeout_seconds,
+        )
+        self._open.append(transport)
+        return Sender(transport, settings=self._settings, token=self._token)

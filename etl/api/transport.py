@@ -1,0 +1,146 @@
+"""One exchange over httpx: complete answer, or a failure that says whether a byte may have left.
+
+httpcore announces each step of a request to its `trace` extension; `send_request_headers.started` is
+the last moment at which surely nothing was written. Every message has a connection of its own: a reused
+one can hand over an earlier request's second answer, and its closing races with the next write
+(measured for this project).
+"""
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from etl.errors import UsageError
+from etl.model.exchange import Failure, Phase
+
+ANSWER_LIMIT_BYTES: Final = 1_048_576
+
+_FIRST_BYTE: Final = frozenset({"http11.send_request_headers.started", "http2.send_connection_init.started"})
+
+KINDS: Final[tuple[tuple[type[httpx.TransportError], str], ...]] = (
+    (httpx.ConnectTimeout, "connect_timeout"),
+    (httpx.ReadTimeout, "timeout"),
+    (httpx.WriteTimeout, "timeout"),
+    (httpx.PoolTimeout, "pool_timeout"),
+    (httpx.ConnectError, "connect_failed"),
+    (httpx.ReadError, "reset"),
+    (httpx.WriteError, "reset"),
+    (httpx.CloseError, "reset"),
+    (httpx.RemoteProtocolError, "protocol_error"),
+    (httpx.LocalProtocolError, "request_invalid"),
+    (httpx.ProxyError, "proxy_error"),
+    (httpx.UnsupportedProtocol, "unsupported_protocol"),
+)
+"""Every concrete transport error of httpx and its short name; a test fails when a version adds one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawAnswer:
+    """A complete answer, unread."""
+
+    status: int
+    headers: dict[str, str]
+    """Lower-case names; of repeated ones the last."""
+    body: bytes
+
+
+class Transport:
+    """Sends single requests to one address. One for each lane that is served at a time."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        headers: dict[str, str],
+        tls: ssl.SSLContext,
+        timeout_seconds: float,
+    ) -> None:
+        self._url = url
+        self._headers = {**headers, "Accept-Encoding": "identity", "Connection": "close"}
+        self._timeout_seconds = timeout_seconds
+        self._client = httpx.AsyncClient(
+            verify=tls,
+            trust_env=False,
+            follow_redirects=False,
+            timeout=None,  # noqa: S113  one deadline for the whole exchange stands around it
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
+        )
+
+    async def close(self) -> None:
+        """Release the connection."""
+        await self._client.aclose()
+
+    async def post(self, body: bytes) -> RawAnswer | Failure:
+        """Post once. No exception of httpx escapes; a cancellation does."""
+        left = False
+
+        async def trace(event: str, _: dict[str, Any]) -> None:
+            nonlocal left
+            left = left or event in _FIRST_BYTE
+
+        request = self._client.build_request(
+            "POST",
+            self._url,
+            content=body,
+            headers=self._headers,
+            extensions={"trace": trace},
+        )
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                return await self._exchange(request)
+        except TimeoutError:
+            return Failure(phase=_phase(left=left), kind="timeout" if left else "connect_timeout")
+        except httpx.TransportError as error:
+            return _failure(error, left=left)
+
+    async def _exchange(self, request: httpx.Request) -> RawAnswer | Failure:
+        response = await self._client.send(request, stream=True)
+        try:
+            if response.headers.get("content-encoding", "identity") != "identity":
+                return Failure(phase=Phase.SENT, kind="answer_encoded")
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > ANSWER_LIMIT_BYTES:
+                    return Failure(phase=Phase.SENT, kind="answer_too_large")
+        finally:
+            await response.aclose()
+        return RawAnswer(status=response.status_code, headers=dict(response.headers), body=bytes(body))
+
+
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """Return a context that verifies; there is no way to switch verification off.
+
+    Raises:
+        UsageError: the file of extra authorities can't be used.
+    """
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            context.load_verify_locations(ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise UsageError(f"target.ca_file {ca_file} can't be used: {type(error).__name__}") from error
+    return context
+
+
+def _phase(*, left: bool) -> Phase:
+    return Phase.SENT if left else Phase.CONNECT
+
+
+def _failure(error: httpx.TransportError, *, left: bool) -> Failure:
+    if not left and _is_certificate_error(error):
+        return Failure(phase=Phase.CERTIFICATE, kind="certificate")
+    kind = next((name for known, name in KINDS if isinstance(error, known)), "transport_error")
+    return Failure(phase=_phase(left=left), kind=kind)
+
+
+def _is_certificate_error(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,136 @@
+"""What goes over the wire (platform §10.1) and what comes back. Pure."""
+
+import json
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from etl.clock import MICROSECONDS
+from etl.config.job import Message
+from etl.model.exchange import Answer, Envelope, Receipt
+from etl.model.plan import PlannedMessage
+from etl.model.schemas import Role
+
+_ERROR_CHARACTERS: Final = 500
+_QUOTE_CHARACTERS: Final = 8
+"""An error text that shares so many characters in a row with the message is taken to quote it."""
+
+WITHHELD: Final = "(the API's error text quotes the message and is withheld)"
+
+
+def encode(message: PlannedMessage, settings: Message) -> bytes:
+    """Return the request's body: all nine documented fields, always `standby`, never a Module (`ref`)."""
+    body = {
+        "from": "human",
+        "user_profile": json.loads(message.profile) if message.profile else {},
+        "ref": "",
+        "user_cvars": json.loads(message.variables) if message.variables else {},
+        "user_id": message.lane,
+        "timestamp": message.at_us // MICROSECONDS,
+        "attachments": [],
+        "id": message.key.hex(),
+        "actions": [{"type": "standby", "text": spoken_text(message.role, message.text, settings)}],
+    }
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def spoken_text(role: Role, text: str, settings: Message) -> str:
+    """Return the text as it will be shown: agents' and bots' with their prefix, if the job says so."""
+    if settings.speaker not in {"prefix", "both"}:
+        return text
+    prefixes = {Role.AGENT: settings.agent_prefix, Role.BOT: settings.bot_prefix}
+    return prefixes.get(role, "") + text
+
+
+def decode(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    message: PlannedMessage,
+    secret: str,
+) -> Answer:
+    """Return what a complete answer says.
+
+    `headers` has lower-case names. Nothing in an answer makes this raise.
+    """
+    data = _parse(body)
+    retry_after_seconds = read_retry_after(headers.get("retry-after"), headers.get("date"))
+    error = data.get("error") if isinstance(data, dict) else None
+    if error not in (None, "", []):
+        return Answer(
+            status=status,
+            envelope=Envelope.ERROR,
+            receipt=None,
+            error=_clean(error, message=message, secret=secret),
+            retry_after_seconds=retry_after_seconds,
+        )
+    receipt = _receipt(data, message.key.hex()) if isinstance(data, dict) else None
+    return Answer(
+        status=status,
+        envelope=Envelope.ACCEPTANCE if receipt else Envelope.SENSELESS,
+        receipt=receipt,
+        retry_after_seconds=retry_after_seconds,
+    )
+
+
+def read_retry_after(value: str | None, date: str | None) -> float | None:
+    """Return `Retry-After` in seconds: a number, or a date relative to the answer's own `Date` (RFC 9110)."""
+    if value is None:
+        return None
+    if value.strip().isdecimal() and value.isascii():
+        return float(value)
+    try:
+        return (parsedate_to_datetime(value) - parsedate_to_datetime(date or "")).total_seconds()
+    except (ValueError, TypeError):
+        return None
+
+
+def _parse(body: bytes) -> Any:  # noqa: ANN401  an answer can be any JSON value
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _receipt(data: dict[str, Any], sent_id: str) -> Receipt | None:
+    if "error" not in data or "message" not in data:
+        return None
+    listed = data["message"]
+    replies = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+    echoes = [_echo(item) for item in replies]
+    if any(echo not in (None, sent_id) for echo in echoes):
+        return None
+    return Receipt(
+        platform_id=_first_id(replies, "id"),
+        conversation_id=_first_id(replies, "conversation_id"),
+        bot_replied=any(item.get("from") == "bot" and item.get("actions") for item in replies),
+    )
+
+
+def _echo(item: dict[str, Any]) -> object:
+    connections = item.get("connections")
+    return connections.get("id_message_evaluate") if isinstance(connections, dict) else None
+
+
+def _first_id(replies: list[dict[str, Any]], name: str) -> str | None:
+    for item in replies:
+        value = item.get(name)
+        if isinstance(value, int | str) and not isinstance(value, bool):
+            return str(value)[:64]
+    return None
+
+
+def _clean(error: object, *, message: PlannedMessage, secret: str) -> str:
+    """Return an error text that is safe to store: one line, no secret, nothing of the message."""
+    text = error if isinstance(error, str) else json.dumps(error, ensure_ascii=False)
+    text = text[: 4 * _ERROR_CHARACTERS].replace(secret, "***")
+    if _quotes(text, message.text):
+        return WITHHELD
+    visible = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(visible.split())[:_ERROR_CHARACTERS]
+
+
+def _quotes(text: str, original: str) -> bool:
+    width = min(_QUOTE_CHARACTERS, len(original.strip()))
+    return any(text[start : start + width] in original for start in range(len(text) - width + 1))

@@ -1,0 +1,98 @@
+"""`etl check`."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from etl.cli import options
+from etl.cli.console import Progress, say
+from etl.config.load import load_job
+from etl.pipeline.check import CheckResult, run_check
+from etl.pipeline.prepare import Wish
+from etl.report.summary import duration, plan_json, plan_lines, reject_lines, skip_lines
+
+
+@click.command("check")
+@options.job
+@options.files
+@options.sandbox
+@options.rate
+@options.planning
+@options.as_json
+def command(  # noqa: PLR0913, PLR0917  one for each option
+    job: Path,
+    files: tuple[str, ...],
+    sandbox: bool,  # noqa: FBT001  a flag of the command line
+    rate: float | None,
+    unfinished: str | None,
+    new_identity: bool,  # noqa: FBT001
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Dry run: read the whole input, plan it, and say what an import would do. Sends nothing.
+
+    FILES are read instead of the job's. Exit code 0: ready; 3: ready, but some rows are rejects; 4: the
+    input can't be read or nothing of it may be sent.
+    """
+    wish = Wish(files=files, unfinished=unfinished, new_identity=new_identity)
+    return show(run(job, wish, sandbox=sandbox, rate=rate, as_json=as_json), as_json=as_json)
+
+
+def run(job: Path, wish: Wish, *, sandbox: bool, rate: float | None, as_json: bool) -> CheckResult:
+    """Run the check with progress on stderr."""
+    job_file = load_job(job)
+    with Progress(quiet=as_json) as progress:
+        return run_check(job_file, wish, sandbox=sandbox, rate_per_second=rate, observe=progress)
+
+
+def show(result: CheckResult, *, as_json: bool) -> int:
+    """Print a result and return its exit code."""
+    if as_json:
+        json.dump(_as_json(result), sys.stdout)
+        sys.stdout.write("\n")
+        return result.exit_code
+    for line in _lines(result):
+        say(line)
+    return result.exit_code
+
+
+def _as_json(result: CheckResult) -> dict[str, object]:
+    return {
+        "plan": plan_json(result.plan.summary),
+        "target": result.target,
+        "forecast": {
+            "seconds": result.forecast.seconds,
+            "rate_bound_seconds": result.forecast.rate_bound_seconds,
+            "lane_bound_seconds": result.forecast.lane_bound_seconds,
+            "rate_per_second": result.rate_per_second,
+        },
+        "plan_folder": str(result.plan.path),
+        "rejects_file": str(result.rejects_file),
+        "exit_code": result.exit_code,
+    }
+
+
+def _lines(result: CheckResult) -> list[str]:
+    summary = result.plan.summary
+    bounds = result.forecast
+    bound_lines = (
+        f"forecast at least {duration(bounds.seconds)}: {duration(bounds.rate_bound_seconds)} by the rate "
+        f"({result.rate_per_second:g}/s), {duration(bounds.lane_bound_seconds)} by the longest lane "
+        f"({summary.longest_lane:,} messages, one at a time)"
+    )
+    lines = [
+        *plan_lines(summary),
+        *skip_lines(summary.skipped_by_reason),
+        *reject_lines(result.first_rejects, summary.rejects_by_code),
+        f"target   {result.target}",
+        bound_lines,
+        f"plan     {result.plan.path}",
+        f"rejects  {result.rejects_file}",
+        f"hash     {summary.hash}",
+    ]
+    if summary.conservation.planned:
+        lines.append(f"next     etl import JOB --expect-plan {summary.hash[:12]}   (nothing was sent yet)")
+    else:
+        lines.append("next     nothing: there is no message that the ledger does not know")
+    return lines

@@ -1,0 +1,157 @@
+"""What people see: progress on a terminal, plain lines elsewhere, nothing that a terminal would obey."""
+
+import sys
+import unicodedata
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, assert_never
+
+import click
+
+from etl.clock import SYSTEM
+from etl.model.events import (
+    Draining,
+    Event,
+    FileProgress,
+    HoldOff,
+    LaneHeld,
+    Retrying,
+    Settled,
+    Started,
+    Warned,
+)
+from etl.model.states import State
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+_PLAIN_EVERY_SECONDS = 30.0
+
+
+def printable(text: str) -> str:
+    """Return text with control and bidirectional characters made visible; line ends stay.
+
+    A file name or an API's error text could otherwise move the cursor or forge a line (CVE-2009-4487).
+    """
+    return "".join(
+        character
+        if character == "\n" or unicodedata.category(character)[0] != "C"
+        else ascii(character)[1:-1]
+        for character in text
+    )
+
+
+def say(text: str = "") -> None:
+    """Print a line for people."""
+    click.echo(printable(text), err=True)
+
+
+class Progress(AbstractContextManager["Progress"]):
+    """Observes a command's events: a tqdm bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._terminal = sys.stderr.isatty()
+        self._bar: tqdm[Any] | None = None
+        self._file: str | None = None
+        self._counts = dict.fromkeys((State.ACCEPTED, State.REJECTED, State.UNCERTAIN), 0)
+        self._held = 0
+        self._retries = 0
+        self._total = 0
+        self._said_at = SYSTEM.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def __call__(self, event: Event) -> None:  # noqa: C901  one case for each event
+        """Take one event."""
+        match event:
+            case FileProgress():
+                self._read(event)
+            case Started():
+                self._total = event.messages
+                self._note(f"sending {event.messages:,} messages to {event.target}")
+            case Settled():
+                self._settled(event)
+            case LaneHeld():
+                self._held += event.messages
+            case Retrying():
+                self._retries += 1
+                self._note(f"not sent ({event.reason}); trying again in {event.wait_seconds:.1f} s")
+            case HoldOff():
+                self._note(f"the API asks everybody to wait {event.seconds:.0f} s ({event.reason})")
+            case Draining():
+                self._note(f"{event.reason}: finishing what is in flight; once more leaves at once")
+            case Warned():
+                self._note(event.message)
+            case _:
+                assert_never(event)
+
+    def _read(self, event: FileProgress) -> None:
+        if self._quiet or not self._terminal:
+            return
+        if self._file != event.file:
+            self._close()
+            self._file = event.file
+            name = printable(event.file)
+            self._bar = _bar(f"reading {name}", event.bytes_total, unit="B", unit_scale=True)
+        if self._bar is not None:
+            self._bar.update(event.bytes_done - self._bar.n)
+
+    def _settled(self, event: Settled) -> None:
+        self._counts[event.state] = self._counts.get(event.state, 0) + 1
+        if self._quiet:
+            return
+        if self._terminal:
+            if self._bar is None or self._file is not None:
+                self._close()
+                self._bar = _bar("sending", self._total, unit="msg")
+            self._bar.set_postfix_str(self._postfix(), refresh=False)
+            self._bar.update(1)
+        elif SYSTEM.monotonic() - self._said_at >= _PLAIN_EVERY_SECONDS:
+            self._said_at = SYSTEM.monotonic()
+            say(f"{sum(self._counts.values()):,} of {self._total:,} messages, {self._postfix()}")
+
+    def _postfix(self) -> str:
+        counts = self._counts
+        errors = f"rejected {counts[State.REJECTED]}, uncertain {counts[State.UNCERTAIN]}"
+        return f"{errors}, held {self._held}, retries {self._retries}"
+
+    def _note(self, text: str) -> None:
+        if self._quiet:
+            return
+        if self._bar is not None:
+            self._bar.clear()
+        say(text)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        self._bar = None
+        self._file = None
+
+
+def _bar(text: str, total: int, *, unit: str, unit_scale: bool = False) -> "tqdm[Any]":
+    from tqdm import tqdm  # noqa: PLC0415  start-up time
+
+    return tqdm(
+        desc=text,
+        total=total,
+        unit=unit,
+        unit_scale=unit_scale,
+        dynamic_ncols=True,
+        mininterval=0.2,
+        file=sys.stderr,
+    )
+
+
+Observer = Callable[[Event], None]

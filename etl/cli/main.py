@@ -1,0 +1,119 @@
+"""The command group, and the one place where errors become exit codes."""
+
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import FrameType
+from typing import Final, NoReturn
+
+import click
+
+from etl import __version__
+from etl.cli.console import printable
+from etl.errors import EtlError, ExitCode
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "check": ("etl.cli.check", "Dry run: read everything, plan it, say what an import would do."),
+    "import": ("etl.cli.importing", "The main job: plan, replay, ledger, report. Run again, it resumes."),
+    "status": ("etl.cli.status", "How the last plan stands, what is uncertain or held, what to type next."),
+    "settle": ("etl.cli.settle", "Decide uncertain messages by your word."),
+    "ledger": ("etl.cli.ledger", "The results ledger as a table."),
+    "sandbox": ("etl.cli.sandbox", "Serve a stand-in for the platform on this machine."),
+}
+"""Name -> module that holds its `command`, and its line in the help."""
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module only when that command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(COMMANDS[cmd_name][0]).command
+        assert isinstance(command, click.Command)  # noqa: S101  for the type checker
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="etl", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Replay a helpdesk history into Certainly as standby messages, with exact accounting.
+
+    Start with `etl check JOB`, then `etl import JOB`. With --sandbox both run against a stand-in platform on
+    this machine and need no account. JOB is a TOML file; configs/example.toml explains every setting.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911  one return for each way to end
+    """Run a command line and return its exit code; no exception and no traceback escapes."""
+    as_json = "--json" in arguments
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        result = cli.main(args=list(arguments), prog_name="etl", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return ExitCode.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return _interrupted(ExitCode.INTERRUPTED)
+    except _TerminatedError:
+        return _interrupted(ExitCode.TERMINATED)
+    except EtlError as error:
+        return _failed(error.message, error.hint, error.exit_code, as_json=as_json)
+    except BrokenPipeError:
+        # The reader of our output went away, as `etl ledger export JOB | head` does.
+        sys.stdout = None
+        return ExitCode.OK
+    except Exception as error:  # noqa: BLE001  the last line: no traceback, which could quote a message
+        return _failed(
+            f"a defect of etl: {_place(error)}",
+            "please report this line and the command; running it again is safe",
+            ExitCode.DEFECT,
+            as_json=as_json,
+        )
+    return int(result) if isinstance(result, int) else ExitCode.OK
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM outside of a replay."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  a handler's signature
+    raise _TerminatedError
+
+
+def _interrupted(code: ExitCode) -> ExitCode:
+    click.echo(
+        "etl: stopped; nothing was sent that is not in the ledger. The same command resumes.", err=True
+    )
+    return code
+
+
+def _failed(message: str, hint: str, code: ExitCode, *, as_json: bool) -> ExitCode:
+    click.echo(f"etl: {printable(message)}", err=True)
+    if hint:
+        click.echo(f"     {printable(hint)}", err=True)
+    if as_json:
+        click.echo(json.dumps({"error": {"message": message, "hint": hint}, "exit_code": code}))
+    return code
+
+
+def _place(error: BaseException) -> str:
+    """Return an exception's type and where it arose, without its text, which could quote a message."""
+    trace = error.__traceback__
+    place = "?"
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if f"{code.co_filename}".find("/etl/") >= 0 or place == "?":
+            place = f"{code.co_filename.rsplit('/etl/', 1)[-1]}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{type(error).__name__} at {place}"

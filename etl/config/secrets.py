@@ -1,0 +1,84 @@
+"""The API token: from the environment, a private file or the keyring; never from the command line."""
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import final
+
+from etl.config.job import Target
+from etl.errors import UsageError
+
+
+@final
+class Secret:
+    """A text that never shows itself: `repr`, `str` and `format` give `***`."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the text itself; for the one place that sends it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is never pickled")
+
+
+def read_token(target: Target, *, folder: Path, environ: Mapping[str, str]) -> Secret:
+    """Return the Chat API token from where the job says it is.
+
+    Raises:
+        UsageError: it is not there, others can read its file, or it can't be part of a header.
+    """
+    if target.token_file is not None:
+        where, value = str(folder / target.token_file), _from_file(folder / target.token_file)
+    elif target.token_keyring is not None:
+        where = f"keyring service {target.token_keyring!r}"
+        value = _from_keyring(target.token_keyring, target.deployment_id)
+    else:
+        where, value = f"environment variable {target.token_env}", environ.get(target.token_env, "")
+    token = value.strip()
+    if not token:
+        raise UsageError(
+            f"no API token in {where}",
+            hint="copy it from Bot Settings > Channels > Certainly Widget > Chat API; "
+            "or rehearse with --sandbox, which needs none",
+        )
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        raise UsageError(f"the API token in {where} holds characters that no token has")
+    return Secret(token)
+
+
+def _from_file(path: Path) -> str:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with os.fdopen(descriptor, encoding="utf-8") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise UsageError(f"token file {path} can be read by others", hint=f"chmod 600 {path}")
+            return file.read(8_192)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise UsageError(f"token file {path} can't be read: {reason}") from error
+
+
+def _from_keyring(service: str, user: str) -> str:
+    try:
+        import keyring  # noqa: PLC0415  an extra: most people have no keyring on a server
+        import keyring.errors  # noqa: PLC0415
+    except ImportError as error:
+        raise UsageError(
+            "target.token_keyring needs the keyring extra", hint="pip install 'etl[keyring]'"
+        ) from error
+    try:
+        return keyring.get_password(service, user) or ""
+    except keyring.errors.KeyringError as error:
+        raise UsageError(f"the keyring can't be read: {type(error).__name__}") from error

@@ -1,0 +1,64 @@
+"""Where a target's ledger, plans and reports live: one private folder for each target."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from etl.config.job import Target
+from etl.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """The folder of one target."""
+
+    folder: Path
+    target: str
+    """What the ledger is bound to: the address messages are posted to, or the sandbox."""
+
+    @property
+    def ledger(self) -> Path:
+        """Return the results ledger."""
+        return self.folder / "ledger.sqlite"
+
+    @property
+    def plans(self) -> Path:
+        """Return the folder of plans."""
+        return self.folder / "plans"
+
+    @property
+    def reports(self) -> Path:
+        """Return the folder of reports."""
+        return self.folder / "reports"
+
+    @property
+    def sandbox_store(self) -> Path:
+        """Return what the embedded sandbox keeps."""
+        return self.folder / "sandbox.sqlite"
+
+    def create(self) -> None:
+        """Make the folders, private.
+
+        Raises:
+            UsageError: they can't be made.
+        """
+        try:
+            for folder in (self.folder, self.plans, self.reports):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise UsageError(
+                f"state folder {self.folder} can't be made: {error.strerror}",
+                hint="set `state` in the job file to a folder that you can write",
+            ) from error
+
+
+def workspace(state: Path, target: Target, *, sandbox: bool) -> Workspace:
+    """Return the workspace of a target, or of the embedded sandbox that stands in for it."""
+    if sandbox:
+        return Workspace(
+            folder=state / f"sandbox-{target.deployment_id}",
+            target=f"sandbox:{target.deployment_id}",
+        )
+    host = re.sub(r"[^A-Za-z0-9.-]", "_", urlsplit(target.base_url).netloc)
+    return Workspace(folder=state / f"{host}-{target.deployment_id}", target=target.url)

@@ -1,0 +1,111 @@
+"""Durable writes for an event loop: whatever gathered while the last commit ran goes into the next.
+
+Chosen: one plain thread and a list swap, because an fsync must not stop the loop, and a queue or a
+wake-up per entry would cost more than the row itself.
+"""
+
+import asyncio
+import threading
+from types import TracebackType
+from typing import Self
+
+from etl.errors import LedgerError
+from etl.ledger.interface import Intent, Ledger, Outcome
+
+
+class GroupCommit:
+    """Commits entries in the order they were written, as many at once as have gathered.
+
+    After the first failed commit it is broken: that batch and everything later gets the error, so
+    that sending stops everywhere. Leaving the context commits what was written and stops the thread.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._changed = threading.Condition()
+        self._entries: list[Intent | Outcome] = []
+        self._waiters: list[asyncio.Future[None]] = []
+        self._closing = False
+        self._error: BaseException | None = None
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._finished = self._loop.create_future()
+        self._thread = threading.Thread(target=self._run, name="etl-ledger-writer", daemon=True)
+        self._thread.start()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Commit what was written, then stop.
+
+        Raises:
+            LedgerError: a commit failed and no other exception says so.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        try:
+            await asyncio.shield(self._finished)
+        finally:
+            self._thread.join()
+        if exc is None and self._error is not None:
+            raise self._error
+
+    async def write(self, entry: Intent | Outcome) -> None:
+        """Return when the entry is durable; it is committed even if the caller is cancelled.
+
+        Raises:
+            LedgerError: its commit, or an earlier one, failed; the entry is not in the ledger.
+        """
+        waiter = self._loop.create_future()
+        with self._changed:
+            if self._error is not None:
+                raise self._error
+            if self._closing:
+                raise LedgerError("the ledger's writer is closed", hint="this is a defect of etl; report it")
+            self._entries.append(entry)
+            self._waiters.append(waiter)
+            if len(self._entries) == 1:
+                self._changed.notify()
+        await waiter
+
+    def _run(self) -> None:
+        while self._error is None:
+            with self._changed:
+                self._changed.wait_for(lambda: self._entries or self._closing)
+                entries, self._entries = self._entries, []
+                waiters, self._waiters = self._waiters, []
+            if not entries:
+                break
+            self._commit(entries, waiters)
+        self._loop.call_soon_threadsafe(self._finished.set_result, None)
+
+    def _commit(self, entries: list[Intent | Outcome], waiters: list[asyncio.Future[None]]) -> None:
+        try:
+            self._ledger.commit(entries)
+        except BaseException as error:  # noqa: BLE001  a waiter without an answer would hang for ever
+            with self._changed:
+                self._error = error
+                late, self._waiters = self._waiters, []
+                self._entries = []
+            self._loop.call_soon_threadsafe(_fail, [*waiters, *late], error)
+        else:
+            self._loop.call_soon_threadsafe(_resolve, waiters)
+
+
+def _resolve(waiters: list[asyncio.Future[None]]) -> None:
+    for waiter in waiters:
+        # A cancelled waiter is done already; its entry is durable all the same.
+        if not waiter.done():
+            waiter.set_result(None)
+
+
+def _fail(waiters: list[asyncio.Future[None]], error: BaseException) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_exception(error)

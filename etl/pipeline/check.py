@@ -1,0 +1,67 @@
+"""`etl check`: the dry run. The same code as `import` up to the first byte."""
+
+from collections.abc import Callable
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from etl.config.load import JobFile
+from etl.config.workspace import workspace
+from etl.errors import ExitCode
+from etl.ledger.sqlite import open_readonly
+from etl.model.events import Event
+from etl.model.plan import PlanFolder
+from etl.pipeline.prepare import REJECTS_FILE, Wish, prepare
+from etl.plan.forecast import Forecast, forecast
+from etl.plan.lanes import plan_rejects
+from etl.report.validation import RejectLine, first_rejects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What a dry run found."""
+
+    plan: PlanFolder
+    target: str
+    forecast: Forecast
+    rate_per_second: float
+    rejects_file: Path
+    first_rejects: tuple[RejectLine, ...]
+    exit_code: ExitCode
+
+
+def run_check(
+    job_file: JobFile,
+    wish: Wish,
+    *,
+    sandbox: bool,
+    rate_per_second: float | None,
+    observe: Callable[[Event], None],
+) -> CheckResult:
+    """Plan the job's input and say what an import would do; nothing is sent and no ledger is made.
+
+    Raises:
+        EtlError: as `prepare`.
+    """
+    job = job_file.job
+    space = workspace(job_file.state, job.target, sandbox=sandbox)
+    space.create()
+    ledger = open_readonly(space.ledger, target=space.target)
+    with closing(ledger) if ledger else nullcontext():
+        plan = prepare(job_file, space, ledger, wish, observe)
+    rate = rate_per_second or job.replay.rate_per_second
+    counts = plan.summary.conservation
+    return CheckResult(
+        plan=plan,
+        target=space.target,
+        forecast=forecast(
+            messages=counts.planned,
+            longest_lane=plan.summary.longest_lane,
+            rate_per_second=rate,
+            latency_seconds=job.plan.latency_seconds,
+        ),
+        rate_per_second=rate,
+        rejects_file=plan.path / REJECTS_FILE,
+        first_rejects=first_rejects(plan_rejects(plan)),
+        exit_code=ExitCode.INCOMPLETE if counts.rejects else ExitCode.OK,
+    )

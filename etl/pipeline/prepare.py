@@ -1,0 +1,243 @@
+"""Files -> plan: what `check` and `import` share up to the first byte (promise P4)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from etl.clock import SYSTEM
+from etl.config.load import JobFile
+from etl.config.workspace import Workspace
+from etl.errors import InputError, UsageError
+from etl.ledger.interface import Ledger, PlanRecord
+from etl.model.events import Event, FileProgress
+from etl.model.plan import PlanFolder
+from etl.model.schemas import REJECT_SCHEMA, FileSummary, RowBatch
+from etl.normalize.batch import Normalizer
+from etl.normalize.identity import identity_settings
+from etl.plan.fingerprint import PLAN_VERSION, digest_of
+from etl.plan.lanes import plan_rejects
+from etl.plan.order import decide
+from etl.plan.stage import Staging
+from etl.plan.store import building, find_plan, load_plan, plan_path, write_plan
+from etl.report.export import TableFormat, write_file
+from etl.source.discover import SourceFile, discover
+from etl.source.reader import read
+
+REJECTS_FILE = "rejects.csv"
+"""Beside the plan: every reject with file, line and code, for people."""
+
+NEW_LEDGER_MARK = "new"
+"""The mark of a ledger in which no plan was ever started, or that does not exist yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the command line asks beyond the job file."""
+
+    files: tuple[str, ...] = ()
+    """Instead of the job's, relative to the current folder."""
+    unfinished: str | None = None
+    """Instead of `plan.unfinished`."""
+    new_identity: bool = False
+    """Plan although messages sent under other settings will not be recognised."""
+    expect_plan: str | None = None
+    """Refuse any plan whose hash does not begin so."""
+
+
+def prepare(
+    job_file: JobFile,
+    workspace: Workspace,
+    ledger: Ledger | None,
+    wish: Wish,
+    observe: Callable[[Event], None],
+) -> PlanFolder:
+    """Return the plan for the job's input: one that exists already, or a new one.
+
+    A plan is used again when input, settings and ledger are the same as when it was made, or when it is
+    the one under way.
+
+    Raises:
+        InputError: the input can't be read, or too much of it was rejected.
+        UsageError: the plan is not the expected one; or an unfinished plan, or one made under another
+            identity, stands in the way.
+    """
+    files = _discover(job_file, wish)
+    fingerprint = digest_of({**_shape(job_file), "files": [file.digest for file in files]})
+    mark = ledger.mark() if ledger and ledger.plans() else NEW_LEDGER_MARK
+    under_way = ledger.open_plan() if ledger else None
+    plan = _existing(workspace, fingerprint, mark, under_way)
+    if plan is None:
+        _refuse_other_identity(job_file, ledger, wish)
+        plan = _Build(job_file, workspace, ledger, wish, observe).build(files, fingerprint, mark, under_way)
+    _validate(plan, job_file)
+    if wish.expect_plan and not plan.summary.hash.startswith(wish.expect_plan):
+        raise UsageError(
+            f"the plan is {plan.summary.hash[:12]}, not the expected {wish.expect_plan[:12]}",
+            hint="input, job or ledger changed since the check; run `etl check` again and read its report",
+        )
+    return plan
+
+
+def _discover(job_file: JobFile, wish: Wish) -> tuple[SourceFile, ...]:
+    if wish.files:
+        return discover(wish.files, base=Path())
+    if not job_file.job.input.files:
+        raise UsageError("no input: name files on the command line or in `input.files`")
+    return discover(job_file.job.input.files, base=job_file.folder)
+
+
+def _shape(job_file: JobFile) -> dict[str, Any]:
+    """Return the settings that decide which messages come out of the same files."""
+    job = job_file.job
+    settings = job.model_dump(
+        mode="json",
+        include={"source", "columns", "roles", "visibility", "time", "text", "message", "input"},
+        exclude={"input": {"files"}},
+    )
+    return {**settings, "late": job.replay.late, "url": job.target.url, "plan_version": PLAN_VERSION}
+
+
+def _existing(
+    workspace: Workspace,
+    fingerprint: str,
+    mark: str,
+    under_way: PlanRecord | None,
+) -> PlanFolder | None:
+    if under_way is not None and under_way.fingerprint == fingerprint:
+        plan = load_plan(plan_path(workspace.plans, under_way.hash))
+        if plan is not None and plan.summary.hash == under_way.hash:
+            return plan
+    return find_plan(workspace.plans, fingerprint=fingerprint, ledger_mark=mark)
+
+
+def _identity(job_file: JobFile) -> str:
+    return digest_of(identity_settings(job_file.job))
+
+
+def _refuse_other_identity(job_file: JobFile, ledger: Ledger | None, wish: Wish) -> None:
+    if ledger is None or wish.new_identity:
+        return
+    identity = _identity(job_file)
+    others = [
+        plan for plan in ledger.plans() if plan.source == job_file.job.source and plan.identity != identity
+    ]
+    if others:
+        raise UsageError(
+            f"settings that decide what a message is have changed since plan {others[-1].hash[:12]}: "
+            "messages that were sent then would not be recognised and would be sent again",
+            hint="set them back (lane, id column, time zone, text settings), or, if nothing of this input "
+            "was sent under the old ones, say --new-identity",
+        )
+
+
+def _validate(plan: PlanFolder, job_file: JobFile) -> None:
+    counts = plan.summary.conservation
+    most = job_file.job.validate_.max_reject_share
+    share = counts.rejects / counts.rows if counts.rows else 0.0
+    if share > most or (counts.rejects and counts.rejects == counts.rows):
+        codes = ", ".join(f"{count} {code}" for code, count in plan.summary.rejects_by_code.items())
+        raise InputError(
+            f"{counts.rejects} of {counts.rows} rows were rejected ({codes}); nothing is sent",
+            hint=f"each with file and line: {plan.path / REJECTS_FILE}",
+        )
+
+
+class _Build:
+    """One plan in the making."""
+
+    def __init__(
+        self,
+        job_file: JobFile,
+        workspace: Workspace,
+        ledger: Ledger | None,
+        wish: Wish,
+        observe: Callable[[Event], None],
+    ) -> None:
+        self._job_file = job_file
+        self._job = job_file.job
+        self._workspace = workspace
+        self._ledger = ledger
+        self._wish = wish
+        self._observe = observe
+
+    def build(
+        self,
+        files: Sequence[SourceFile],
+        fingerprint: str,
+        mark: str,
+        under_way: PlanRecord | None,
+    ) -> PlanFolder:
+        """Read everything, decide, and write the plan with its rejects."""
+        with (
+            building(self._workspace.plans) as folder,
+            Staging(folder, memory_limit_mb=self._job.plan.memory_limit_mb) as staging,
+        ):
+            normalizer = Normalizer(self._job, now_us=SYSTEM.wall_us())
+            for file in files:
+                self._stage(file, staging, normalizer)
+            if self._ledger is not None:
+                for batch in self._ledger.touched():
+                    staging.add_touched(batch)
+            if under_way is not None:
+                self._settle_unfinished(under_way, staging)
+            names = {
+                "fingerprint": fingerprint,
+                "identity": _identity(self._job_file),
+                "source": self._job.source,
+                "ledger_mark": mark,
+            }
+            settings = {"url": self._job.target.url, **self._job.message.model_dump(mode="json")}
+            ordered = decide(staging, reject_late=self._job.replay.late == "reject")
+            plan = write_plan(folder, staging, ordered, settings=settings, names=names)
+        write_file(
+            plan_rejects(plan),
+            REJECT_SCHEMA,
+            plan.path / REJECTS_FILE,
+            table_format=TableFormat.CSV,
+        )
+        return plan
+
+    def _stage(self, file: SourceFile, staging: Staging, normalizer: Normalizer) -> None:
+        done = 0
+
+        def progress(consumed: int) -> None:
+            nonlocal done
+            done += consumed
+            self._observe(FileProgress(file=file.label, bytes_done=done, bytes_total=file.size))
+
+        columns = self._job.columns
+        for item in read(
+            file,
+            columns.mapped,
+            self._job.input,
+            times=frozenset({columns.timestamp}),
+            progress=progress,
+        ):
+            if isinstance(item, RowBatch):
+                staging.add(normalizer(item))
+            elif isinstance(item, FileSummary):
+                staging.finish_file(item)
+            else:
+                staging.add_rejects(item)
+
+    def _settle_unfinished(self, under_way: PlanRecord, staging: Staging) -> None:
+        """Decide what becomes of an earlier plan's unsent messages: none may vanish unnoticed."""
+        policy = self._wish.unfinished or self._job.plan.unfinished
+        if policy == "drop":
+            return
+        old = load_plan(plan_path(self._workspace.plans, under_way.hash))
+        if old is None:
+            stored = sum(self._ledger.counts(under_way.number).values()) if self._ledger else 0
+            left = under_way.messages - stored
+        else:
+            left = staging.left_behind(old)
+        if left and policy == "carry" and old is not None:
+            staging.carry(old)
+        elif left:
+            raise UsageError(
+                f"plan {under_way.hash[:12]} is unfinished: {left} of its messages were not sent yet and "
+                "are not in this input",
+                hint="finish it with its own files first; or say --unfinished carry (send them too, in "
+                "order) or --unfinished drop (they can be imported later, but not before newer ones)",
+            )

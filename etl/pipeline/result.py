@@ -1,0 +1,72 @@
+"""What an import did, and how it ends."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from etl.errors import ExitCode
+from etl.model.plan import PlanFolder, PlanSummary
+from etl.model.states import State
+from etl.pipeline.standings import PlanStates
+from etl.replay.stop import StopKind, StopReason
+from etl.report.summary import plan_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportResult:
+    """What an import did and how its plan stands now."""
+
+    plan: PlanFolder
+    target: str
+    states: PlanStates
+    sent: dict[str, int]
+    """Messages settled by this run, by state."""
+    seconds: float
+    recovered: int
+    """Messages whose outcome a killed run left unknown."""
+    stop: StopReason | None
+    ledger: Path
+    report: Path
+    rejects_file: Path
+    sandbox_store: Path | None
+    exit_code: ExitCode
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the result for machines: the report, and what --json prints."""
+        return {
+            "plan": plan_json(self.plan.summary),
+            "target": self.target,
+            "states": asdict(self.states),
+            "sent": self.sent,
+            "seconds": self.seconds,
+            "recovered": self.recovered,
+            "stop": asdict(self.stop) if self.stop else None,
+            "ledger": str(self.ledger),
+            "report": str(self.report),
+            "rejects_file": str(self.rejects_file),
+            "sandbox_store": str(self.sandbox_store) if self.sandbox_store else None,
+            "exit_code": int(self.exit_code),
+        }
+
+
+EXIT_CODES: Final[dict[StopKind, ExitCode]] = {
+    StopKind.INTERRUPTED: ExitCode.INTERRUPTED,
+    StopKind.TERMINATED: ExitCode.TERMINATED,
+    StopKind.REFUSED: ExitCode.REFUSED,
+    StopKind.BREAKER: ExitCode.REFUSED,
+    StopKind.BOT_REPLIED: ExitCode.REFUSED,
+    StopKind.UNREACHABLE: ExitCode.LATER,
+    StopKind.THROTTLED: ExitCode.LATER,
+    StopKind.ABORTED: ExitCode.DEFECT,
+}
+
+
+def exit_code(states: PlanStates, plan: PlanSummary, *, stop: StopReason | None, trial: bool) -> ExitCode:
+    """Return how an import ends. Pure."""
+    if stop is not None:
+        return EXIT_CODES[stop.kind]
+    if trial:
+        states = replace(states, pending=0)
+    doubt = plan.known_by_state.get(State.UNCERTAIN.value, 0)
+    complete = states.complete and not plan.conservation.rejects and not doubt
+    return ExitCode.OK if complete else ExitCode.INCOMPLETE

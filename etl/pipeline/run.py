@@ -1,0 +1,229 @@
+"""`etl import`: plan, replay, ledger, report; run again, the same command goes on where it was."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from etl import __version__
+from etl.clock import MICROSECONDS, SYSTEM
+from etl.config.job import Job, Target
+from etl.config.load import JobFile
+from etl.config.secrets import Secret, read_token
+from etl.config.workspace import Workspace, workspace
+from etl.errors import ExitCode, InputError, LaterError
+from etl.ledger.interface import Decision, Ledger, PlanRecord
+from etl.ledger.lock import TargetLock
+from etl.ledger.sqlite import open_ledger
+from etl.model.events import Event, Started
+from etl.model.plan import PlanFolder
+from etl.model.states import State
+from etl.pipeline.prepare import REJECTS_FILE, Wish, prepare
+from etl.pipeline.replaying import Replaying
+from etl.pipeline.result import EXIT_CODES, ImportResult, exit_code
+from etl.pipeline.standings import NOTHING, PlanStates, plan_states
+from etl.plan.lanes import PlanReader
+from etl.replay.lane import blocking_states
+from etl.replay.runner import Scope, Tally
+from etl.replay.stop import Stop, StopReason
+from etl.report.outcome import write_report
+from etl.sandbox.errors import SandboxError
+from etl.sandbox.serve import embedded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportWish:
+    """What the command line asks of an import beyond the job file."""
+
+    plan: Wish
+    sandbox: bool = False
+    rate_per_second: float | None = None
+    limit_lanes: int | None = None
+    """A trial: only so many users, the first by name."""
+
+
+def run_import(job_file: JobFile, wish: ImportWish, observe: Callable[[Event], None]) -> ImportResult:
+    """Send what the job's input holds and the ledger does not know yet.
+
+    Raises:
+        EtlError: nothing was sent that the ledger does not hold.
+    """
+    job = job_file.job
+    space = workspace(job_file.state, job.target, sandbox=wish.sandbox)
+    token = None if wish.sandbox else read_token(job.target, folder=job_file.folder, environ=os.environ)
+    space.create()
+    with (
+        TargetLock(space.folder),
+        closing(open_ledger(space.ledger, target=space.target, create=True)) as ledger,
+    ):
+        recovered = ledger.recover(now_us=SYSTEM.wall_us())
+        _follow_policy_on_uncertain(job, ledger)
+        plan = prepare(job_file, space, ledger, wish.plan, observe)
+        return _Import(job_file, space, ledger, wish, observe).run(plan, token=token, recovered=recovered)
+
+
+def _follow_policy_on_uncertain(job: Job, ledger: Ledger) -> None:
+    """Settle what is uncertain by the job's word, if it gives one."""
+    if job.replay.on_uncertain == "hold":
+        return
+    state = State.PENDING if job.replay.on_uncertain == "resend" else State.ACCEPTED
+    open_plan = ledger.open_plan()
+    decisions = [
+        Decision(
+            plan=entry.plan,
+            ordinal=entry.ordinal,
+            state=state,
+            who="job file",
+            why=f'replay.on_uncertain = "{job.replay.on_uncertain}"',
+            now_us=SYSTEM.wall_us(),
+        )
+        for entry in ledger.entries(frozenset({State.UNCERTAIN}), limit=1_000_000)
+        if state is State.ACCEPTED or (open_plan is not None and entry.plan == open_plan.number)
+    ]
+    ledger.decide(decisions)
+
+
+class _Import:
+    """One import, once its plan is there."""
+
+    def __init__(
+        self,
+        job_file: JobFile,
+        space: Workspace,
+        ledger: Ledger,
+        wish: ImportWish,
+        observe: Callable[[Event], None],
+    ) -> None:
+        self._job_file = job_file
+        self._job = job_file.job
+        self._space = space
+        self._ledger = ledger
+        self._wish = wish
+        self._observe = observe
+        self._blocking = blocking_states(hold_rejected=self._job.replay.on_rejected == "hold")
+
+    def run(self, plan: PlanFolder, *, token: Secret | None, recovered: int) -> ImportResult:
+        """Replay the plan and report."""
+        started, started_us = SYSTEM.monotonic(), SYSTEM.wall_us()
+        states, sent, stop = NOTHING, {}, None
+        if plan.summary.conservation.planned:
+            record = self._start(plan)
+            states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
+            if states.pending:
+                self._obey_hold_off()
+                with self._target(token) as (target, secret):
+                    expected = self._expected(plan, states)
+                    self._observe(Started(messages=expected, target=self._space.target))
+                    tally, stop = self._replay(plan, record, target, secret)
+                sent = {state.value: count for state, count in tally.sent.items()}
+                states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
+        trial = self._wish.limit_lanes is not None
+        result = ImportResult(
+            plan=plan,
+            target=self._space.target,
+            states=states,
+            sent=sent,
+            seconds=SYSTEM.monotonic() - started,
+            recovered=recovered,
+            stop=stop,
+            ledger=self._space.ledger,
+            report=self._space.reports / f"import-{_stamp(started_us)}.json",
+            rejects_file=plan.path / REJECTS_FILE,
+            sandbox_store=self._space.sandbox_store if self._wish.sandbox else None,
+            exit_code=exit_code(states, plan.summary, stop=stop, trial=trial),
+        )
+        write_report(result.report, result.as_json())
+        return result
+
+    def _start(self, plan: PlanFolder) -> PlanRecord:
+        under_way = self._ledger.open_plan()
+        if under_way is not None and under_way.hash == plan.summary.hash:
+            return under_way
+        record = PlanRecord(
+            number=0,
+            hash=plan.summary.hash,
+            fingerprint=plan.summary.fingerprint,
+            identity=plan.summary.identity,
+            source=plan.summary.source,
+            messages=plan.summary.conservation.planned,
+            lanes=plan.summary.lanes,
+            open=True,
+        )
+        return self._ledger.start_plan(record, now_us=SYSTEM.wall_us())
+
+    def _expected(self, plan: PlanFolder, before: PlanStates) -> int:
+        if self._wish.limit_lanes is None:
+            return before.pending
+        trial = PlanReader(plan).lanes(first=self._wish.limit_lanes)
+        return min(before.pending, sum(lane.length for batch in trial for lane in batch))
+
+    def _obey_hold_off(self) -> None:
+        until = self._ledger.hold_off_us()
+        left = 0.0 if until is None else (until - SYSTEM.wall_us()) / MICROSECONDS
+        if left > self._job.replay.max_wait_seconds:
+            raise LaterError(
+                f"the API asked for a pause that lasts another {left:.0f} s",
+                hint="run the same command then, or raise replay.max_wait_seconds",
+            )
+
+    @contextmanager
+    def _target(self, token: Secret | None) -> Iterator[tuple[Target, Secret]]:
+        """Give the address and token to send to; with --sandbox those of one that runs meanwhile."""
+        if token is not None:
+            yield self._job.target, token
+            return
+        target = self._job.target
+        try:
+            with embedded(self._space.sandbox_store, deployment_id=target.deployment_id) as running:
+                place = {"base_url": running.base_url, "path": Target.model_fields["path"].default}
+                yield target.model_copy(update=place), Secret(running.token)
+        except SandboxError as error:
+            raise InputError(f"the embedded sandbox can't run: {error}") from error
+
+    def _replay(
+        self,
+        plan: PlanFolder,
+        record: PlanRecord,
+        target: Target,
+        token: Secret,
+    ) -> tuple[Tally, StopReason | None]:
+        """Replay, with its beginning and end in the ledger."""
+        run = self._ledger.start_run(
+            record.number,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=__version__,
+            now_us=SYSTEM.wall_us(),
+        )
+        stop = Stop(self._observe)
+        replaying = Replaying(
+            job=self._job,
+            folder=self._job_file.folder,
+            ledger=self._ledger,
+            scope=Scope(
+                plan=record.number,
+                only_first_lanes=self._wish.limit_lanes,
+                blocking=self._blocking,
+            ),
+            run=run,
+            rate_per_second=self._wish.rate_per_second or self._job.replay.rate_per_second,
+            observe=self._observe,
+        )
+        ended: ExitCode = ExitCode.DEFECT
+        try:
+            tally = asyncio.run(replaying.replay(PlanReader(plan), target=target, token=token, stop=stop))
+            ended = ExitCode.OK
+        except asyncio.CancelledError:
+            tally = Tally()  # the second signal: what was in flight is uncertain at the next start
+        finally:
+            if stop.reason is not None:
+                ended = EXIT_CODES[stop.reason.kind]
+            self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us())
+        return tally, stop.reason
+
+
+def _stamp(wall_us: int) -> str:
+    return datetime.fromtimestamp(wall_us / MICROSECONDS, UTC).strftime("%Y%m%dT%H%M%S.%fZ")

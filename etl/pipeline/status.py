@@ -1,0 +1,98 @@
+"""`etl status`: how the plan under way stands. Reads only; works beside a running import."""
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from etl.clock import MICROSECONDS, SYSTEM
+from etl.config.load import JobFile
+from etl.config.workspace import workspace
+from etl.errors import ExitCode, UsageError
+from etl.ledger.interface import Entry, Ledger, PlanRecord, RunRecord
+from etl.ledger.lock import Holder, holder
+from etl.ledger.sqlite import open_readonly
+from etl.model.states import State
+from etl.pipeline.standings import PlanStates, plan_states
+from etl.plan.forecast import Forecast, forecast
+from etl.plan.store import load_plan, plan_path
+from etl.replay.lane import blocking_states
+
+LISTED = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusResult:
+    """What is known of a target."""
+
+    target: str
+    ledger: Path
+    plan: PlanRecord
+    states: PlanStates
+    all_plans: dict[str, int]
+    """Stored messages of all plans, by state."""
+    listed: tuple[Entry, ...]
+    """The first uncertain and rejected messages of all plans."""
+    hold_off_seconds: float
+    holder: Holder | None
+    last_run: RunRecord | None
+    forecast: Forecast
+    exit_code: ExitCode
+
+
+def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
+    """Return how the plan under way stands.
+
+    Raises:
+        UsageError: nothing was ever imported to this target, or the plan's folder is gone.
+        LedgerError: the ledger can't be read.
+    """
+    job = job_file.job
+    space = workspace(job_file.state, job.target, sandbox=sandbox)
+    ledger = open_readonly(space.ledger, target=space.target)
+    if ledger is None:
+        raise UsageError(
+            f"nothing was imported to {space.target} yet: there is no ledger {space.ledger}",
+            hint="etl check JOB, then etl import JOB"
+            + ("" if sandbox else "; for the sandbox say --sandbox"),
+        )
+    with closing(ledger):
+        record = ledger.open_plan()
+        if record is None:
+            raise UsageError(f"no plan was started yet in {space.ledger}", hint="etl import JOB")
+        plan = load_plan(plan_path(space.plans, record.hash))
+        if plan is None:
+            raise UsageError(
+                f"the folder of plan {record.hash[:12]} is gone: {plan_path(space.plans, record.hash)}",
+                hint="etl import JOB makes it anew; the ledger is intact",
+            )
+        blocking = blocking_states(hold_rejected=job.replay.on_rejected == "hold")
+        states = plan_states(ledger, record.number, plan, blocking=blocking)
+        return StatusResult(
+            target=space.target,
+            ledger=space.ledger,
+            plan=record,
+            states=states,
+            all_plans={state.value: count for state, count in ledger.counts().items()},
+            listed=_listed(ledger),
+            hold_off_seconds=_hold_off_seconds(ledger),
+            holder=holder(space.folder),
+            last_run=ledger.last_run(),
+            forecast=forecast(
+                messages=states.pending,
+                longest_lane=min(plan.summary.longest_lane, states.pending),
+                rate_per_second=job.replay.rate_per_second,
+                latency_seconds=job.plan.latency_seconds,
+            ),
+            exit_code=ExitCode.OK if states.complete else ExitCode.INCOMPLETE,
+        )
+
+
+def _listed(ledger: Ledger) -> tuple[Entry, ...]:
+    uncertain = ledger.entries(frozenset({State.UNCERTAIN}), limit=LISTED)
+    rejected = ledger.entries(frozenset({State.REJECTED}), limit=LISTED)
+    return (*uncertain, *rejected)
+
+
+def _hold_off_seconds(ledger: Ledger) -> float:
+    until = ledger.hold_off_us()
+    return 0.0 if until is None else max(0.0, (until - SYSTEM.wall_us()) / MICROSECONDS)

@@ -1,0 +1,137 @@
+"""Reading a plan back: lanes in order, and each lane's messages in small pieces."""
+
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Collection, Iterator
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from etl.errors import InputError
+from etl.model.plan import Lane, PlanFolder, PlannedMessage
+from etl.model.schemas import REJECT_SCHEMA, Role
+
+LANES_PER_BATCH: Final = 4_096
+"""How many lanes are looked at together."""
+
+_PIECE_ROWS: Final = 64
+"""Messages of a lane that become objects at once; a lane may be longer than memory."""
+
+_CACHED_GROUPS: Final = 16
+"""Row groups that stay decoded: neighbouring lanes share one."""
+
+_COLUMNS: Final = (
+    "key", "content", "lane", "at_us", "role", "text", "conversation", "profile", "variables",
+)  # fmt: skip
+
+
+class PlanReader:
+    """Random access to a plan by row range. Memory is bounded by the cache, not by the plan.
+
+    Raises:
+        InputError: the plan's files are missing or damaged.
+    """
+
+    def __init__(self, plan: PlanFolder) -> None:
+        self._plan = plan
+        self._groups: OrderedDict[int, pa.Table] = OrderedDict()
+        try:
+            self._messages = pq.ParquetFile(plan.messages)
+            self._lanes = pq.ParquetFile(plan.lanes)
+        except (OSError, pa.ArrowException) as error:
+            raise self._damaged(error) from error
+        metadata = self._messages.metadata
+        self._starts = [0]
+        for group in range(metadata.num_row_groups):
+            self._starts.append(self._starts[-1] + metadata.row_group(group).num_rows)
+
+    def lanes(self, *, first: int | None = None) -> Iterator[list[Lane]]:
+        """Yield the lanes in order, up to `LANES_PER_BATCH` at a time.
+
+        With `first` only so many of them, the first by name: a trial should not begin with the largest.
+        """
+        try:
+            if first is not None:
+                yield self._first_by_name(first)
+                return
+            for batch in self._lanes.iter_batches(LANES_PER_BATCH, columns=["lane", "first", "length"]):
+                yield _lanes(batch)
+        except (OSError, pa.ArrowException) as error:
+            raise self._damaged(error) from error
+
+    def named(self, names: Collection[str]) -> Iterator[Lane]:
+        """Yield the lanes with those names, in order of the plan."""
+        wanted = pa.array(sorted(names), pa.string())
+        try:
+            for batch in self._lanes.iter_batches(LANES_PER_BATCH, columns=["lane", "first", "length"]):
+                yield from _lanes(batch.filter(pc.is_in(batch.column("lane"), wanted)))
+        except (OSError, pa.ArrowException) as error:
+            raise self._damaged(error) from error
+
+    def messages(self, first: int, end: int) -> Iterator[PlannedMessage]:
+        """Yield the messages with ordinals in [first, end), in order, read in small pieces."""
+        position = first
+        while position < end:
+            stop = min(position + _PIECE_ROWS, end)
+            yield from self._piece(position, stop)
+            position = stop
+
+    def _first_by_name(self, count: int) -> list[Lane]:
+        table = self._lanes.read(columns=["lane", "first", "length"]).sort_by("lane").slice(0, count)
+        return _lanes(table)
+
+    def _piece(self, first: int, end: int) -> list[PlannedMessage]:
+        messages: list[PlannedMessage] = []
+        while first < end:
+            group = self._group_of(first)
+            start, stop = self._starts[group], min(self._starts[group + 1], end)
+            rows = self._decoded(group).slice(first - start, stop - first).to_pylist()
+            messages.extend(_message(first + place, row) for place, row in enumerate(rows))
+            first = stop
+        return messages
+
+    def _group_of(self, row: int) -> int:
+        return bisect_right(self._starts, row) - 1
+
+    def _decoded(self, group: int) -> pa.Table:
+        table = self._groups.get(group)
+        if table is None:
+            try:
+                table = self._messages.read_row_group(group, columns=list(_COLUMNS), use_threads=False)
+            except (OSError, pa.ArrowException) as error:
+                raise self._damaged(error) from error
+            self._groups[group] = table
+            if len(self._groups) > _CACHED_GROUPS:
+                self._groups.popitem(last=False)
+        self._groups.move_to_end(group)
+        return table
+
+    def _damaged(self, error: Exception) -> InputError:
+        return InputError(
+            f"plan {self._plan.path} can't be read: {type(error).__name__}",
+            hint="delete that folder; the same command makes the plan anew",
+        )
+
+
+def plan_rejects(plan: PlanFolder) -> Iterator[pa.RecordBatch]:
+    """Yield a plan's rejects, by `REJECT_SCHEMA`, in order of file and line.
+
+    Raises:
+        InputError: the plan's files are missing or damaged.
+    """
+    try:
+        with pq.ParquetFile(plan.rejects) as file:
+            yield from (batch.cast(REJECT_SCHEMA) for batch in file.iter_batches())
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{plan.rejects} can't be read: {type(error).__name__}") from error
+
+
+def _lanes(rows: pa.RecordBatch | pa.Table) -> list[Lane]:
+    columns = zip(*(rows.column(name).to_pylist() for name in ("lane", "first", "length")), strict=True)
+    return [Lane(name=name, first=first, length=length) for name, first, length in columns]
+
+
+def _message(ordinal: int, row: dict[str, object]) -> PlannedMessage:
+    return PlannedMessage(ordinal=ordinal, **{**row, "role": Role(str(row["role"]))})  # type: ignore[arg-type]

@@ -1,0 +1,57 @@
+"""Pace as arithmetic: time comes in as numbers (monotonic seconds), waits go out. Pure, no clock.
+
+Two rules together keep promise P5. Slots are spaced evenly (GCRA with a burst of one, never catching up
+beyond a timer's lateness), and a guard at the moment of sending counts what really left in the sliding
+window, so that a stall between slot and send can't bunch requests.
+"""
+
+from collections import deque
+from math import ceil
+from typing import Final
+
+SLACK_SECONDS: Final = 0.005
+"""A timer's lateness that may be made up for; without it 13 % of 1,000/s are lost (measured)."""
+
+MARGIN: Final = 1.01
+"""The window is 1 % longer than asked for, so that jitter on the way can't squeeze arrivals into it."""
+
+
+class Pacer:
+    """Hands out send times for one target; everybody asks the same one."""
+
+    def __init__(self, *, rate_per_second: float, now: float, since_last_send_seconds: float | None) -> None:
+        """Begin at `now`; a send of an earlier run within the window is respected in full."""
+        self._count = ceil(rate_per_second)
+        self._window_seconds = self._count / rate_per_second * MARGIN
+        self._interval_seconds = self._window_seconds / self._count
+        self._sent: deque[float] = deque(maxlen=self._count)
+        rest = 0.0
+        if since_last_send_seconds is not None:
+            rest = self._window_seconds - max(since_last_send_seconds, 0.0)
+        self._next = now + max(rest, 0.0)
+        self._held_until = now
+
+    def book(self, now: float) -> float:
+        """Return the time of the next free slot; it is then taken."""
+        slot = max(self._next, now - SLACK_SECONDS, self._held_until)
+        self._next = slot + self._interval_seconds
+        return slot
+
+    def hold_off(self, until: float) -> None:
+        """Let nobody send before `until`; a shorter wish never shortens a longer one."""
+        self._held_until = max(self._held_until, until)
+        self._next = max(self._next, self._held_until)
+
+    def void(self, slot: float) -> bool:
+        """Return whether a hold-off has come over a booked slot: book anew, so that nobody bunches."""
+        return slot < self._held_until
+
+    def wait_seconds(self, now: float) -> float:
+        """Return how long a sender whose slot has come must still wait; zero means: send now."""
+        held = self._held_until - now
+        full = self._sent[0] + self._window_seconds - now if len(self._sent) == self._count else 0.0
+        return max(held, full, 0.0)
+
+    def sent(self, now: float) -> None:
+        """Note that a request leaves now."""
+        self._sent.append(now)

@@ -1,0 +1,134 @@
+"""The run: so many workers, each serving one lane at a time, all sharing pace, breaker and ledger."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from etl.clock import yield_once
+from etl.ledger.interface import Ledger
+from etl.model.events import Event, LaneHeld
+from etl.model.plan import Lane, PlannedMessage
+from etl.model.states import State
+from etl.replay.delivery import Delivery, Sender
+from etl.replay.lane import standing
+from etl.replay.stop import Stop, StopKind
+
+
+class Feed(Protocol):
+    """A plan as the replay reads it."""
+
+    def lanes(self, *, first: int | None = None) -> Iterator[list[Lane]]:
+        """Yield lanes in order; with `first` only so many of them."""
+
+    def messages(self, first: int, end: int) -> Iterator[PlannedMessage]:
+        """Yield the messages with ordinals in [first, end)."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run did, counted as it happens."""
+
+    sent: dict[State, int] = field(default_factory=dict)
+    """Messages settled (or left uncertain) by this run, by state."""
+    lanes_blocked: int = 0
+    held: int = 0
+    """Messages that wait behind an uncertain or held one, among the lanes that were looked at."""
+
+    def settled(self, state: State) -> None:
+        """Count one message."""
+        self.sent[state] = self.sent.get(state, 0) + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What of a plan this run serves."""
+
+    plan: int
+    only_first_lanes: int | None
+    blocking: frozenset[State]
+
+
+class Runner:
+    """Serves every lane of a plan that has something left to send."""
+
+    def __init__(
+        self,
+        *,
+        feed: Feed,
+        ledger: Ledger,
+        delivery: Delivery,
+        scope: Scope,
+        stop: Stop,
+        observe: Callable[[Event], None],
+    ) -> None:
+        self._feed = feed
+        self._ledger = ledger
+        self._delivery = delivery
+        self._scope = scope
+        self._stop = stop
+        self._observe = observe
+        self._blocked = ledger.blocked_lanes(scope.blocking)
+        self.tally = Tally()
+
+    async def run(self, senders: Iterable[Sender]) -> Tally:
+        """Serve all lanes, one worker for each sender, until done or drained.
+
+        Raises:
+            LedgerError: the ledger failed; the other workers have finished what was in flight.
+        """
+        lanes = self._lanes()
+        workers = [asyncio.create_task(self._work(lanes, sender)) for sender in senders]
+        try:
+            results = await asyncio.gather(*workers, return_exceptions=True)
+        except asyncio.CancelledError:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            raise
+        errors = [result for result in results if isinstance(result, BaseException)]
+        if errors:
+            raise errors[0]
+        return self.tally
+
+    def _lanes(self) -> Iterator[Lane]:
+        for batch in self._feed.lanes(first=self._scope.only_first_lanes):
+            yield from batch
+
+    async def _work(self, lanes: Iterator[Lane], sender: Sender) -> None:
+        for lane in lanes:
+            if self._stop.requested:
+                return
+            try:
+                await self._serve(lane, sender)
+            except Exception:
+                # Whatever it is, the ledger or a defect: the other lanes must not go on as if nothing was.
+                self._stop.request(StopKind.ABORTED, "an error ended sending")
+                raise
+            # A turn for each lane: skipping a million finished ones must not starve the rest.
+            await yield_once()
+
+    async def _serve(self, lane: Lane, sender: Sender) -> None:
+        end = lane.first + lane.length
+        ordinals, states = self._ledger.progress(self._scope.plan, lane.first, end)
+        stands = standing(lane, ordinals, states, blocking=self._scope.blocking)
+        if stands.open_messages == 0:
+            return
+        if stands.blocked or lane.name in self._blocked:
+            self.tally.lanes_blocked += 1
+            self.tally.held += stands.held
+            return
+        left = stands.open_messages
+        for message in self._feed.messages(stands.next_ordinal, end):
+            if message.ordinal in stands.settled_beyond:
+                continue
+            state = await self._delivery.deliver(message, sender)
+            if state is None:
+                return
+            left -= 1
+            self.tally.settled(state)
+            if state in self._scope.blocking:
+                self.tally.lanes_blocked += 1
+                self.tally.held += left
+                self._observe(LaneHeld(messages=left))
+                return

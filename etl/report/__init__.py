@@ -1,0 +1,1 @@
+"""Stage 5, plan and ledger -> what people read: tables as files, summaries as values and as text."""

@@ -1,0 +1,128 @@
+"""Tables as CSV, Parquet or JSON lines. CSV cells are safe to open in a spreadsheet."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO, Final, assert_never
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from etl.errors import UsageError
+
+_FORMULA: Final = r"^[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
+"""What a spreadsheet may take for a formula (OWASP's list and the full-width forms)."""
+
+
+class TableFormat(StrEnum):
+    """How a table is written."""
+
+    CSV = "csv"
+    """Every cell quoted; a leading ' before what could be a formula. JSON lines are the exact form."""
+    PARQUET = "parquet"
+    JSONL = "jsonl"
+
+
+def write_table(
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    sink: BinaryIO,
+    *,
+    table_format: TableFormat,
+) -> int:
+    """Write all batches and return how many rows that were; memory is bounded by one batch.
+
+    Raises:
+        UsageError: the sink can't take it (a full disk).
+    """
+    try:
+        match table_format:
+            case TableFormat.CSV:
+                return _write_csv(batches, schema, sink)
+            case TableFormat.PARQUET:
+                return _write_parquet(batches, schema, sink)
+            case TableFormat.JSONL:
+                return _write_jsonl(batches, sink)
+            case _:
+                assert_never(table_format)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UsageError(f"the table can't be written: {error.strerror or type(error).__name__}") from error
+
+
+def write_file(
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    path: Path,
+    *,
+    table_format: TableFormat,
+) -> int:
+    """Write a private file that appears whole or not at all; return its rows."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        with part.open("xb") as sink:
+            part.chmod(0o600)
+            rows = write_table(batches, schema, sink, table_format=table_format)
+        part.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} can't be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return rows
+
+
+def _write_csv(batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: BinaryIO) -> int:
+    options = pa_csv.WriteOptions(quoting_style="all_valid")
+    rows = 0
+    with pa_csv.CSVWriter(sink, _text_schema(schema), write_options=options) as writer:
+        for batch in batches:
+            safe = [_safe(batch.column(place)) for place in range(batch.num_columns)]
+            writer.write_batch(pa.record_batch(safe, schema=_text_schema(schema)))
+            rows += batch.num_rows
+    return rows
+
+
+def _text_schema(schema: pa.Schema) -> pa.Schema:
+    # A naive timestamp would be written without its zone; as text it is ISO 8601 with Z.
+    return pa.schema(
+        [pa.field(field.name, pa.string() if _is_text(field.type) else field.type) for field in schema],
+    )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_timestamp(kind))
+
+
+def _safe(column: pa.Array) -> pa.Array:
+    if pa.types.is_timestamp(column.type):
+        return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
+    if not pa.types.is_string(column.type):
+        return column
+    risky = pc.match_substring_regex(column, _FORMULA)
+    return pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
+
+
+def _write_parquet(batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: BinaryIO) -> int:
+    rows = 0
+    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+            rows += batch.num_rows
+    return rows
+
+
+def _write_jsonl(batches: Iterable[pa.RecordBatch], sink: BinaryIO) -> int:
+    rows = 0
+    for batch in batches:
+        # Without it an integer column with nulls would come out as 200.0.
+        frame = batch.to_pandas(integer_object_nulls=True)
+        text = frame.to_json(
+            orient="records", lines=True, date_format="iso", date_unit="us", force_ascii=False
+        )
+        sink.write(text.encode())
+        rows += batch.num_rows
+    return rows

@@ -1,0 +1,256 @@
+"""The ledger against a dictionary: whatever is asked of it, in any order, it does what the model does."""
+
+import shutil
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from etl.errors import LedgerError
+from etl.ledger.interface import EXPORT_SCHEMA, TOUCHED_SCHEMA, Decision, Intent, Outcome, PlanRecord
+from etl.ledger.sqlite import open_ledger, open_readonly
+from etl.model.states import MOVES, State
+
+TARGET = "https://api.example/1"
+PER_LANE = 3
+ORDINALS = st.integers(0, 3 * PER_LANE - 1)
+OUTCOMES = st.sampled_from(sorted(State))
+WORDS = st.sampled_from(sorted(State))
+DECIDABLE = frozenset({State.PENDING, State.REJECTED, State.UNCERTAIN})
+
+
+@dataclass
+class Message:
+    """A touched message of the model."""
+
+    state: State
+    run: int
+    attempts: int = 1
+    maybe_doubled: bool = False
+
+
+def lane(ordinal: int) -> str:
+    """Return the lane of a message."""
+    return f"user-{ordinal // PER_LANE}"
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Plays plans, runs, commits with right and wrong entries, decisions, crashes and reopenings."""
+
+    @initialize()
+    def begin(self) -> None:
+        """Start with an empty ledger."""
+        self.folder = Path(tempfile.mkdtemp())
+        self.path = self.folder / "ledger.sqlite"
+        self.ledger = open_ledger(self.path, target=TARGET, create=True)
+        self.messages: dict[tuple[int, int], Message] = {}
+        self.plan = 0
+        self.run = 0
+        self.live = False
+        self.now = 0
+        self.last_send: int | None = None
+        self.mark = self.ledger.mark()
+
+    def teardown(self) -> None:
+        """Leave no file behind."""
+        if hasattr(self, "ledger"):
+            self.ledger.close()
+            shutil.rmtree(self.folder)
+
+    def tick(self) -> int:
+        """Return a later time."""
+        self.now += 1
+        return self.now
+
+    def changed(self, *, expected: bool) -> None:
+        """Compare the mark with the one before."""
+        mark = self.ledger.mark()
+        assert expected == (mark != self.mark)
+        self.mark = mark
+
+    @rule()
+    def start_plan(self) -> None:
+        """Open another plan, which closes this one."""
+        record = PlanRecord(
+            number=0,
+            hash=str(self.plan),
+            fingerprint="",
+            identity="",
+            source="s",
+            messages=9,
+            lanes=3,
+            open=True,
+        )
+        self.plan = self.ledger.start_plan(record, now_us=self.tick()).number
+        self.live = False
+        self.changed(expected=True)
+
+    @precondition(lambda self: self.plan)
+    @rule()
+    def start_run(self) -> None:
+        """Begin a run of the open plan."""
+        self.run = self.ledger.start_run(self.plan, host="h", pid=1, version="0", now_us=self.tick())
+        self.live = True
+        self.changed(expected=False)
+
+    @precondition(lambda self: self.live)
+    @rule()
+    def end_run(self) -> None:
+        """End it."""
+        self.ledger.end_run(self.run, exit_code=0, now_us=self.tick())
+        self.live = False
+        self.changed(expected=False)
+
+    @rule(ordinals=st.lists(ORDINALS, min_size=1, max_size=3))
+    def intend(self, ordinals: list[int]) -> None:
+        """Write intents, possible or not."""
+        self.commit([self.intent(ordinal) for ordinal in ordinals])
+
+    @rule(ordinal=ORDINALS, state=OUTCOMES)
+    def settle(self, ordinal: int, state: State) -> None:
+        """Write one outcome, possible or not."""
+        self.commit([self.outcome(ordinal, state)])
+
+    @rule(steps=st.lists(st.tuples(ORDINALS, st.none() | OUTCOMES), min_size=1, max_size=6))
+    def mixed(self, steps: list[tuple[int, State | None]]) -> None:
+        """Write a mixture."""
+        self.commit([self.intent(o) if state is None else self.outcome(o, state) for o, state in steps])
+
+    @rule(state=st.sampled_from([State.ACCEPTED, State.REJECTED, State.UNCERTAIN, State.PENDING]))
+    def finish_everything(self, state: State) -> None:
+        """Write the outcome of all that this run has in flight, and the next intents, as a real run does."""
+        flying = [
+            ordinal
+            for (plan, ordinal), message in sorted(self.messages.items())
+            if (plan, message.run, message.state) == (self.plan, self.run, State.IN_FLIGHT)
+        ]
+        self.commit([self.outcome(ordinal, state) for ordinal in flying])
+
+    @rule(ordinal=ORDINALS, word=WORDS)
+    def decide(self, ordinal: int, word: State) -> None:
+        """Say a word on a message, allowed or not."""
+        address = (self.plan, ordinal)
+        before = self.messages.get(address)
+        allowed = before is not None and before.state in DECIDABLE and (before.state, word) in MOVES
+        allowed = allowed and word is not State.IN_FLIGHT
+        decision = Decision(plan=self.plan, ordinal=ordinal, state=word, who="w", why="y", now_us=self.tick())
+        if allowed and before is not None:
+            self.ledger.decide([decision])
+            before.maybe_doubled |= (before.state, word) == (State.UNCERTAIN, State.PENDING)
+            before.state = word
+        else:
+            with pytest.raises(LedgerError):
+                self.ledger.decide([decision])
+        self.changed(expected=allowed)
+
+    @rule()
+    def recover(self) -> None:
+        """Start after a crash."""
+        flying = [message for message in self.messages.values() if message.state is State.IN_FLIGHT]
+        assert len(flying) == self.ledger.recover(now_us=self.tick())
+        for message in flying:
+            message.state = State.UNCERTAIN
+        self.changed(expected=bool(flying))
+
+    @rule()
+    def reopen(self) -> None:
+        """Close and open it again."""
+        self.ledger.close()
+        self.ledger = open_ledger(self.path, target=TARGET, create=False)
+        self.changed(expected=False)
+
+    def intent(self, ordinal: int) -> Intent:
+        """Return an intent under the newest run."""
+        return Intent(
+            plan=self.plan, ordinal=ordinal, run=self.run, key=ordinal.to_bytes(16, "big"), content=bytes(16),
+            lane=lane(ordinal), at_us=ordinal, now_us=self.tick(),
+        )  # fmt: skip
+
+    def outcome(self, ordinal: int, state: State) -> Outcome:
+        """Return an outcome under the newest run."""
+        return Outcome(
+            plan=self.plan, ordinal=ordinal, run=self.run, state=state, now_us=self.tick(),
+            phase="answered", reason=state.value,
+        )  # fmt: skip
+
+    def commit(self, entries: list[Intent | Outcome]) -> None:
+        """Commit to both; both must take all or nothing."""
+        after = {address: Message(**vars(message)) for address, message in self.messages.items()}
+        if all(self.applied(after, entry) for entry in entries):
+            self.ledger.commit(entries)
+            self.messages = after
+            sent = [entry.now_us for entry in entries if isinstance(entry, Intent)]
+            self.last_send = sent[-1] if sent else self.last_send
+            self.changed(expected=bool(entries))
+        else:
+            with pytest.raises(LedgerError):
+                self.ledger.commit(entries)
+            self.changed(expected=False)
+
+    def applied(self, messages: dict[tuple[int, int], Message], entry: Intent | Outcome) -> bool:
+        """Apply one entry to the model's rows and return whether that is allowed."""
+        address = (entry.plan, entry.ordinal)
+        stored = messages.get(address)
+        if isinstance(entry, Outcome):
+            right = stored is not None and stored.state is State.IN_FLIGHT and stored.run == entry.run
+            if not right or stored is None or (State.IN_FLIGHT, entry.state) not in MOVES:
+                return False
+            stored.state = entry.state
+            return True
+        taken = {lane(o) for (_, o), message in messages.items() if message.state is State.IN_FLIGHT}
+        if not self.live or lane(entry.ordinal) in taken:
+            return False
+        if stored is None:
+            messages[address] = Message(State.IN_FLIGHT, entry.run)
+            return True
+        if stored.state is not State.PENDING:
+            return False
+        stored.state, stored.run, stored.attempts = State.IN_FLIGHT, entry.run, stored.attempts + 1
+        return True
+
+    @invariant()
+    def answers_like_the_model(self) -> None:
+        """Every question has the model's answer."""
+        if not hasattr(self, "ledger"):
+            return
+        stored = sorted(self.messages.items())
+        assert Counter(message.state for _, message in stored) == self.ledger.counts()
+        here = [(ordinal, message.state) for (plan, ordinal), message in stored if plan == self.plan]
+        assert here == list(zip(*self.ledger.progress(self.plan, 0, 9), strict=True))
+        exported = pa.Table.from_batches(self.ledger.export(), schema=EXPORT_SCHEMA)
+        names = ["ordinal", "state", "attempts", "maybe_doubled", "run"]
+        assert exported.select(names).to_pylist() == [
+            {"ordinal": ordinal, **vars(message)} for (_, ordinal), message in stored
+        ]
+        touched = pa.Table.from_batches(self.ledger.touched(), schema=TOUCHED_SCHEMA)
+        states = [message.state for _, message in stored if message.state is not State.PENDING]
+        assert Counter(states) == Counter(touched.column("state").to_pylist())
+        assert self.last_send == self.ledger.last_send_us()
+
+    @invariant()
+    def lists_like_the_model(self) -> None:
+        """So do the lists for people, from beside."""
+        beside = open_readonly(self.path, target=TARGET) if hasattr(self, "path") else None
+        if beside is None:
+            return
+        stored = sorted(self.messages.items())
+        states = frozenset({State.UNCERTAIN, State.REJECTED, State.IN_FLIGHT})
+        listed = [(plan, ordinal) for (plan, ordinal), message in stored if message.state in states]
+        assert Counter(lane(ordinal) for _, ordinal in listed) == beside.blocked_lanes(states)
+        assert listed[:4] == [(entry.plan, entry.ordinal) for entry in beside.entries(states, limit=4)]
+        beside.close()
+
+
+TestLedger = LedgerMachine.TestCase
+TestLedger.settings = settings(
+    max_examples=40,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
