@@ -66,7 +66,7 @@ Column = Annotated[str, Field(min_length=1)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class Target(_Table):
@@ -281,7 +281,12 @@ class Job(_Table):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        problems = [*_user_problems(self), *_role_problems(self), *_visibility_problems(self)]
+        problems = [
+            *_user_problems(self),
+            *_role_problems(self),
+            *_visibility_problems(self),
+            *_speaker_problems(self),
+        ]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -311,4 +316,10 @@ def _visibility_problems(job: Job) -> list[str]:
         return ["visibility.public must list the values of columns.visibility that customers saw"]
     if job.columns.visibility is None and (job.visibility.public or job.visibility.private):
         return ["columns.visibility is needed with [visibility]"]
+    return []
+
+
+def _speaker_problems(job: Job) -> list[str]:
+    if job.message.speaker in {"variables", "both"} and "speaker" in job.columns.variables:
+        return [f'columns.variables.speaker and message.speaker = "{job.message.speaker}" exclude each other']
     return []

@@ -73,7 +73,7 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """"This message is about to be sent": pending -> in_flight, durable before the first byte leaves."""
+    """A message is about to be sent: pending -> in_flight, durable before the first byte leaves."""
 
     plan: int
     ordinal: int

@@ -16,7 +16,6 @@ _ELEMENTS: Final = (
     "|(?:o|v|w|m|x|st1):[a-z][a-z0-9]*"
 )
 _REST: Final = r"""(?:"[^"]*"|'[^']*'|[^<>"'])*>"""
-_REST: Final = r"""(?:"[^"]*"|'[^']*'|[^<>"'])*>"""
 # A closing > is asked for: a parser swallows the rest of the text behind a tag that never ends.
 _AFTER_SIGN: Final = rf"(?:/?(?:{_ELEMENTS})(?:>|[\s/]{_REST})|!(?:doctype|\[){_REST}|\?xml{_REST})"
 _OPEN: Final = "<!--"

@@ -84,5 +84,4 @@ def _meaning(roles: Roles, cells: pa.Array) -> pa.Array:
 
 
 def _listed(cells: pa.Array, values: tuple[str, ...]) -> Mask:
-
     return mask(pc.is_in(cells, value_set=pa.array(values, pa.string())))

@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.config.job import Job
-from etl.errors import UsageError
 from etl.normalize.verdict import matches
 
 SPEAKER: Final = "speaker"
@@ -17,19 +16,8 @@ _CONTROLS: Final = r"[\x00-\x1f]"
 
 
 def names_speaker(job: Job) -> bool:
-    """Return whether the job sends the role as a variable.
-
-    Raises:
-        UsageError: the job maps a column to that variable too.
-    """
-    if job.message.speaker not in {"variables", "both"}:
-        return False
-    if SPEAKER in job.columns.variables:
-        raise UsageError(
-            f"columns.variables maps {SPEAKER!r}, which message.speaker sets itself",
-            hint='give the column\'s variable another name, or set message.speaker to "prefix" or "plain"',
-        )
-    return True
+    """Return whether the job sends the role as a variable."""
+    return job.message.speaker in {"variables", "both"}
 
 
 def json_objects(cells: Mapping[str, pa.Array], rows: int) -> pa.Array:

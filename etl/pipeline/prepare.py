@@ -199,11 +199,7 @@ class _Build:
         return plan
 
     def _stage(self, file: SourceFile, staging: Staging, normalizer: Normalizer) -> None:
-        done = 0
-
-        def progress(consumed: int) -> None:
-            nonlocal done
-            done += consumed
+        def progress(done: int) -> None:
             self._observe(FileProgress(file=file.label, bytes_done=done, bytes_total=file.size))
 
         columns = self._job.columns

@@ -1,8 +1,9 @@
 """Parquet values as exact strings, and which types a column may have.
 
-What a float column says: whole numbers that a float holds exactly (below 2^53, for 32-bit floats 2^24)
-become their digits, `115712`; beyond that the digits are lost, so the text is scientific (`9.1e+15`),
-which `normalize` rejects as an id; a fraction stays a fraction (`1.5`); NaN is missing, hence null.
+What a float column says: whole numbers that a float surely holds exactly (below 2^53, for 32-bit floats
+2^24) become their digits, `115712`; from there on digits may be lost, so the text is scientific
+(`9.1e+15`, `16777218e+0`), which `normalize` rejects as an id; a fraction stays one (`1.5`); NaN is
+missing, hence null.
 """
 
 from decimal import Decimal
@@ -67,10 +68,11 @@ def as_strings(column: pa.Array) -> pa.StringArray:
 def _floats(column: pa.Array) -> pa.StringArray:
     limit = _EXACT[column.type]
     wide = column.cast(pa.float64())
-    whole = pc.and_(pc.equal(pc.floor(wide), wide), pc.less_equal(pc.abs(wide), limit))
+    whole = pc.and_(pc.equal(pc.floor(wide), wide), pc.less(pc.abs(wide), limit))
     digits = pc.if_else(whole, wide, None).cast(pa.int64()).cast(pa.string())
     narrow = column if column.type != pa.float16() else wide
     text = pc.if_else(pc.is_nan(wide), None, narrow.cast(pa.string()))
+    text = pc.replace_substring_regex(text, r"^(-?\d+)$", r"\1e+0")
     return pc.if_else(whole, digits, text)
 
 

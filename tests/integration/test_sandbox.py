@@ -2,7 +2,6 @@
 
 # ruff: noqa: SIM300  the expected value stands on the left
 
-import asyncio
 import json
 import os
 import signal
@@ -20,16 +19,34 @@ import pytest
 from etl.sandbox import serve as serving
 from etl.sandbox.contract import MAX_BODY_BYTES
 from etl.sandbox.errors import SandboxError
-from etl.sandbox.records import NewMessage
 from etl.sandbox.serve import embedded, serve
 from etl.sandbox.store import Store
-from etl.sandbox.writer import Writer
 
 DEPLOYMENT = "11111111-2222-4333-8444-555555555555"
 PATH = f"/webbot/api/webchat/bot/{DEPLOYMENT}/messages/"
 CONFIG = f"/webbot/api/webchat/{DEPLOYMENT}/config/"
 TEXT = "my card ends in 4242"
 ABSENT = object()
+BAD_ACTIONS: tuple[object, ...] = ([], {}, "standby", [TEXT], [{"type": "standby", "text": "a"}] * 2)
+BAD_TIMESTAMPS: tuple[object, ...] = (
+    True,
+    1_654_251_574.0,
+    "1654251574",
+    999_999_999,
+    10_000_000_000,
+    1_654_251_574_000,
+    -1,
+)
+BAD_VARIABLES: tuple[object, ...] = (
+    {"1a": ""},
+    {"": ""},
+    {"a-b": ""},
+    {"é": ""},
+    {"a\n": ""},
+    {"a": 1},
+    {"a": None},
+    [],
+)
 
 SERVER = """
 import json, sys
@@ -143,19 +160,11 @@ def test_sandbox_records_a_message_and_says_nothing_as_the_bot(running, client):
         ("id", 1_653_753_771_388, "`id` must be a string of 1 to 255 characters"),
         *(
             ("timestamp", value, "`timestamp` must be an integer of exactly 10 digits: Unix time in seconds")
-            for value in (
-                True,
-                1_654_251_574.0,
-                "1654251574",
-                999_999_999,
-                10_000_000_000,
-                1_654_251_574_000,
-                -1,
-            )
+            for value in BAD_TIMESTAMPS
         ),
         *(
             ("actions", value, "`actions` must be a list of exactly one object with `type` and `text`")
-            for value in ([], {}, "standby", [TEXT], [{"type": "standby", "text": "a"}] * 2)
+            for value in BAD_ACTIONS
         ),
         (
             "actions",
@@ -177,16 +186,7 @@ def test_sandbox_records_a_message_and_says_nothing_as_the_bot(running, client):
         ),
         *(
             ("user_cvars", value, "`user_cvars` must be an object of strings whose names match")
-            for value in (
-                {"1a": ""},
-                {"": ""},
-                {"a-b": ""},
-                {"é": ""},
-                {"a\n": ""},
-                {"a": 1},
-                {"a": None},
-                [],
-            )
+            for value in BAD_VARIABLES
         ),
         ("user_profile", [], "`user_profile` must be an object"),
         ("user_profile", TEXT, "`user_profile` must be an object"),
@@ -465,61 +465,6 @@ def test_sandbox_says_that_its_server_did_not_start():
         pytest.raises(SandboxError, match="did not start"),
     ):
         serving._Thread(store, closed).__enter__()
-
-
-def new(name: str) -> NewMessage:
-    """Return a message for the writer."""
-    return NewMessage(
-        deployment_id=DEPLOYMENT,
-        id=name,
-        user_id="u-1",
-        timestamp=1_654_251_574,
-        received_us=1,
-        text=TEXT,
-        user_cvars="{}",
-        user_profile="{}",
-        body=b"",
-    )
-
-
-@pytest.mark.parametrize("fails", [False, True])
-def test_writer_survives_a_client_that_went_away(fails):
-    """Its message was sent and is stored if it can be; the next one is answered as ever."""
-
-    async def scenario(store: Store, writer: Writer) -> None:
-        with store._lock, pytest.raises(TimeoutError):
-            await asyncio.wait_for(writer.record(new("bad" if fails else "left")), 0.01)
-        await writer.record(new("stayed"))
-
-    with closing(Store.in_memory(deployment_id=DEPLOYMENT)) as store:
-        store._rows(
-            "CREATE TRIGGER full BEFORE INSERT ON message WHEN new.id = 'bad' "
-            "BEGIN SELECT raise(ABORT, 'full'); END"
-        )
-        writer = Writer(store)
-        writer.start()
-        asyncio.run(scenario(store, writer))
-        writer.close()
-
-        expected = ["stayed"] if fails else ["left", "stayed"]
-        assert expected == [message.id for message in store.messages()]
-
-
-def test_writer_takes_any_backlog_in_order_of_arrival():
-    """More than one commit takes: the rest must follow, not be lost."""
-
-    async def scenario(store: Store, writer: Writer) -> list[int]:
-        with store._lock:
-            waiting = [asyncio.ensure_future(writer.record(new(str(number)))) for number in range(2_500)]
-            with pytest.raises(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(waiting[0]), 0.01)
-        return [place.seq for place in await asyncio.gather(*waiting)]
-
-    with closing(Store.in_memory(deployment_id=DEPLOYMENT)) as store:
-        writer = Writer(store)
-        writer.start()
-        assert list(range(1, 2_501)) == asyncio.run(scenario(store, writer))
-        writer.close()
 
 
 def test_sandbox_never_shows_its_token_by_accident(running):

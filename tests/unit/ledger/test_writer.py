@@ -125,6 +125,21 @@ def test_cancelled_waiter_does_not_lose_its_entry(gate, ledger, started, intent)
     assert ledger.progress(started[0], 0, 100)[0] == [0, 10]
 
 
+def test_cancelled_waiter_does_not_keep_the_answer_from_the_others(gate, intent):
+    """One lane that gives up must not hang the lanes of the same commit."""
+
+    async def play() -> None:
+        async with GroupCommit(gate) as writer:
+            first = await soon(writer.write(intent(0)))
+            await gate.wait_entered()
+            cancelled, waiting = [await soon(writer.write(intent(ordinal))) for ordinal in (10, 20)]
+            cancelled.cancel()
+            gate.opened.set()
+            await asyncio.wait_for(asyncio.gather(first, waiting), timeout=30)
+
+    asyncio.run(play())
+
+
 def test_failed_commit_breaks_the_writer_for_everybody(gate, ledger, intent):
     """Sending must stop everywhere: the batch, what gathered meanwhile, and all that comes later."""
     gate.fail_from = 2

@@ -1,4 +1,5 @@
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -14,7 +15,7 @@ from etl.source.reader import read
 class Result:
     """Everything that a reader yielded, flat."""
 
-    rows: list[tuple] = field(default_factory=list)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     rejects: list[tuple[int, str, str]] = field(default_factory=list)
     batches: list[RowBatch] = field(default_factory=list)

@@ -13,12 +13,12 @@ def test_multi_member_gzip_with_padding_is_read_whole(read_bytes):
     assert [("a", "1"), ("b", "2")] == read_bytes(data, ("user", "text")).rows
 
 
-@pytest.mark.parametrize("size", [1, 11, 200])
+@pytest.mark.parametrize("size", [1, 11, 40])
 def test_truncated_gzip_is_damaged(read_bytes, size):
     """The good part must not pass for the whole."""
     data = gzip.compress((HEAD + "a,1\n" * 5_000).encode())
     with pytest.raises(InputError, match=rf"damaged at byte {len(data) - size}: it ends in the middle"):
-        read_bytes(data[:-size] if size < len(data) - 30 else data[:30], ("user", "text"))
+        read_bytes(data[:-size], ("user", "text"))
 
 
 def test_gzip_with_wrong_checksum_is_damaged(read_bytes):
@@ -57,8 +57,8 @@ def test_quoted_header_behind_a_mark_is_found(read_bytes):
 
 def test_declared_encoding_is_used(read_bytes):
     """cp1252 can't be told from its neighbours by looking."""
-    data = "user,text\na,Grüße – €5\n".encode("cp1252")
-    assert [("a", "Grüße – €5")] == read_bytes(data, ("user", "text"), encoding="cp1252").rows
+    data = "user,text\na,Grüße: €5\n".encode("cp1252")
+    assert [("a", "Grüße: €5")] == read_bytes(data, ("user", "text"), encoding="cp1252").rows
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "cp1252", "utf-16-le"])
@@ -73,7 +73,9 @@ def test_characters_cut_by_a_chunk_are_whole(read_bytes, small_blocks, encoding)
 def test_wrong_byte_is_named_by_line_offset_and_likely_encoding(read_bytes):
     """The person must find the row and the setting."""
     data = (HEAD + "a,fine\n" * 10).encode() + "b,Grüße aus Köln, schöne Tage\n".encode("cp1252")
-    with pytest.raises(InputError, match=r"line 12, byte 84: not valid utf-8; it looks like cp125\d") as caught:
+    with pytest.raises(
+        InputError, match=r"line 12, byte 84: not valid utf-8; it looks like cp125\d"
+    ) as caught:
         read_bytes(data, ("user", "text"))
     assert "Gr" not in caught.value.message
 

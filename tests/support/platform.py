@@ -1,0 +1,131 @@
+"""A platform on loopback that records what arrives and answers as it is told. Real sockets, own code."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+TOKEN = "chat-api-token-0123456789"  # noqa: S105  a made-up one
+DEPLOYMENT = "11111111-1111-4111-8111-111111111111"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """One complete request, in order of arrival."""
+
+    at: float
+    """Monotonic seconds."""
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        """Return the text of the message."""
+        return str(self.body["actions"][0]["text"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What to answer; None as status means: close without an answer."""
+
+    status: int | None = 200
+    body: bytes = b'{"error": null, "message": []}'
+    headers: dict[str, str] = field(default_factory=dict)
+    delay_seconds: float = 0.0
+
+
+@dataclass
+class Platform:
+    """The recorded arrivals and the rule that answers them."""
+
+    base_url: str = ""
+    arrivals: list[Arrival] = field(default_factory=list)
+    answer: Callable[[Arrival, int], Reply] = field(default=lambda _arrival, _number: Reply())
+    """Given an arrival and its number from 1."""
+    in_flight: dict[str, int] = field(default_factory=dict)
+    overlaps: int = 0
+    """How often two requests of one user were open at once."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def by_user(self) -> dict[str, list[Arrival]]:
+        """Return each user's arrivals in order."""
+        users: dict[str, list[Arrival]] = {}
+        for arrival in self.arrivals:
+            users.setdefault(arrival.body["user_id"], []).append(arrival)
+        return users
+
+    def ids(self) -> list[str]:
+        """Return the message ids in order of arrival."""
+        return [arrival.body["id"] for arrival in self.arrivals]
+
+    def most_in_a_second(self) -> int:
+        """Return the largest number of arrivals in any sliding second."""
+        times = sorted(arrival.at for arrival in self.arrivals)
+        most, start = 0, 0
+        for end, moment in enumerate(times):
+            while moment - times[start] >= 1.0:
+                start += 1
+            most = max(most, end - start + 1)
+        return most
+
+
+@contextmanager
+def platform() -> Iterator[Platform]:
+    """Run a recording platform on a free port of loopback."""
+    state = Platform()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            arrival = Arrival(at=time.monotonic(), path=self.path, headers=headers, body=body)  # noqa: TID251
+            user = body["user_id"]
+            with state.lock:
+                state.arrivals.append(arrival)
+                state.in_flight[user] = state.in_flight.get(user, 0) + 1
+                state.overlaps += state.in_flight[user] > 1
+                reply = state.answer(arrival, len(state.arrivals))
+            if reply.delay_seconds:
+                threading.Event().wait(reply.delay_seconds)
+            with state.lock:
+                state.in_flight[user] -= 1
+            self._reply(reply)
+
+        def _reply(self, reply: Reply) -> None:
+            self.close_connection = True
+            if reply.status is None:
+                return
+            self.send_response(reply.status)
+            for name, value in {"Content-Type": "application/json", **reply.headers}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(reply.body)))
+            self.end_headers()
+            self.wfile.write(reply.body)
+
+        def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
+            """Say nothing."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 256
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Say nothing: killed clients are what these tests are about."""
+
+    server = Server(("127.0.0.1", 0), Handler)
+    state.base_url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,67 @@
+"""The README's tables, made from the code. Run it to write them; a test compares them."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from etl.cli.main import COMMANDS
+from etl.config.job import Job
+from etl.errors import ExitCode
+from etl.model.rejects import RejectCode, SkipReason
+from etl.model.states import State
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def tables() -> dict[str, str]:
+    """Return every generated table by the name in its marker."""
+    return {
+        "commands": _table(("command", "does"), ((f"`etl {name}`", line) for name, (_, line) in COMMANDS.items())),
+        "exit codes": _table(("code", "means"), ((str(code.value), code.meaning) for code in ExitCode)),
+        "states": _table(("state", "means"), ((f"`{state}`", state.meaning) for state in State)),
+        "rejects": _table(
+            ("code", "the row", "what to do"),
+            ((f"`{code}`", code.meaning, code.remedy) for code in RejectCode),
+        ),
+        "skips": _table(("reason", "the row"), ((f"`{reason}`", reason.meaning) for reason in SkipReason)),
+        "settings": _table(("setting", "default", "means"), _settings(Job, prefix="")),
+    }
+
+
+def filled(text: str) -> str:
+    """Return the README with every table as the code has it."""
+    for name, table in tables().items():
+        pattern = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        text = pattern.sub(lambda match, table=table: f"{match[1]}{table}{match[2]}", text)
+    return text
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def _settings(model: type[BaseModel], *, prefix: str) -> Iterator[tuple[str, str, str]]:
+    for name, field in model.model_fields.items():
+        full = f"{prefix}{field.alias or name}"
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _settings(kind, prefix=f"{full}.")
+        else:
+            yield f"`{full}`", _default(field), " ".join((field.description or "").split())
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "needed"
+    value: Any = field.get_default(call_default_factory=True)
+    if value is None or value in ((), {}):
+        return ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+if __name__ == "__main__":
+    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
