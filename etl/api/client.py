@@ -1,16 +1,21 @@
 """The Chat API for one deployment: a planned message in, an exchange out."""
 
+import re
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from etl import __version__
 from etl.api.transport import Transport, tls_context
 from etl.api.wire import decode, encode
 from etl.config.job import Message, Target
 from etl.config.secrets import Secret
+from etl.errors import UsageError
 from etl.model.exchange import Exchange, Failure
 from etl.model.plan import PlannedMessage
+
+_SCHEME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+"""What a word in a header may hold (RFC 9110, token)."""
 
 
 class Sender:
@@ -36,7 +41,11 @@ class Sender:
 
 
 class Client:
-    """Opens senders for one target; an async context manager that closes them all."""
+    """Opens senders for one target; an async context manager that closes them all.
+
+    Raises:
+        UsageError: the target's settings can't become a request.
+    """
 
     def __init__(
         self,
@@ -47,6 +56,8 @@ class Client:
         timeout_seconds: float,
         folder: Path,
     ) -> None:
+        if not _SCHEME.fullmatch(target.auth_scheme):
+            raise UsageError('target.auth_scheme must be one word, such as "bearer"')
         self._url = target.url
         self._settings = settings
         self._token = token

@@ -3,12 +3,13 @@
 httpcore announces each step of a request to its `trace` extension; `send_request_headers.started` is
 the last moment at which surely nothing was written. Every message has a connection of its own: a reused
 one can hand over an earlier request's second answer, and its closing races with the next write
-(measured for this project).
+(measured for this project). It stands on httpx's transport rather than its client: that one would keep
+cookies, follow redirects and read proxies from the environment.
 """
 
 import asyncio
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,13 +44,17 @@ class RawAnswer:
     """A complete answer, unread."""
 
     status: int
-    headers: dict[str, str]
+    headers: dict[str, str] = field(repr=False)
     """Lower-case names; of repeated ones the last."""
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 class Transport:
-    """Sends single requests to one address. One for each lane that is served at a time."""
+    """Sends single requests to one address. One for each lane that is served at a time.
+
+    Raises:
+        UsageError: the address can't be one.
+    """
 
     def __init__(
         self,
@@ -59,30 +64,32 @@ class Transport:
         tls: ssl.SSLContext,
         timeout_seconds: float,
     ) -> None:
-        self._url = url
+        try:
+            self._url = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise UsageError(f"target.base_url and path make no address: {error}") from error
         self._headers = {**headers, "Accept-Encoding": "identity", "Connection": "close"}
         self._timeout_seconds = timeout_seconds
-        self._client = httpx.AsyncClient(
+        # No timeouts per read or write: one deadline for the whole exchange stands around it.
+        self._http = httpx.AsyncHTTPTransport(
             verify=tls,
             trust_env=False,
-            follow_redirects=False,
-            timeout=None,  # noqa: S113  one deadline for the whole exchange stands around it
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
         )
 
     async def close(self) -> None:
         """Release the connection."""
-        await self._client.aclose()
+        await self._http.aclose()
 
     async def post(self, body: bytes) -> RawAnswer | Failure:
-        """Post once. No exception of httpx escapes; a cancellation does."""
+        """Post once. Whatever the network and the server do, nothing but a cancellation escapes."""
         left = False
 
         async def trace(event: str, _: dict[str, Any]) -> None:
             nonlocal left
             left = left or event in _FIRST_BYTE
 
-        request = self._client.build_request(
+        request = httpx.Request(
             "POST",
             self._url,
             content=body,
@@ -94,13 +101,13 @@ class Transport:
                 return await self._exchange(request)
         except TimeoutError:
             return Failure(phase=_phase(left=left), kind="timeout" if left else "connect_timeout")
-        except httpx.TransportError as error:
+        except Exception as error:  # noqa: BLE001  below httpx, a TLS alert escapes as ssl.SSLError or anyio's own
             return _failure(error, left=left)
 
     async def _exchange(self, request: httpx.Request) -> RawAnswer | Failure:
-        response = await self._client.send(request, stream=True)
+        response = await self._http.handle_async_request(request)
         try:
-            if response.headers.get("content-encoding", "identity") != "identity":
+            if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
                 return Failure(phase=Phase.SENT, kind="answer_encoded")
             body = bytearray()
             async for chunk in response.aiter_raw():
@@ -109,7 +116,11 @@ class Transport:
                     return Failure(phase=Phase.SENT, kind="answer_too_large")
         finally:
             await response.aclose()
-        return RawAnswer(status=response.status_code, headers=dict(response.headers), body=bytes(body))
+        return RawAnswer(
+            status=response.status_code,
+            headers=dict(response.headers.multi_items()),
+            body=bytes(body),
+        )
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:
@@ -131,7 +142,7 @@ def _phase(*, left: bool) -> Phase:
     return Phase.SENT if left else Phase.CONNECT
 
 
-def _failure(error: httpx.TransportError, *, left: bool) -> Failure:
+def _failure(error: Exception, *, left: bool) -> Failure:
     if not left and _is_certificate_error(error):
         return Failure(phase=Phase.CERTIFICATE, kind="certificate")
     kind = next((name for known, name in KINDS if isinstance(error, known)), "transport_error")

@@ -1,7 +1,8 @@
 """What goes over the wire (platform §10.1) and what comes back. Pure."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -14,6 +15,14 @@ from etl.model.schemas import Role
 _ERROR_CHARACTERS: Final = 500
 _QUOTE_CHARACTERS: Final = 8
 """An error text that shares so many characters in a row with the message is taken to quote it."""
+
+_TELLING_CHARACTERS: Final = 4
+"""Shorter values of variables are no personal data worth losing an error text for."""
+
+_LONGEST_PAUSE_SECONDS: Final = 366 * 86_400.0
+"""A longer `Retry-After` is a mistake, as a point in time where seconds belong."""
+
+_PLATFORM_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 WITHHELD: Final = "(the API's error text quotes the message and is withheld)"
 
@@ -65,7 +74,7 @@ def decode(
             error=_clean(error, message=message, secret=secret),
             retry_after_seconds=retry_after_seconds,
         )
-    receipt = _receipt(data, message.key.hex()) if isinstance(data, dict) else None
+    receipt = _receipt(data, message.key.hex(), secret) if isinstance(data, dict) else None
     return Answer(
         status=status,
         envelope=Envelope.ACCEPTANCE if receipt else Envelope.SENSELESS,
@@ -75,35 +84,47 @@ def decode(
 
 
 def read_retry_after(value: str | None, date: str | None) -> float | None:
-    """Return `Retry-After` in seconds: a number, or a date relative to the answer's own `Date` (RFC 9110)."""
+    """Return `Retry-After` in seconds: a number, or a date relative to the answer's own `Date` (RFC 9110).
+
+    None when it is absent, can't be read, or is longer than a year.
+    """
     if value is None:
         return None
-    if value.strip().isdecimal() and value.isascii():
+    seconds = _seconds(value.strip(), date or "")
+    return seconds if seconds is not None and seconds <= _LONGEST_PAUSE_SECONDS else None
+
+
+def _seconds(value: str, date: str) -> float | None:
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
         return float(value)
     try:
-        return (parsedate_to_datetime(value) - parsedate_to_datetime(date or "")).total_seconds()
-    except (ValueError, TypeError):
+        return (parsedate_to_datetime(value) - parsedate_to_datetime(date)).total_seconds()
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
 def _parse(body: bytes) -> Any:  # noqa: ANN401  an answer can be any JSON value
     try:
-        return json.loads(body)
+        return json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None
 
 
-def _receipt(data: dict[str, Any], sent_id: str) -> Receipt | None:
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _receipt(data: dict[str, Any], sent_id: str, secret: str) -> Receipt | None:
     if "error" not in data or "message" not in data:
         return None
-    listed = data["message"]
-    replies = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+    listed = data["message"] if isinstance(data["message"], list) else [data["message"]]
+    replies = [item for item in listed if isinstance(item, dict)]
     echoes = [_echo(item) for item in replies]
     if any(echo not in (None, sent_id) for echo in echoes):
         return None
     return Receipt(
-        platform_id=_first_id(replies, "id"),
-        conversation_id=_first_id(replies, "conversation_id"),
+        platform_id=_first_id(replies, "id", secret),
+        conversation_id=_first_id(replies, "conversation_id", secret),
         bot_replied=any(item.get("from") == "bot" and item.get("actions") for item in replies),
     )
 
@@ -113,24 +134,37 @@ def _echo(item: dict[str, Any]) -> object:
     return connections.get("id_message_evaluate") if isinstance(connections, dict) else None
 
 
-def _first_id(replies: list[dict[str, Any]], name: str) -> str | None:
+def _first_id(replies: list[dict[str, Any]], name: str, secret: str) -> str | None:
+    """Return the first value that looks like an id; it is stored, so nothing else passes."""
     for item in replies:
         value = item.get(name)
-        if isinstance(value, int | str) and not isinstance(value, bool):
-            return str(value)[:64]
+        if not isinstance(value, int | str) or isinstance(value, bool):
+            continue
+        if _PLATFORM_ID.fullmatch(str(value)) and secret not in str(value):
+            return str(value)
     return None
 
 
 def _clean(error: object, *, message: PlannedMessage, secret: str) -> str:
     """Return an error text that is safe to store: one line, no secret, nothing of the message."""
     text = error if isinstance(error, str) else json.dumps(error, ensure_ascii=False)
-    text = text[: 4 * _ERROR_CHARACTERS].replace(secret, "***")
-    if _quotes(text, message.text):
+    text = text.replace(secret, "***")[: 4 * _ERROR_CHARACTERS]
+    if _quotes(text, secret) or any(_quotes(text, original) for original in _private(message)):
         return WITHHELD
     visible = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(visible.split())[:_ERROR_CHARACTERS]
 
 
+def _private(message: PlannedMessage) -> Iterator[str]:
+    yield message.text
+    for values in (message.variables, message.profile):
+        for value in json.loads(values).values() if values else ():
+            if len(str(value)) >= _TELLING_CHARACTERS:
+                yield str(value)
+
+
 def _quotes(text: str, original: str) -> bool:
+    """Return whether they share a run of characters; takes time by the longer one, not the product."""
     width = min(_QUOTE_CHARACTERS, len(original.strip()))
-    return any(text[start : start + width] in original for start in range(len(text) - width + 1))
+    shown = {text[start : start + width] for start in range(len(text) - width + 1)}
+    return any(original[start : start + width] in shown for start in range(len(original) - width + 1))

@@ -75,6 +75,7 @@ class Target(_Table):
     deployment_id: Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9_-]+$")]
     """The `id` in the widget's embed script (a UUID); not the bot id of the builder's address bar."""
     base_url: str = "https://app.certainly.io"
+    """The API's address: https, or http on loopback."""
     path: str = DEFAULT_PATH
     """The whole path, `{deployment_id}` replaced; keep the final slash."""
     auth_scheme: str = "bearer"
@@ -117,7 +118,9 @@ class Input(_Table):
     files: tuple[str, ...] = ()
     """Files, folders and glob patterns, relative to the job file; the command line may name others."""
     delimiter: OneCharacter = ","
+    """What separates the fields of a CSV file."""
     quote: OneCharacter = '"'
+    """What encloses a field; doubled inside one."""
     encoding: str = "utf-8"
     """Used when there is no byte order mark. Any codec of Python; never guessed."""
     max_record_bytes: Annotated[int, Field(ge=1_024, le=1_073_741_824)] = 16_777_216
@@ -128,11 +131,15 @@ class Columns(_Table):
     """Which column holds what. Only `text` and `timestamp` are always needed."""
 
     text: Column
+    """What was written. Where an export has it as plain text and as HTML, name the plain one."""
     timestamp: Column
+    """When it was written; `[time]` says in which format."""
     user: Column | None = None
     """The end user (the customer), not the author of the row."""
     role: Column | None = None
+    """Who wrote it; `[roles]` says what its values mean."""
     conversation: Column | None = None
+    """The ticket or chat; needed with `message.lane = "conversation"`."""
     id: Column | None = None
     """The source's own message id; makes identity independent of the text."""
     sequence: Column | None = None
@@ -159,8 +166,11 @@ class Roles(_Table):
     """Which values of the role column mean whom; compared exactly. Unlisted values are rejects."""
 
     customer: tuple[str, ...] = ()
+    """Values that mean the end user."""
     agent: tuple[str, ...] = ()
+    """Values that mean an employee."""
     bot: tuple[str, ...] = ()
+    """Values that mean a bot whose messages are to be imported."""
     skip: tuple[str, ...] = ()
     """System rows, macros and everyone else who must not be imported."""
     everyone: Literal["customer", "agent", "bot"] | None = None
@@ -179,7 +189,9 @@ class Visibility(_Table):
     """Which values of the visibility column mean public or private; anything else is a reject."""
 
     public: tuple[str, ...] = ()
+    """Values of rows that the customer saw."""
     private: tuple[str, ...] = ()
+    """Values of internal notes: they are skipped."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -197,7 +209,7 @@ class Time(_Table):
     zone: ZoneName | None = None
     """The zone of times without an offset; without it they are rejects. Never the machine's zone."""
     ambiguous: Literal["reject", "earlier", "later"] = "reject"
-    """The hour that happens twice when the clocks go back."""
+    """The hour that happens twice when the clocks go back: `reject`, `earlier` or `later`."""
 
 
 class Text(_Table):
@@ -206,25 +218,30 @@ class Text(_Table):
     html: bool = False
     """Turn HTML into plain text."""
     max_characters: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """The longest text; the API documents no limit of its own."""
     too_long: Literal["reject", "truncate"] = "reject"
+    """What becomes of a longer one: `reject` or `truncate`."""
 
 
 class Message(_Table):
     """What a request looks like. No documented field separates an agent from a customer."""
 
     lane: Literal["user", "conversation"] = "user"
-    """What the sent `user_id` is: the user, or one per conversation so that tickets stay apart."""
+    """What the sent `user_id` is: the `user`, or the `conversation` so that tickets stay apart."""
     speaker: Literal["prefix", "variables", "both", "plain", "customers-only"] = "prefix"
-    """How agents are told from customers: a prefix of the text, the variable `speaker`, both,
-    not at all, or by sending customers' messages only."""
+    """How agents are told from customers: by a `prefix` of the text, by the variable `speaker`
+    (`variables`), by `both`, not at all (`plain`), or by sending `customers-only`."""
     agent_prefix: str = "Agent: "
+    """Put before agents' texts with `prefix` and `both`."""
     bot_prefix: str = "Bot: "
+    """Put before bots' texts with `prefix` and `both`."""
 
 
 class Replay(_Table):
     """Pace, patience and what to do with doubt."""
 
     rate_per_second: Annotated[float, Field(gt=0, le=10_000)] = 2.0
+    """The most requests in any second, retries included. The API documents no limit: ask for yours."""
     lanes: Annotated[int, Field(ge=1, le=1_024)] = 4
     """Users that are served side by side; within one user always one message at a time."""
     timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
@@ -232,12 +249,17 @@ class Replay(_Table):
     max_wait_seconds: Annotated[float, Field(ge=0, le=86_400)] = 900.0
     """How long an unreachable or refusing API is waited for before the run ends with exit code 75."""
     on_rejected: Literal["continue", "hold"] = "continue"
+    """Whether a user's later messages go on after one was refused for good: `continue` or `hold`."""
     on_uncertain: Literal["hold", "resend", "assume-accepted"] = "hold"
+    """Your word on every message whose outcome is unknown, given in advance: `hold` (ask me), `resend`
+    (may double it), `assume-accepted` (may lose it)."""
     status_503: Literal["retry", "uncertain"] = "retry"
-    """What a 503 with Retry-After means: surely not taken, or unknown."""
+    """What a 503 with Retry-After means: surely not taken (`retry`), or unknown (`uncertain`)."""
     late: Literal["reject", "send"] = "reject"
-    """Messages older than one of the same lane that was already accepted."""
+    """Messages older than one of the same lane that was already accepted: `reject`, or `send` out of
+    order."""
     when_bot_replies: Literal["stop", "warn"] = "stop"
+    """A bot that answers a standby message means a deployment that is not as documented."""
     breaker: Annotated[int, Field(ge=1, le=1_000)] = 3
     """So many refusals of one kind in a row, over all lanes, stop the run."""
 
@@ -248,7 +270,8 @@ class PlanSettings(_Table):
     memory_limit_mb: Annotated[int, Field(ge=128, le=1_048_576)] = 1_024
     """For DuckDB, which spills to disk beyond it; the process as a whole needs about 400 MB more."""
     unfinished: Literal["refuse", "carry", "drop"] = "refuse"
-    """When an earlier plan has messages left that this input does not hold."""
+    """When an earlier plan has messages left that this input does not hold: `refuse`, `carry` (send them
+    too, in order) or `drop`."""
     latency_seconds: Annotated[float, Field(gt=0, le=60)] = 0.3
     """The assumed time of one exchange, for the forecast only."""
 

@@ -1,7 +1,8 @@
 """One message: wait for its turn, make the intent durable, send, judge, make the outcome durable.
 
 Order of the steps: the slot first, so that a message does not wait between intent and send, where a
-kill would make it uncertain; then the intent; then the guard and the request at once.
+kill would make it uncertain; then the intent; then the guard and the request at once. What the answer
+means for everybody holds before its own outcome is on disk: meanwhile others could send.
 """
 
 from collections.abc import Callable
@@ -18,18 +19,14 @@ from etl.model.states import State
 from etl.replay.breaker import Breaker
 from etl.replay.outcome import Judgement, Verdict, judge
 from etl.replay.pacer import Pacer
+from etl.replay.patience import Patience
 from etl.replay.stop import Stop, StopKind
 
 _NAP_SECONDS: Final = 0.25
 """A long wait is slept in pieces, so that a drain is noticed."""
 
-_BACKOFF_FIRST_SECONDS: Final = 0.5
-_BACKOFF_MOST_SECONDS: Final = 60.0
 _GUARD_MOST_SECONDS: Final = 1.5
 """A little more than the window of any rate above one a second."""
-
-_FIRST_CONTACT_ATTEMPTS: Final = 3
-"""Before the API has answered once in a run, waiting long would only hide a wrong address."""
 
 
 class Sender(Protocol):
@@ -81,12 +78,10 @@ class Delivery:
         self._writer = writer
         self._stop = stop
         self._clock = clock
-        self._random = random
         self._observe = observe
         self._remember_hold_off = remember_hold_off
-        self._answered = False
-        self._failures_in_a_row = 0
-        self._trouble_since: float | None = None
+        self._patience = Patience(max_wait_seconds=policy.max_wait_seconds, random=random)
+        self._held_until_us = 0
 
     async def deliver(self, message: PlannedMessage, sender: Sender) -> State | None:
         """Send a message until it is settled or uncertain; None when the run drains before that.
@@ -103,8 +98,11 @@ class Delivery:
             self._pacer.sent(started)
             exchange = await sender.send(message)
             judgement = judge(exchange, retry_503=self._policy.retry_503)
-            await self._writer.write(self._outcome(message, exchange, judgement))
-            self._consider(message, exchange, judgement)
+            try:
+                self._consider(message, exchange, judgement)
+            finally:  # an observer that fails must not cost the outcome
+                await self._writer.write(self._outcome(message, exchange, judgement))
+            self._remember(judgement)
             if judgement.verdict is Verdict.STOP:
                 return None
             if judgement.verdict is not Verdict.RETRY:
@@ -134,11 +132,13 @@ class Delivery:
         The intent is durable, so a kill in here makes the message uncertain: a long wait or a drain
         withdraws it instead.
         """
+        gives_up = self._clock.monotonic() + _GUARD_MOST_SECONDS
         while not self._stop.requested:
-            left = self._pacer.wait_seconds(self._clock.monotonic())
+            now = self._clock.monotonic()
+            left = self._pacer.wait_seconds(now)
             if left <= 0:
                 return True
-            if left > _GUARD_MOST_SECONDS:
+            if now + left > gives_up:
                 return False
             await self._clock.sleep(left)
         return False
@@ -187,13 +187,14 @@ class Delivery:
     def _consider(self, message: PlannedMessage, exchange: Exchange, judgement: Judgement) -> None:
         """Draw the run's conclusions from one outcome."""
         if isinstance(exchange, Answer):
-            self._answered = True
-            self._failures_in_a_row = 0
+            self._patience.answered()
+        retry = judgement.verdict is Verdict.RETRY
+        if not retry:
+            self._patience.recovered()
+        if retry or judgement.hold_off_seconds is not None:
+            self._pause(message, judgement)
+        if isinstance(exchange, Answer):
             self._consider_bot(exchange)
-        if judgement.verdict is Verdict.RETRY:
-            self._consider_retry(message, judgement)
-            return
-        self._trouble_since = None
         if judgement.verdict is Verdict.STOP:
             self._stop.request(StopKind.REFUSED, _refusal(judgement.reason))
         elif self._breaker.observe(judgement):
@@ -211,28 +212,31 @@ class Delivery:
         else:
             self._observe(Warned(message=message))
 
-    def _consider_retry(self, message: PlannedMessage, judgement: Judgement) -> None:
+    def _pause(self, message: PlannedMessage, judgement: Judgement) -> None:
+        """Let everybody wait, or end the run when that is more than the job allows."""
         now = self._clock.monotonic()
-        self._trouble_since = now if self._trouble_since is None else self._trouble_since
         asked = judgement.hold_off_seconds
-        wait_seconds = self._backoff() if asked is None else asked
+        wait_seconds = self._patience.backoff_seconds() if asked is None else asked
         kind = StopKind.UNREACHABLE if asked is None else StopKind.THROTTLED
         self._pacer.hold_off(now + wait_seconds)
+        exhausted = self._patience.exhausted(now, wait_seconds)
+        if exhausted and judgement.verdict is not Verdict.STOP:
+            self._stop.request(kind, _exhausted(kind, judgement.reason))
         if asked is not None:
-            self._remember_hold_off(self._clock.wall_us() + int(asked * MICROSECONDS))
             self._observe(HoldOff(seconds=asked, reason=judgement.reason))
-        self._observe(Retrying(ordinal=message.ordinal, reason=judgement.reason, wait_seconds=wait_seconds))
-        patience_ends = now + wait_seconds - self._trouble_since > self._policy.max_wait_seconds
-        no_contact = not self._answered and self._failures_in_a_row >= _FIRST_CONTACT_ATTEMPTS
-        if patience_ends or no_contact:
-            self._stop.request(kind, _patience(kind, judgement.reason))
+        if judgement.verdict is Verdict.RETRY:
+            self._observe(
+                Retrying(ordinal=message.ordinal, reason=judgement.reason, wait_seconds=wait_seconds),
+            )
 
-    def _backoff(self) -> float:
-        """Return 0.5, 1, 2 … 60 s, each with up to a quarter of jitter, by failures in a row."""
-        self._failures_in_a_row += 1
-        exponent = min(self._failures_in_a_row - 1, 10)
-        seconds = min(_BACKOFF_FIRST_SECONDS * 2.0**exponent, _BACKOFF_MOST_SECONDS)
-        return seconds * (1 + self._random.random() / 4)
+    def _remember(self, judgement: Judgement) -> None:
+        """Store a hold-off for the next run; of two that overlap the one that ends later."""
+        if judgement.hold_off_seconds is None:
+            return
+        until_us = self._clock.wall_us() + int(judgement.hold_off_seconds * MICROSECONDS)
+        if until_us > self._held_until_us:
+            self._held_until_us = until_us
+            self._remember_hold_off(until_us)
 
 
 def _refusal(reason: str) -> str:
@@ -246,7 +250,7 @@ def _refusal(reason: str) -> str:
     return meanings.get(reason, f"the API refused the run ({reason}): check base_url and path")
 
 
-def _patience(kind: StopKind, reason: str) -> str:
+def _exhausted(kind: StopKind, reason: str) -> str:
     if kind is StopKind.UNREACHABLE:
         return f"the API can't be reached ({reason})"
     return f"the API asked to wait longer than replay.max_wait_seconds ({reason})"

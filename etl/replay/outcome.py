@@ -42,7 +42,7 @@ class Judgement:
     reason: str
     """A short code, the same in ledger and reports."""
     hold_off_seconds: float | None = None
-    """The API asked for this pause; None when it named none."""
+    """Everybody waits so long: what the API asked for, or the default after a refusal without a number."""
 
     @property
     def state(self) -> State:
@@ -95,34 +95,37 @@ def _judge_failure(failure: Failure) -> Judgement:
 
 
 def _judge_answer(answer: Answer, *, retry_503: bool) -> Judgement:
-    if answer.status in {200, 201}:
-        return _judge_success(answer)
-    reason = f"http_{answer.status}"
-    verdict = _STATUS.get(answer.status) or _by_class(answer.status)
-    if answer.status == 503 and retry_503 and answer.retry_after_seconds is not None:  # noqa: PLR2004
-        verdict = Verdict.RETRY
-    if verdict is not Verdict.RETRY:
-        return Judgement(verdict=verdict, reason=reason)
+    verdict, reason = _verdict(answer, retry_503=retry_503)
+    # A pause is obeyed whatever else the answer says: it speaks to everybody, not of this message.
     wait_seconds = answer.retry_after_seconds
-    return Judgement(
-        verdict=verdict,
-        reason=reason,
-        hold_off_seconds=HOLD_OFF_DEFAULT_SECONDS
-        if wait_seconds is None
-        else max(wait_seconds, HOLD_OFF_MIN_SECONDS),
-    )
+    if wait_seconds is None and verdict is Verdict.RETRY:
+        wait_seconds = HOLD_OFF_DEFAULT_SECONDS
+    if wait_seconds is not None:
+        wait_seconds = max(wait_seconds, HOLD_OFF_MIN_SECONDS)
+    return Judgement(verdict=verdict, reason=reason, hold_off_seconds=wait_seconds)
 
 
-def _judge_success(answer: Answer) -> Judgement:
-    match answer.envelope:
+def _verdict(answer: Answer, *, retry_503: bool) -> tuple[Verdict, str]:
+    reason = f"http_{answer.status}"
+    if answer.status in {200, 201}:
+        return _of_envelope(answer.envelope)
+    if 200 <= answer.status < 300 and answer.envelope is Envelope.ERROR:  # noqa: PLR2004
+        return _of_envelope(answer.envelope)
+    if answer.status == 503 and retry_503 and answer.retry_after_seconds is not None:  # noqa: PLR2004
+        return Verdict.RETRY, reason
+    return _STATUS.get(answer.status) or _by_class(answer.status), reason
+
+
+def _of_envelope(envelope: Envelope) -> tuple[Verdict, str]:
+    match envelope:
         case Envelope.ACCEPTANCE:
-            return Judgement(verdict=Verdict.ACCEPTED, reason="accepted")
+            return Verdict.ACCEPTED, "accepted"
         case Envelope.ERROR:
-            return Judgement(verdict=Verdict.REJECTED, reason="error_in_answer")
+            return Verdict.REJECTED, "error_in_answer"
         case Envelope.SENSELESS:
-            return Judgement(verdict=Verdict.UNCERTAIN, reason="senseless_answer")
+            return Verdict.UNCERTAIN, "senseless_answer"
         case _:
-            assert_never(answer.envelope)
+            assert_never(envelope)
 
 
 def _by_class(status: int) -> Verdict:

@@ -96,17 +96,17 @@ class Runner:
             yield from batch
 
     async def _work(self, lanes: Iterator[Lane], sender: Sender) -> None:
-        for lane in lanes:
-            if self._stop.requested:
-                return
-            try:
+        try:
+            for lane in lanes:
+                if self._stop.requested:
+                    return
                 await self._serve(lane, sender)
-            except Exception:
-                # Whatever it is, the ledger or a defect: the other lanes must not go on as if nothing was.
-                self._stop.request(StopKind.ABORTED, "an error ended sending")
-                raise
-            # A turn for each lane: skipping a million finished ones must not starve the rest.
-            await yield_once()
+                # A turn for each lane: skipping a million finished ones must not starve the rest.
+                await yield_once()
+        except Exception:
+            # Whatever it is, the ledger or a defect: the other lanes must not go on as if nothing was.
+            self._stop.request(StopKind.ABORTED, "an error ended sending")
+            raise
 
     async def _serve(self, lane: Lane, sender: Sender) -> None:
         end = lane.first + lane.length

@@ -69,9 +69,15 @@ def on_signals(stop: Stop) -> Iterator[None]:
         signal.SIGTERM: (StopKind.TERMINATED, "terminated"),
     }
 
+    seen = False
+
     def handle(number: signal.Signals) -> None:
-        if not stop.request(*names[number]) and task is not None:
+        nonlocal seen
+        if seen and task is not None:
             task.cancel()
+        # Also a run that drains already, as after a 401, gets a first signal's patience.
+        seen = True
+        stop.request(*names[number])
 
     try:
         for number in names:

@@ -83,7 +83,7 @@ with TargetLock(Path(sys.argv[1])):
 def child(script: str, *arguments: object):
     """Yield a Python process that runs the script, and kill it at the end."""
     environment = {**os.environ, "PYTHONPATH": str(Path(etl.__file__).parents[1])}
-    with subprocess.Popen(  # noqa: S603  our own scripts
+    with subprocess.Popen(
         [sys.executable, "-c", script, *map(str, arguments)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

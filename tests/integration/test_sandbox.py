@@ -1,7 +1,5 @@
 """The stand-in platform over real sockets, and as a process that is killed."""
 
-# ruff: noqa: SIM300  the expected value stands on the left
-
 import json
 import os
 import signal
@@ -97,7 +95,7 @@ def process(tmp_path):
     """Return a sandbox in a process of its own: the process, its address, token and store."""
     path = tmp_path / "sandbox.db"
     root = Path(serving.__file__).parents[2]
-    with subprocess.Popen(  # noqa: S603  our own interpreter and our own words
+    with subprocess.Popen(
         [sys.executable, "-c", SERVER, str(path), DEPLOYMENT],
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": str(root)},

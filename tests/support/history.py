@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from support.platform import DEPLOYMENT
+from support.recorder import DEPLOYMENT
 
 HEADER = ("id", "user", "role", "at", "text")
 _START = datetime(2024, 3, 1, 9, 0, tzinfo=UTC)
@@ -32,14 +32,14 @@ def write_csv(path: Path, table: Sequence[Sequence[str]], header: Sequence[str] 
     return path
 
 
-def write_job(folder: Path, *, base_url: str, name: str = "job.toml", **replay: float | str) -> Path:
+def write_job(folder: Path, base_url: str, /, **replay: float | str) -> Path:
     """Write a job for `rows` into a folder; `replay` are settings of that table."""
     settings = {"rate_per_second": 200, "lanes": 4, "timeout_seconds": 10, **replay}
     lines = "\n".join(
         f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}"
         for key, value in settings.items()
     )
-    path = folder / name
+    path = folder / "job.toml"
     path.write_text(
         f"""
 source = "test"

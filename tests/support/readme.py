@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
 from etl.cli.main import COMMANDS
 from etl.config.job import Job
 from etl.errors import ExitCode
 from etl.model.rejects import RejectCode, SkipReason
 from etl.model.states import State
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -19,7 +20,9 @@ README = Path(__file__).parents[2] / "README.md"
 def tables() -> dict[str, str]:
     """Return every generated table by the name in its marker."""
     return {
-        "commands": _table(("command", "does"), ((f"`etl {name}`", line) for name, (_, line) in COMMANDS.items())),
+        "commands": _table(
+            ("command", "does"), ((f"`etl {name}`", line) for name, (_, line) in COMMANDS.items())
+        ),
         "exit codes": _table(("code", "means"), ((str(code.value), code.meaning) for code in ExitCode)),
         "states": _table(("state", "means"), ((f"`{state}`", state.meaning) for state in State)),
         "rejects": _table(
@@ -35,8 +38,13 @@ def filled(text: str) -> str:
     """Return the README with every table as the code has it."""
     for name, table in tables().items():
         pattern = re.compile(rf"(<!-- table: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        text = pattern.sub(lambda match, table=table: f"{match[1]}{table}{match[2]}", text)
+        text = pattern.sub(rf"\1{_literal(table)}\2", text)
     return text
+
+
+def _literal(text: str) -> str:
+    """Return text that a replacement pattern takes as it is."""
+    return text.replace("\\", r"\\")
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

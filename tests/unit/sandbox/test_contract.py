@@ -1,7 +1,5 @@
 """The request's contract, without a server."""
 
-# ruff: noqa: SIM300  the expected value stands on the left
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """What the stand-in platform keeps."""
 
-# ruff: noqa: SIM300  the expected value stands on the left
-
 import sqlite3
 import stat
 from contextlib import closing

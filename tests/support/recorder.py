@@ -63,12 +63,12 @@ class Platform:
         """Return the message ids in order of arrival."""
         return [arrival.body["id"] for arrival in self.arrivals]
 
-    def most_in_a_second(self) -> int:
-        """Return the largest number of arrivals in any sliding second."""
+    def most_within(self, seconds: float) -> int:
+        """Return the largest number of arrivals in any sliding window of that length."""
         times = sorted(arrival.at for arrival in self.arrivals)
         most, start = 0, 0
         for end, moment in enumerate(times):
-            while moment - times[start] >= 1.0:
+            while moment - times[start] >= seconds:
                 start += 1
             most = max(most, end - start + 1)
         return most
