@@ -127,8 +127,6 @@ class Progress(AbstractContextManager["Progress"]):
         return f"{errors}, held {self._held}, retries {self._retries}"
 
     def _note(self, text: str) -> None:
-        if self._quiet:
-            return
         if self._bar is not None:
             self._bar.clear()
         say(text)

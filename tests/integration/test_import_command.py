@@ -111,7 +111,11 @@ def test_import_again_sends_nothing(tmp_path, server):
 
 
 @pytest.mark.parametrize("form", ["renamed", "reordered", "gzip", "parquet", "overlapping"])
-def test_import_of_the_same_history_in_another_form_sends_nothing_twice(tmp_path, server, form):
+def test_import_of_the_same_history_in_another_form_sends_nothing_twice(
+    tmp_path: Path,
+    server: Platform,
+    form: str,
+) -> None:
     """A message is recognised by content and id, not by file, row or format."""
     prepare(tmp_path, server)
     run(tmp_path)
