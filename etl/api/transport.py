@@ -22,6 +22,8 @@ ANSWER_LIMIT_BYTES: Final = 1_048_576
 
 _FIRST_BYTE: Final = frozenset({"http11.send_request_headers.started", "http2.send_connection_init.started"})
 
+_CONNECTED: Final = "connection.connect_tcp.complete"
+
 KINDS: Final[tuple[tuple[type[httpx.TransportError], str], ...]] = (
     (httpx.ConnectTimeout, "connect_timeout"),
     (httpx.ReadTimeout, "timeout"),
@@ -84,10 +86,13 @@ class Transport:
     async def post(self, body: bytes) -> RawAnswer | Failure:
         """Post once. Whatever the network and the server do, nothing but a cancellation escapes."""
         left = False
+        streams = []
 
-        async def trace(event: str, _: dict[str, Any]) -> None:
+        async def trace(event: str, told: dict[str, Any]) -> None:
             nonlocal left
             left = left or event in _FIRST_BYTE
+            if event == _CONNECTED:
+                streams.append(told["return_value"])
 
         request = httpx.Request(
             "POST",
@@ -103,6 +108,10 @@ class Transport:
             return Failure(phase=_phase(left=left), kind="timeout" if left else "connect_timeout")
         except Exception as error:  # noqa: BLE001  below httpx, a TLS alert escapes as ssl.SSLError or anyio's own
             return _failure(error, left=left)
+        finally:
+            # httpcore forgets the socket when the deadline cancels a TLS handshake; closing twice is allowed.
+            for stream in streams:
+                await stream.aclose()
 
     async def _exchange(self, request: httpx.Request) -> RawAnswer | Failure:
         response = await self._http.handle_async_request(request)

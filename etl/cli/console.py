@@ -78,6 +78,7 @@ class Progress(AbstractContextManager["Progress"]):
             case FileProgress():
                 self._read(event)
             case Started():
+                self._close()
                 self._total = event.messages
                 self._note(f"sending {event.messages:,} messages to {event.target}")
             case Settled():

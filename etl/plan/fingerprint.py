@@ -62,9 +62,11 @@ def _parts(array: pa.Array) -> tuple[bytes, memoryview]:
     """
     if pa.types.is_integer(array.type):
         return b"", memoryview(array.to_numpy().astype("<i8").tobytes())
+    nulls = array.is_null().to_numpy(zero_copy_only=False)
+    if nulls.any():
+        array = array.fill_null(b"" if pa.types.is_binary(array.type) else "")  # a null may hide bytes
     _, offset_buffer, data = array.buffers()
     offsets = np.frombuffer(offset_buffer, dtype=np.int32)[array.offset : array.offset + len(array) + 1]
-    nulls = array.is_null().to_numpy(zero_copy_only=False)
     lengths = np.where(nulls, -1, np.diff(offsets)).astype("<i4")
     view = memoryview(data)[offsets[0] : offsets[-1]] if data is not None else memoryview(b"")
     return lengths.tobytes(), view

@@ -25,6 +25,7 @@ _CACHED_GROUPS: Final = 16
 _COLUMNS: Final = (
     "key", "content", "lane", "at_us", "role", "text", "conversation", "profile", "variables",
 )  # fmt: skip
+_LANE_SCHEMA: Final = pa.schema([("lane", pa.string()), ("first", pa.int64()), ("length", pa.int64())])
 
 
 class PlanReader:
@@ -41,8 +42,11 @@ class PlanReader:
             self._messages = pq.ParquetFile(plan.messages)
             self._lanes = pq.ParquetFile(plan.lanes)
         except (OSError, pa.ArrowException) as error:
-            raise self._damaged(error) from error
+            raise self._damaged(type(error).__name__) from error
         metadata = self._messages.metadata
+        expected = (plan.summary.conservation.planned, plan.summary.lanes)
+        if (metadata.num_rows, self._lanes.metadata.num_rows) != expected:
+            raise self._damaged("it holds other numbers of messages or lanes than its summary says")
         self._starts = [0]
         for group in range(metadata.num_row_groups):
             self._starts.append(self._starts[-1] + metadata.row_group(group).num_rows)
@@ -56,19 +60,19 @@ class PlanReader:
             if first is not None:
                 yield self._first_by_name(first)
                 return
-            for batch in self._lanes.iter_batches(LANES_PER_BATCH, columns=["lane", "first", "length"]):
+            for batch in self._lane_batches():
                 yield _lanes(batch)
         except (OSError, pa.ArrowException) as error:
-            raise self._damaged(error) from error
+            raise self._damaged(type(error).__name__) from error
 
     def named(self, names: Collection[str]) -> Iterator[Lane]:
         """Yield the lanes with those names, in order of the plan."""
         wanted = pa.array(sorted(names), pa.string())
         try:
-            for batch in self._lanes.iter_batches(LANES_PER_BATCH, columns=["lane", "first", "length"]):
+            for batch in self._lane_batches():
                 yield from _lanes(batch.filter(pc.is_in(batch.column("lane"), wanted)))
         except (OSError, pa.ArrowException) as error:
-            raise self._damaged(error) from error
+            raise self._damaged(type(error).__name__) from error
 
     def messages(self, first: int, end: int) -> Iterator[PlannedMessage]:
         """Yield the messages with ordinals in [first, end), in order, read in small pieces."""
@@ -79,8 +83,13 @@ class PlanReader:
             position = stop
 
     def _first_by_name(self, count: int) -> list[Lane]:
-        table = self._lanes.read(columns=["lane", "first", "length"]).sort_by("lane").slice(0, count)
-        return _lanes(table)
+        best = _LANE_SCHEMA.empty_table()
+        for batch in self._lane_batches():
+            best = pa.concat_tables([best, pa.table(batch)]).sort_by("lane").slice(0, count)
+        return _lanes(best)
+
+    def _lane_batches(self) -> Iterator[pa.RecordBatch]:
+        yield from self._lanes.iter_batches(LANES_PER_BATCH, columns=_LANE_SCHEMA.names)
 
     def _piece(self, first: int, end: int) -> list[PlannedMessage]:
         messages: list[PlannedMessage] = []
@@ -101,16 +110,16 @@ class PlanReader:
             try:
                 table = self._messages.read_row_group(group, columns=list(_COLUMNS), use_threads=False)
             except (OSError, pa.ArrowException) as error:
-                raise self._damaged(error) from error
+                raise self._damaged(type(error).__name__) from error
             self._groups[group] = table
             if len(self._groups) > _CACHED_GROUPS:
                 self._groups.popitem(last=False)
         self._groups.move_to_end(group)
         return table
 
-    def _damaged(self, error: Exception) -> InputError:
+    def _damaged(self, fault: str) -> InputError:
         return InputError(
-            f"plan {self._plan.path} can't be read: {type(error).__name__}",
+            f"plan {self._plan.path} can't be read: {fault}",
             hint="delete that folder; the same command makes the plan anew",
         )
 
@@ -125,7 +134,10 @@ def plan_rejects(plan: PlanFolder) -> Iterator[pa.RecordBatch]:
         with pq.ParquetFile(plan.rejects) as file:
             yield from (batch.cast(REJECT_SCHEMA) for batch in file.iter_batches())
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{plan.rejects} can't be read: {type(error).__name__}") from error
+        raise InputError(
+            f"{plan.rejects} can't be read: {type(error).__name__}",
+            hint="delete that plan's folder; the same command makes it anew",
+        ) from error
 
 
 def _lanes(rows: pa.RecordBatch | pa.Table) -> list[Lane]:

@@ -41,7 +41,9 @@ SELECT s.rowid,
        CASE WHEN s.content = t.content THEN 'known:' || t.state ELSE 'conflict' END,
        CASE WHEN s.content = t.content THEN NULL
             ELSE 'the ledger has it as ' || t.state || ' with other content' END
-FROM staged s JOIN touched t USING (key)
+FROM staged s JOIN (
+    SELECT key, arg_min(content, state) AS content, min(state) AS state FROM touched GROUP BY key
+) t USING (key)
 WHERE s.rowid NOT IN (SELECT row_id FROM gone)
 """
 

@@ -16,10 +16,10 @@ CREATE TEMP TABLE staged (
     key BLOB NOT NULL, content BLOB NOT NULL, lane VARCHAR NOT NULL, at_us BIGINT NOT NULL,
     sequence BIGINT, role VARCHAR NOT NULL, text VARCHAR NOT NULL, conversation VARCHAR,
     profile VARCHAR, variables VARCHAR, file VARCHAR NOT NULL, line BIGINT NOT NULL,
-    file_number INTEGER NOT NULL);
+    file_number BIGINT NOT NULL);
 CREATE TEMP TABLE rejects (
     file VARCHAR NOT NULL, line BIGINT NOT NULL, code VARCHAR NOT NULL, "column" VARCHAR, detail VARCHAR,
-    file_number INTEGER NOT NULL);
+    file_number BIGINT NOT NULL);
 CREATE TEMP TABLE touched (
     key BLOB NOT NULL, content BLOB NOT NULL, lane VARCHAR NOT NULL, at_us BIGINT NOT NULL,
     state VARCHAR NOT NULL);
@@ -33,8 +33,15 @@ _STAGED_COLUMNS: Final = (
 _ROWS_PER_INSERT: Final = 65_536
 """Batches are gathered to this many rows: one statement costs about a millisecond."""
 
-CARRIED: Final = -1
-"""The file number of messages taken over from an unfinished plan; sorts before every file."""
+_BYTES_PER_INSERT: Final = 32 << 20
+"""Or to this many bytes, since what is gathered is outside DuckDB's limit."""
+
+_MB_PER_THREAD: Final = 128
+"""Each thread of DuckDB pins blocks of its own; with less it runs out of memory instead of spilling."""
+
+_CARRIED: Final = -(1 << 40)
+"""Added to the place in an unfinished plan, it is the file number of a message taken over from there:
+these sort before every file, and among themselves as they did."""
 
 
 class Staging:
@@ -53,6 +60,7 @@ class Staging:
         self._file_number = 0
         self._pending: list[pa.RecordBatch] = []
         self._pending_rows = 0
+        self._pending_bytes = 0
         spill = folder / "spill"
         self._connection = duckdb.connect(
             config={
@@ -62,6 +70,7 @@ class Staging:
                 "autoload_known_extensions": "false",
             },
         )
+        self._limit_threads(memory_limit_mb)
         self._connection.execute(_TABLES)
 
     def __enter__(self) -> Self:
@@ -76,7 +85,7 @@ class Staging:
         self._connection.close()
         if isinstance(error, duckdb.Error):
             raise InputError(
-                f"planning failed: {_first_line(error)}",
+                f"planning failed: {_reason(error)}",
                 hint="free disk space beside the plans, or raise plan.memory_limit_mb",
             ) from error
 
@@ -89,7 +98,8 @@ class Staging:
         self.add_rejects(batch.rejects)
         self._pending.append(batch.messages)
         self._pending_rows += batch.messages.num_rows
-        if self._pending_rows >= _ROWS_PER_INSERT:
+        self._pending_bytes += batch.messages.nbytes
+        if self._pending_rows >= _ROWS_PER_INSERT or self._pending_bytes >= _BYTES_PER_INSERT:
             self._flush()
 
     def add_rejects(self, rejects: pa.RecordBatch) -> None:
@@ -123,11 +133,11 @@ class Staging:
         """Take over the untouched messages of an earlier plan."""
         columns = ", ".join(_STAGED_COLUMNS)
         self._connection.execute(
-            f"INSERT INTO staged SELECT {columns}, {CARRIED} FROM read_parquet(?) AS old "  # noqa: S608  constants
-            "ANTI JOIN touched USING (key)",
+            f"INSERT INTO staged SELECT {columns}, file_row_number + {_CARRIED} "  # noqa: S608  constants
+            "FROM read_parquet(?, file_row_number = true) AS old ANTI JOIN touched USING (key)",
             [str(plan.messages)],
         )
-        self.carried = self._count("staged WHERE file_number = -1")
+        self.carried = self._count("staged WHERE file_number < 0")
 
     def connection(self) -> duckdb.DuckDBPyConnection:
         """Return the connection with every row in place, equal rows told apart; for `order`."""
@@ -142,7 +152,12 @@ class Staging:
         at = table.column("at").cast(pa.int64())
         table = table.set_column(table.schema.get_field_index("at"), "at_us", at)
         self._insert("staged", table.select(_STAGED_COLUMNS), f"*, {self._file_number}")
-        self._pending, self._pending_rows = [], 0
+        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
+
+    def _limit_threads(self, memory_limit_mb: int) -> None:
+        row = self._connection.execute("SELECT current_setting('threads')").fetchone()
+        threads = min(int(row[0]) if row else 1, max(1, memory_limit_mb // _MB_PER_THREAD))
+        self._connection.execute(f"SET threads = {threads}")
 
     def _insert(self, name: str, rows: pa.Table, columns: str) -> None:
         self._connection.register("incoming", rows)
@@ -158,7 +173,7 @@ class Staging:
 
         Without a native id two equal texts of one lane and instant are two messages ("ok", "ok"), while
         the same message in two overlapping files is one: so occurrences are counted within a file. The
-        n-th (from 1, after the first) has SHA-256(hex(content) ":" n) as key, cut to 128 bits. Doing it
+        n-th (from 1, after the first) has SHA-256(HEX(content) ":" n) as key, cut to 128 bits. Doing it
         again changes nothing, since the keys then differ from the contents.
         """
         self._flush()
@@ -179,5 +194,8 @@ class Staging:
             FROM repeats WHERE staged.rowid = repeats.row_id""")
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+def _reason(error: duckdb.Error) -> str:
+    """Return DuckDB's first line where it speaks of memory or files; others might quote a message's text."""
+    if isinstance(error, (duckdb.OutOfMemoryException, duckdb.IOException)):
+        return str(error).partition("\n")[0]
+    return type(error).__name__

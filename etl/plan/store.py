@@ -3,6 +3,7 @@
 A plan appears whole or not at all: it is built beside and renamed. Folders and files are private (P8).
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -11,10 +12,10 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from etl.errors import InputError
 from etl.model.plan import Conservation, PlanFolder, PlanSummary
@@ -22,24 +23,11 @@ from etl.model.schemas import REJECT_SCHEMA, FileSummary
 from etl.plan.fingerprint import PLAN_VERSION, PlanHasher
 from etl.plan.order import Ordered
 from etl.plan.stage import Staging
+from etl.plan.tables import LANES, MESSAGES, write_rows
 
-ROWS_PER_GROUP: Final = 8_192
-"""Small row groups: many lanes are open at once and each holds a piece of its own."""
-
-_MESSAGES: Final = pa.schema(
-    [
-        ("key", pa.binary()), ("content", pa.binary()), ("lane", pa.string()), ("at_us", pa.int64()),
-        ("sequence", pa.int64()), ("role", pa.string()), ("text", pa.string()),
-        ("conversation", pa.string()), ("profile", pa.string()), ("variables", pa.string()),
-        ("file", pa.string()), ("line", pa.int64()),
-    ],
-)  # fmt: skip
-_LANES: Final = pa.schema(
-    [
-        ("lane", pa.string()), ("first", pa.int64()), ("length", pa.int64()),
-        ("first_at_us", pa.int64()), ("last_at_us", pa.int64()),
-    ],
-)  # fmt: skip
+_BUILDING: Final = ".building-"
+_PULSE: Final = "pulse"
+"""A file in a folder under construction, locked while its builder lives."""
 
 
 @contextmanager
@@ -51,17 +39,16 @@ def building(plans: Path) -> Iterator[Path]:
     """
     try:
         plans.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for left in plans.glob(".building-*"):
-            if not _alive(left.name.removeprefix(".building-")):
-                shutil.rmtree(left, ignore_errors=True)
-        folder = plans / f".building-{os.getpid()}"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700)
+        with _alone(plans):
+            _remove_dead(plans)
+            folder = Path(mkdtemp(prefix=_BUILDING, dir=plans))
+            pulse = _lock(folder / _PULSE)
     except OSError as error:
-        raise InputError(f"{plans}: plans can't be written there: {error.strerror}") from error
+        raise InputError(f"{plans}: plans can't be written there: {_reason(error)}") from error
     try:
         yield folder
     finally:
+        os.close(pulse)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -83,9 +70,9 @@ def write_plan(
     """
     try:
         hasher = PlanHasher(settings)
-        _write(ordered.messages(), folder / "messages.parquet", _MESSAGES, hasher)
-        _write(ordered.lane_rows(), folder / "lanes.parquet", _LANES)
-        _write(ordered.reject_rows(), folder / "rejects.parquet", REJECT_SCHEMA)
+        write_rows(ordered.messages(), folder / "messages.parquet", MESSAGES, hasher)
+        write_rows(ordered.lane_rows(), folder / "lanes.parquet", LANES)
+        write_rows(ordered.reject_rows(), folder / "rejects.parquet", REJECT_SCHEMA)
         summary = _summary(staging, ordered, hash_=hasher.hexdigest(), names=names)
         if not summary.conservation.balanced:
             raise InputError(
@@ -94,13 +81,16 @@ def write_plan(
             )
         _write_json(folder / "plan.json", {"plan_version": PLAN_VERSION, **asdict(summary)})
         path = _publish(folder, summary.hash)
-    except OSError as error:
-        raise InputError(f"{folder.parent}: the plan can't be written: {error.strerror or error}") from error
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(
+            f"{folder.parent}: the plan can't be written: {_reason(error)}",
+            hint="free disk space beside the plans, or raise plan.memory_limit_mb",
+        ) from error
     return PlanFolder(path=path, summary=summary)
 
 
 def load_plan(path: Path) -> PlanFolder | None:
-    """Return the plan in a folder, or None when there is none, or one of another version."""
+    """Return the plan in a folder, or None when there is none whole one, or one of another version."""
     try:
         data = json.loads((path / "plan.json").read_text(encoding="utf-8"))
         if data.pop("plan_version") != PLAN_VERSION:
@@ -108,9 +98,9 @@ def load_plan(path: Path) -> PlanFolder | None:
         data["conservation"] = Conservation(**data["conservation"])
         data["files"] = tuple(FileSummary(**file) for file in data["files"])
         plan = PlanFolder(path=path, summary=PlanSummary(**data))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return plan if plan.messages.is_file() and plan.lanes.is_file() else None
+    return plan if all(file.is_file() for file in (plan.messages, plan.lanes, plan.rejects)) else None
 
 
 def plan_path(plans: Path, plan_hash: str) -> Path:
@@ -120,37 +110,11 @@ def plan_path(plans: Path, plan_hash: str) -> Path:
 
 def find_plan(plans: Path, *, fingerprint: str, ledger_mark: str) -> PlanFolder | None:
     """Return a plan made from the same input and settings against the same ledger, if one is there."""
-    for path in sorted(plans.glob("*/plan.json")):
+    for path in sorted(plans.glob("[!.]*/plan.json")):
         plan = load_plan(path.parent)
         if plan and (plan.summary.fingerprint, plan.summary.ledger_mark) == (fingerprint, ledger_mark):
             return plan
     return None
-
-
-def _write(
-    reader: pa.RecordBatchReader,
-    path: Path,
-    schema: pa.Schema,
-    hasher: PlanHasher | None = None,
-) -> None:
-    with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer:
-        gathered: list[pa.RecordBatch] = []
-        rows = 0
-        for batch in reader:
-            if hasher is not None:
-                hasher.update(batch)
-            gathered.append(batch)
-            rows += batch.num_rows
-            if rows >= ROWS_PER_GROUP:
-                writer.write_table(_table(gathered, schema), row_group_size=ROWS_PER_GROUP)
-                gathered, rows = [], 0
-        if rows:
-            writer.write_table(_table(gathered, schema), row_group_size=ROWS_PER_GROUP)
-    path.chmod(0o600)
-
-
-def _table(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
-    return pa.Table.from_batches(batches).cast(schema)
 
 
 def _summary(staging: Staging, ordered: Ordered, *, hash_: str, names: Mapping[str, str]) -> PlanSummary:
@@ -186,13 +150,20 @@ def _summary(staging: Staging, ordered: Ordered, *, hash_: str, names: Mapping[s
 def _publish(folder: Path, plan_hash: str) -> Path:
     path = plan_path(folder.parent, plan_hash)
     shutil.rmtree(folder / "spill", ignore_errors=True)
-    if load_plan(path) is None:
-        shutil.rmtree(path, ignore_errors=True)
-        folder.rename(path)
-    else:
-        # A run may be reading the messages there; by the hash they are the same, so only the rest changes.
-        for name in ("rejects.parquet", "plan.json"):
-            (folder / name).replace(path / name)
+    for file in folder.glob("*.*"):
+        _sync(file)  # a power cut must not leave a plan whose summary is whole and whose messages are not
+    with _alone(folder.parent):
+        (folder / _PULSE).unlink(missing_ok=True)
+        there = load_plan(path)
+        if there is None or there.summary.hash != plan_hash:
+            shutil.rmtree(path, ignore_errors=True)
+            folder.rename(path)
+        else:
+            # A run may be reading the messages there; by the hash they are the same: only the rest changes.
+            for name in ("rejects.parquet", "plan.json"):
+                (folder / name).replace(path / name)
+        _sync(path)
+        _sync(folder.parent)
     return path
 
 
@@ -205,11 +176,46 @@ def _iso(at_us: int | None) -> str | None:
     return None if at_us is None else datetime.fromtimestamp(at_us // 1_000_000, UTC).isoformat()
 
 
-def _alive(pid: str) -> bool:
+def _remove_dead(plans: Path) -> None:
+    """Remove what dead builds have left; call it `_alone`."""
+    for left in plans.glob(f"{_BUILDING}*"):
+        try:
+            os.close(_lock(left / _PULSE, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        except BlockingIOError:
+            continue
+        except FileNotFoundError:
+            pass  # it died before its first line
+        shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def _alone(plans: Path) -> Iterator[None]:
+    """Keep other builders, in whatever process, from adding, removing or publishing folders."""
+    lock = _lock(plans / ".lock")
     try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, ValueError):
-        return False
-    except PermissionError:
-        return True
-    return True
+        yield
+    finally:
+        os.close(lock)
+
+
+def _lock(path: Path, how: int = fcntl.LOCK_EX) -> int:
+    """Return a descriptor that holds the lock of that file; the kernel drops it when its process dies."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, how)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error).partition("\n")[0] or type(error).__name__

@@ -11,6 +11,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from etl.errors import UsageError
+from etl.report.files import private_file
 
 _FORMULA: Final = r"^[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
 """What a spreadsheet may take for a formula (OWASP's list and the full-width forms)."""
@@ -34,23 +35,28 @@ def write_table(
 ) -> int:
     """Write all batches and return how many rows that were; memory is bounded by one batch.
 
+    The sink stays open, with everything flushed.
+
     Raises:
         UsageError: the sink can't take it (a full disk).
+        BrokenPipeError: nobody reads it any more.
     """
     try:
         match table_format:
             case TableFormat.CSV:
-                return _write_csv(batches, schema, sink)
+                rows = _write_csv(batches, schema, sink)
             case TableFormat.PARQUET:
-                return _write_parquet(batches, schema, sink)
+                rows = _write_parquet(batches, schema, sink)
             case TableFormat.JSONL:
-                return _write_jsonl(batches, sink)
+                rows = _write_jsonl(batches, sink)
             case _:
                 assert_never(table_format)
+        sink.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
         raise UsageError(f"the table can't be written: {error.strerror or type(error).__name__}") from error
+    return rows
 
 
 def write_file(
@@ -60,19 +66,13 @@ def write_file(
     *,
     table_format: TableFormat,
 ) -> int:
-    """Write a private file that appears whole or not at all; return its rows."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.unlink(missing_ok=True)
-        with part.open("xb") as sink:
-            part.chmod(0o600)
-            rows = write_table(batches, schema, sink, table_format=table_format)
-        part.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path} can't be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
-    return rows
+    """Write a private file that appears whole or not at all; return its rows.
+
+    Raises:
+        UsageError: it can't be written; what was there before stays.
+    """
+    with private_file(path) as sink:
+        return write_table(batches, schema, sink, table_format=table_format)
 
 
 def _write_csv(batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: BinaryIO) -> int:
@@ -99,7 +99,8 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _safe(column: pa.Array) -> pa.Array:
     if pa.types.is_timestamp(column.type):
-        return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
+        # Without its zone the value is the UTC one, and no zone database is asked.
+        return pc.strftime(column.cast(pa.timestamp("us")), format="%Y-%m-%dT%H:%M:%SZ")
     if not pa.types.is_string(column.type):
         return column
     risky = pc.match_substring_regex(column, _FORMULA)
@@ -118,6 +119,8 @@ def _write_parquet(batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: B
 def _write_jsonl(batches: Iterable[pa.RecordBatch], sink: BinaryIO) -> int:
     rows = 0
     for batch in batches:
+        if not batch.num_rows:
+            continue  # pandas would write a blank line
         # Without it an integer column with nulls would come out as 200.0.
         frame = batch.to_pandas(integer_object_nulls=True)
         text = frame.to_json(

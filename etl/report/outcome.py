@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from etl.errors import UsageError
+from etl.report.files import private_file
 
 
 def write_report(path: Path, result: Mapping[str, Any]) -> None:
@@ -14,14 +14,6 @@ def write_report(path: Path, result: Mapping[str, Any]) -> None:
     Raises:
         UsageError: the file can't be written; the run itself is safe in the ledger.
     """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.unlink(missing_ok=True)
-        part.touch(mode=0o600, exist_ok=False)
-        part.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise UsageError(
-            f"report {path} can't be written: {error.strerror}",
-            hint="the ledger holds everything; etl status shows it",
-        ) from error
+    text = json.dumps(result, indent=2) + "\n"
+    with private_file(path, hint="the ledger holds everything; etl status shows it") as sink:
+        sink.write(text.encode())

@@ -19,7 +19,7 @@ def duration(seconds: float) -> str:
         return f"{hours} h {minutes:02} min"
     if minutes:
         return f"{minutes} min {whole % 60:02} s"
-    return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"  # noqa: PLR2004  short ones with a decimal
+    return f"{seconds:.1f} s" if round(seconds, 1) < 10 else f"{whole} s"  # noqa: PLR2004  short ones get a decimal
 
 
 def plan_json(plan: PlanSummary) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from etl.model.rejects import RejectCode
 
@@ -29,7 +30,7 @@ def first_rejects(batches: Iterable[pa.RecordBatch]) -> tuple[RejectLine, ...]:
         for code in RejectCode:
             have = found.setdefault(code, [])
             if len(have) < LINES_PER_CODE:
-                rows = batch.filter(pa.compute.equal(codes, code.value)).slice(0, LINES_PER_CODE - len(have))
+                rows = batch.filter(pc.equal(codes, code.value)).slice(0, LINES_PER_CODE - len(have))
                 have.extend(_line(row) for row in rows.to_pylist())
     return tuple(line for lines in found.values() for line in lines)
 

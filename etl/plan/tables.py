@@ -1,0 +1,64 @@
+"""The tables of a plan as Parquet, written while they are read: no more than a row group is in memory."""
+
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from etl.plan.fingerprint import PlanHasher
+
+ROWS_PER_GROUP: Final = 8_192
+"""Small row groups: many lanes are open at once and each holds a piece of its own."""
+
+_BYTES_PER_GROUP: Final = 8 << 20
+"""Long texts make them smaller still, since readers keep several decoded."""
+
+MESSAGES: Final = pa.schema(
+    [
+        ("key", pa.binary()), ("content", pa.binary()), ("lane", pa.string()), ("at_us", pa.int64()),
+        ("sequence", pa.int64()), ("role", pa.string()), ("text", pa.string()),
+        ("conversation", pa.string()), ("profile", pa.string()), ("variables", pa.string()),
+        ("file", pa.string()), ("line", pa.int64()),
+    ],
+)  # fmt: skip
+LANES: Final = pa.schema(
+    [
+        ("lane", pa.string()), ("first", pa.int64()), ("length", pa.int64()),
+        ("first_at_us", pa.int64()), ("last_at_us", pa.int64()),
+    ],
+)  # fmt: skip
+
+
+def write_rows(
+    reader: pa.RecordBatchReader,
+    path: Path,
+    schema: pa.Schema,
+    hasher: PlanHasher | None = None,
+) -> None:
+    """Write all rows into a private file, and tell them to the hasher.
+
+    Raises:
+        OSError: the disk is full, or what makes the rows failed.
+        pyarrow.ArrowException: what makes the rows failed.
+    """
+    path.touch(mode=0o600, exist_ok=False)
+    with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer:
+        gathered: list[pa.RecordBatch] = []
+        rows = 0
+        for batch in reader:
+            if hasher is not None:
+                hasher.update(batch)
+            gathered.append(batch)
+            rows += batch.num_rows
+            if rows >= ROWS_PER_GROUP:
+                _write_groups(writer, gathered, schema)
+                gathered, rows = [], 0
+        if rows:
+            _write_groups(writer, gathered, schema)
+
+
+def _write_groups(writer: pq.ParquetWriter, batches: list[pa.RecordBatch], schema: pa.Schema) -> None:
+    table = pa.Table.from_batches(batches).cast(schema)
+    fitting = table.num_rows * _BYTES_PER_GROUP // table.nbytes
+    writer.write_table(table, row_group_size=max(1, min(ROWS_PER_GROUP, fitting)))

@@ -1,0 +1,165 @@
+"""Laws of pace and of lanes over generated histories."""
+
+import itertools
+from dataclasses import dataclass, field
+from math import ceil
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etl.model.plan import Lane
+from etl.model.states import SETTLED, State
+from etl.replay.lane import blocking_states, standing
+from etl.replay.pacer import SLACK_SECONDS, Pacer
+
+TINY = 1e-6
+"""Rounding of sums of floats around 1,000."""
+
+RATES = st.one_of(st.integers(1, 200).map(float), st.floats(0.05, 200.0))
+SECONDS = st.floats(0.0, 30.0)
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("book"), st.integers(1, 40).map(float)),
+        st.tuples(st.just("pass"), st.floats(0.0, 0.2)),
+        st.tuples(st.just("stall"), SECONDS),
+        st.tuples(st.just("hold"), SECONDS),
+        st.tuples(st.just("restart"), SECONDS),
+    ),
+    max_size=40,
+)
+
+
+@dataclass
+class Play:
+    """Many senders that follow a pacer's words: slot, intent, guard, send."""
+
+    rate: float
+    now: float = 1_000.0
+    booked: list[float] = field(default_factory=list)
+    intended: int = 0
+    """Senders whose slot has come and whose intent is on disk."""
+    sent: list[float] = field(default_factory=list)
+    holds: list[tuple[float, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.pacer = Pacer(rate_per_second=self.rate, now=self.now, since_last_send_seconds=None)
+
+    def step(self, what: str, amount: float) -> None:
+        """Let one thing happen, then everybody do what is allowed now."""
+        match what:
+            case "book":
+                self.booked += [self.pacer.book(self.now) for _ in range(int(amount))]
+            case "pass" | "stall":
+                self.now += amount
+            case "hold":
+                self.pacer.hold_off(self.now + amount)
+                self.holds.append((self.now, self.now + amount))
+            case _:
+                self.restart(amount)
+        self.act()
+
+    def restart(self, pause: float) -> None:
+        """Die, and come back after a pause with what the ledger remembers."""
+        self.now += pause
+        since = self.now - self.sent[-1] if self.sent else None
+        held = self.pacer.wait_seconds(self.now)
+        self.pacer = Pacer(rate_per_second=self.rate, now=self.now, since_last_send_seconds=since)
+        self.pacer.hold_off(self.now + held)
+        self.booked, self.intended = [], 0
+
+    def act(self) -> None:
+        """Send with every intent that may go, then turn slots that have come into intents."""
+        while self.intended and self.pacer.wait_seconds(self.now) <= 0:
+            self.pacer.sent(self.now)
+            self.sent.append(self.now)
+            self.intended -= 1
+        self.booked = [self.pacer.book(self.now) if self.pacer.void(slot) else slot for slot in self.booked]
+        come = [slot for slot in self.booked if slot <= self.now and self.pacer.wait_seconds(self.now) <= 0]
+        self.booked = [slot for slot in self.booked if slot not in come]
+        self.intended += len(come)
+
+
+@given(rate=RATES, steps=STEPS)
+def test_no_window_holds_more_than_the_rate(rate, steps):
+    """Whatever stalls, pauses and restarts happen (promise P5)."""
+    play = Play(rate)
+    for what, amount in steps:
+        play.step(what, amount)
+    for _ in range(60):
+        play.step("pass", 0.5)
+
+    count = ceil(rate)
+    spans = [later - earlier for earlier, later in zip(play.sent, play.sent[count:], strict=False)]
+    assert all(span >= count / rate - TINY for span in spans)
+
+
+@given(rate=RATES, steps=STEPS)
+def test_nobody_sends_during_a_hold_off(rate, steps):
+    """A pause that the API asked for is respected in full (promise P5)."""
+    play = Play(rate)
+    for what, amount in steps:
+        play.step(what, amount)
+    for _ in range(60):
+        play.step("pass", 0.5)
+
+    broken = [(at, hold) for at in play.sent for hold in play.holds if hold[0] + TINY < at < hold[1] - TINY]
+    assert broken == []
+
+
+@given(rate=RATES, before=st.integers(0, 50), pause=SECONDS, after=st.integers(1, 50))
+def test_pause_is_never_caught_up(rate, before, pause, after):
+    """Slots after a pause are as far apart as ever, and none lies in the past."""
+    pacer = Pacer(rate_per_second=rate, now=1_000.0, since_last_send_seconds=None)
+    for _ in range(before):
+        pacer.book(1_000.0)
+    now = 1_000.0 + pause
+    slots = [pacer.book(now) for _ in range(after)]
+
+    assert slots[0] >= now - SLACK_SECONDS
+    assert all(later - earlier >= 1 / rate - TINY for earlier, later in itertools.pairwise(slots))
+
+
+@given(rate=RATES, since=st.floats(-1e6, 1e6))
+def test_restart_respects_the_last_send(rate, since):
+    """The first request of a run keeps the window of the last one of the run before."""
+    pacer = Pacer(rate_per_second=rate, now=1_000.0, since_last_send_seconds=since)
+    window = ceil(rate) / rate
+
+    assert pacer.book(1_000.0) >= 1_000.0 + min(window, window - since) - SLACK_SECONDS - TINY
+
+
+@given(rate=RATES, wishes=st.lists(SECONDS, min_size=1, max_size=10))
+def test_longest_hold_off_wins(rate, wishes):
+    """In whatever order they come."""
+    pacer = Pacer(rate_per_second=rate, now=1_000.0, since_last_send_seconds=None)
+    for wish in wishes:
+        pacer.hold_off(1_000.0 + wish)
+
+    assert pacer.book(1_000.0) >= 1_000.0 + max(wishes) - TINY
+    assert pacer.wait_seconds(1_000.0) >= max(wishes) - TINY
+
+
+@given(
+    first=st.integers(0, 1_000),
+    known=st.lists(st.none() | st.sampled_from(State), max_size=12),
+    hold_rejected=st.booleans(),
+)
+def test_standing_agrees_with_a_naive_reading(first, known, hold_rejected):
+    """Message by message, as promise P3 says it."""
+    lane = Lane(name="user", first=first, length=len(known))
+    stored = {first + place: state for place, state in enumerate(known) if state is not None}
+    blocking = blocking_states(hold_rejected=hold_rejected)
+    stands = standing(lane, stored.keys(), stored.values(), blocking=blocking)
+
+    still_open = [
+        ordinal for ordinal in range(first, first + len(known)) if stored.get(ordinal) not in SETTLED
+    ]
+    next_ordinal = still_open[0] if still_open else first + len(known)
+    doubtful = {State.UNCERTAIN, State.IN_FLIGHT}
+    assert next_ordinal == stands.next_ordinal
+    assert len(still_open) == stands.open_messages
+    assert {
+        o for o, state in stored.items() if state in SETTLED and o > next_ordinal
+    } == stands.settled_beyond
+    assert any(state in blocking for state in stored.values()) == stands.blocked
+    assert sum(stored.get(ordinal) not in doubtful for ordinal in still_open) == stands.held

@@ -1,0 +1,79 @@
+"""The command line as such: start-up, errors, what a terminal gets to see."""
+
+import subprocess
+import sys
+
+import pytest
+
+from etl.cli import main
+from etl.cli.console import printable
+from etl.errors import EtlError, ExitCode, InputError, LaterError, LedgerError, RefusedError, UsageError
+
+HEAVY = ("pandas", "pyarrow", "numpy", "duckdb", "httpx", "fastapi", "pydantic", "uvicorn", "tqdm")
+
+
+def test_help_imports_nothing_heavy():
+    """`etl --help` and shell completion must be instant: under 0.2 s of CPU."""
+    code = (
+        "import sys\n"
+        "from etl.cli.main import run\n"
+        "run(['--help'])\n"
+        f"sys.exit(','.join(name for name in {HEAVY!r} if name in sys.modules))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "Usage: etl" in result.stdout
+    assert "" == result.stderr.strip()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(UsageError, 2), (InputError, 4), (LedgerError, 5), (RefusedError, 6), (LaterError, 75)],
+)
+def test_every_group_of_errors_has_its_exit_code(error, code):
+    """The code says what to do next."""
+    assert code == error.exit_code
+
+
+def test_every_error_belongs_to_a_group():
+    """A new one must choose."""
+    for error in EtlError.__subclasses__():
+        assert error.exit_code is not ExitCode.DEFECT
+
+
+def test_usage_error_of_the_command_line_is_two(capsys):
+    """As every tool does."""
+    assert 2 == main.run(["import"])
+    assert "Missing argument" in capsys.readouterr().err
+
+
+def test_unknown_command_is_two(capsys):
+    """And nothing is imported."""
+    assert 2 == main.run(["imprt"])
+    assert "imprt" in capsys.readouterr().err
+
+
+def test_defect_shows_its_place_and_not_its_text(monkeypatch, capsys):
+    """An exception's text could quote a message."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("secret text")
+
+    monkeypatch.setattr(main.cli, "main", broken)
+    assert ExitCode.DEFECT == main.run(["check"])
+    shown = capsys.readouterr().err
+    assert "RuntimeError" in shown
+    assert "secret" not in shown
+
+
+def test_printable_shows_what_a_terminal_would_obey():
+    """Escape sequences, bidirectional marks and forged lines (CVE-2009-4487)."""
+    assert r"a\x1b[2Jb" == printable("a\x1b[2Jb")
+    assert r"\u202egnp.exe" == printable("\u202egnp.exe")
+    assert r"one\rtwo" == printable("one\rtwo")
+    assert "æ 日本 😀\nnext" == printable("æ 日本 😀\nnext")
+
+
+@pytest.mark.parametrize("code", list(ExitCode))
+def test_every_exit_code_has_a_meaning(code):
+    """The README prints it."""
+    assert code.meaning

@@ -1,0 +1,324 @@
+"""A world for the replay: a clock that is turned by nobody, a scripted API, the real ledger."""
+
+import asyncio
+import heapq
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any, cast
+
+import pytest
+
+from etl.clock import yield_once
+from etl.errors import LedgerError
+from etl.ledger.interface import Intent, Ledger, Outcome, PlanRecord
+from etl.ledger.sqlite import SqliteLedger, open_ledger
+from etl.ledger.writer import GroupCommit
+from etl.model.events import Event
+from etl.model.exchange import Answer, Envelope, Exchange, Receipt
+from etl.model.plan import Lane, PlannedMessage
+from etl.model.schemas import Role
+from etl.model.states import State
+from etl.replay.breaker import Breaker
+from etl.replay.delivery import Delivery, Policy
+from etl.replay.lane import blocking_states
+from etl.replay.pacer import Pacer
+from etl.replay.runner import Runner, Scope, Tally
+from etl.replay.stop import Stop
+
+ACCEPTED = Answer(
+    status=200,
+    envelope=Envelope.ACCEPTANCE,
+    receipt=Receipt(platform_id="7", conversation_id="8", bot_replied=False),
+)
+
+Script = Callable[[PlannedMessage, int], Exchange]
+
+
+class VirtualClock:
+    """Time that moves only when everybody sleeps, and then at once to the first who wakes."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.outside = 0
+        """Calls that run in another thread; meanwhile time stands still."""
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._number = count()
+
+    def monotonic(self) -> float:
+        """Return the virtual seconds."""
+        return self.now
+
+    def wall_us(self) -> int:
+        """Return a wall clock that goes with them."""
+        return 1_700_000_000_000_000 + round(self.now * 1_000_000)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until the clock was turned so far."""
+        if seconds <= 0:
+            await yield_once()
+            return
+        wakes = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self.now + seconds, next(self._number), wakes))
+        await wakes
+
+    async def run(self, coroutine: Any) -> Any:
+        """Return what a coroutine returns, turning the clock whenever nobody can go on."""
+        loop = cast("Any", asyncio.get_running_loop())
+        task = asyncio.ensure_future(coroutine)
+        while not task.done():
+            await yield_once()
+            if loop._ready or self.outside or task.done():
+                continue
+            assert self._sleepers, "everybody waits for ever"
+            self.now = max(self.now, self._sleepers[0][0])
+            while self._sleepers and self._sleepers[0][0] <= self.now:
+                _, _, wakes = heapq.heappop(self._sleepers)
+                if not wakes.done():
+                    wakes.set_result(None)
+        return task.result()
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One request as the scripted API saw it."""
+
+    ordinal: int
+    lane: str
+    began: float
+    ended: float
+    on_disk: str
+    """The message's state in the ledger's file when the request began, read by another connection."""
+
+
+@dataclass
+class ScriptedApi:
+    """Answers by a script, after some latency."""
+
+    clock: VirtualClock
+    path: Path
+    script: Script
+    latency_seconds: float
+    sent: list[Sent] = field(default_factory=list)
+    attempts: dict[int, int] = field(default_factory=dict)
+
+    async def send(self, message: PlannedMessage) -> Exchange:
+        """Return what the script says, after the latency."""
+        began, on_disk = self.clock.now, _state_on_disk(self.path, message.ordinal)
+        self.attempts[message.ordinal] = self.attempts.get(message.ordinal, 0) + 1
+        exchange = self.script(message, self.attempts[message.ordinal])
+        await self.clock.sleep(self.latency_seconds)
+        self.sent.append(
+            Sent(
+                ordinal=message.ordinal,
+                lane=message.lane,
+                began=began,
+                ended=self.clock.now,
+                on_disk=on_disk,
+            ),
+        )
+        return exchange
+
+
+@dataclass
+class OutsideWriter:
+    """The real group commit; the clock stands still while its thread works."""
+
+    inner: GroupCommit
+    clock: VirtualClock
+    after: Callable[[Intent | Outcome], None]
+
+    async def write(self, entry: Intent | Outcome) -> None:
+        """Write for real, then tell the test."""
+        self.clock.outside += 1
+        try:
+            await self.inner.write(entry)
+        finally:
+            self.clock.outside -= 1
+        self.after(entry)
+
+
+@dataclass
+class FailingLedger:
+    """The real ledger until its disk is full."""
+
+    inner: SqliteLedger
+    commits_left: int
+
+    def commit(self, entries: list[Intent | Outcome]) -> None:
+        """Commit for real as long as there is room."""
+        if self.commits_left == 0:
+            raise LedgerError("the disk is full", hint="free some space")
+        self.commits_left -= 1
+        self.inner.commit(entries)
+
+
+@dataclass
+class PlanOfLanes:
+    """A plan in memory: lanes of given lengths."""
+
+    lengths: list[int]
+
+    def lanes(self, *, first: int | None = None) -> Iterator[list[Lane]]:
+        """Yield the lanes in one batch."""
+        start = 0
+        batch = []
+        for number, length in enumerate(self.lengths):
+            batch.append(Lane(name=f"user-{number}", first=start, length=length))
+            start += length
+        yield batch[:first]
+
+    def messages(self, first: int, end: int) -> Iterator[PlannedMessage]:
+        """Yield messages made from their ordinals."""
+        owners = [f"user-{number}" for number, length in enumerate(self.lengths) for _ in range(length)]
+        for ordinal in range(first, end):
+            yield planned(ordinal, owners[ordinal])
+
+
+def planned(ordinal: int, lane: str) -> PlannedMessage:
+    """Return a message of a plan."""
+    return PlannedMessage(
+        ordinal=ordinal,
+        key=ordinal.to_bytes(16, "big"),
+        content=b"c" * 16,
+        lane=lane,
+        at_us=1_000_000 * (ordinal + 1),
+        role=Role.CUSTOMER,
+        text=f"text {ordinal}",
+        conversation=None,
+        profile=None,
+        variables=None,
+    )
+
+
+@dataclass
+class World:
+    """One target's ledger, and runs against it."""
+
+    path: Path
+    ledger: SqliteLedger
+    feed: PlanOfLanes
+    clock: VirtualClock = field(default_factory=VirtualClock)
+    events: list[Event] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    """All requests of all runs, in order of their ends."""
+    rate: float = 10.0
+    workers: int = 2
+    latency_seconds: float = 0.05
+    breaker: int = 3
+    max_wait_seconds: float = 900.0
+    retry_503: bool = True
+    stop_when_bot_replies: bool = True
+    hold_rejected: bool = False
+    only_first_lanes: int | None = None
+    commits_before_full: int = -1
+    after_write: Callable[[Intent | Outcome], None] = lambda _: None
+    plan: int = 0
+    run: int = 0
+    stop: Stop = field(init=False)
+    pacer: Pacer = field(init=False)
+
+    def replay(self, script: Script = lambda _, __: ACCEPTED) -> Tally:
+        """Return the tally of one run."""
+        return asyncio.run(self._replay(script))
+
+    async def _replay(self, script: Script) -> Tally:
+        clock, ledger = self.clock, self.ledger
+        self.begin()
+        api = ScriptedApi(clock, self.path, script, self.latency_seconds)
+        committing = (
+            ledger if self.commits_before_full < 0 else FailingLedger(ledger, self.commits_before_full)
+        )
+        try:
+            async with GroupCommit(cast("Ledger", committing)) as group:
+                delivery = Delivery(
+                    plan=self.plan,
+                    run=self.run,
+                    pacer=self.pacer,
+                    breaker=Breaker(self.breaker),
+                    policy=Policy(
+                        retry_503=self.retry_503,
+                        max_wait_seconds=self.max_wait_seconds,
+                        stop_when_bot_replies=self.stop_when_bot_replies,
+                    ),
+                    writer=OutsideWriter(group, clock, self.after_write),
+                    stop=self.stop,
+                    clock=clock,
+                    random=Random(0),  # noqa: S311  jitter
+                    observe=self.events.append,
+                    remember_hold_off=ledger.set_hold_off,
+                )
+                runner = Runner(
+                    feed=self.feed,
+                    ledger=ledger,
+                    delivery=delivery,
+                    scope=Scope(
+                        plan=self.plan,
+                        only_first_lanes=self.only_first_lanes,
+                        blocking=blocking_states(hold_rejected=self.hold_rejected),
+                    ),
+                    stop=self.stop,
+                    observe=self.events.append,
+                )
+                return cast("Tally", await clock.run(runner.run([api] * self.workers)))
+        finally:
+            self.sent += api.sent
+
+    def begin(self) -> None:
+        """Open the plan if it is not, and a run with a stop and a pacer of its own."""
+        clock, ledger = self.clock, self.ledger
+        if not self.plan:
+            record = PlanRecord(
+                number=0, hash="a" * 64, fingerprint="f" * 64, identity="i" * 64, source="acme",
+                messages=sum(self.feed.lengths), lanes=len(self.feed.lengths), open=False,
+            )  # fmt: skip
+            self.plan = ledger.start_plan(record, now_us=clock.wall_us()).number
+        self.run = ledger.start_run(self.plan, host="h", pid=1, version="0", now_us=clock.wall_us())
+        last_us = ledger.last_send_us()
+        self.stop = Stop(self.events.append)
+        self.pacer = Pacer(
+            rate_per_second=self.rate,
+            now=clock.now,
+            since_last_send_seconds=None if last_us is None else (clock.wall_us() - last_us) / 1_000_000,
+        )
+
+    def states(self) -> dict[int, State]:
+        """Return every touched message's state."""
+        ordinals, states = self.ledger.progress(self.plan, 0, sum(self.feed.lengths))
+        return dict(zip(ordinals, states, strict=True))
+
+    def reasons(self) -> list[str]:
+        """Return the reasons of all attempts that were no plain acceptance, in order."""
+        with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as connection:
+            rows = connection.execute("SELECT reason FROM attempt ORDER BY at_us, ordinal, n")
+            return [str(reason) for (reason,) in rows]
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """Return the events of one kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def _state_on_disk(path: Path, ordinal: int) -> str:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        row = connection.execute("SELECT state FROM message WHERE ordinal = ?", (ordinal,)).fetchone()
+    return str(row[0]) if row else "absent"
+
+
+@pytest.fixture
+def world(tmp_path) -> Iterator[Callable[..., World]]:
+    """Yield a maker of worlds, given the lanes' lengths."""
+    opened: list[SqliteLedger] = []
+
+    def make(*lengths: int, **settings: Any) -> World:
+        path = tmp_path / f"state-{len(opened)}" / "ledger.sqlite"
+        ledger = open_ledger(path, target="https://api.example/d", create=True)
+        opened.append(ledger)
+        return World(path=path, ledger=ledger, feed=PlanOfLanes(list(lengths)), **settings)
+
+    yield make
+    for ledger in opened:
+        ledger.close()

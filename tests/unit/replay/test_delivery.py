@@ -1,0 +1,287 @@
+"""One message: waits, refusals, and what they mean for everybody."""
+
+import pytest
+
+from etl.ledger.interface import Intent
+from etl.model.events import HoldOff, Retrying, Settled, Warned
+from etl.model.exchange import Answer, Envelope, Failure, Phase, Receipt
+from etl.model.states import State
+from etl.replay.stop import StopKind
+
+ACCEPTED = Answer(
+    status=200,
+    envelope=Envelope.ACCEPTANCE,
+    receipt=Receipt(platform_id="7", conversation_id="8", bot_replied=False),
+)
+BOT = Answer(
+    status=200,
+    envelope=Envelope.ACCEPTANCE,
+    receipt=Receipt(platform_id="7", conversation_id="8", bot_replied=True),
+)
+UNREACHABLE = Failure(phase=Phase.CONNECT, kind="connect_failed")
+
+
+def status(code: int, retry_after_seconds: float | None = None) -> Answer:
+    """Return a plain answer."""
+    return Answer(
+        status=code, envelope=Envelope.SENSELESS, receipt=None, retry_after_seconds=retry_after_seconds
+    )
+
+
+def once(ordinal: int, exchange):
+    """Return a script in which one message's first attempt goes wrong."""
+    return lambda message, attempt: exchange if (message.ordinal, attempt) == (ordinal, 1) else ACCEPTED
+
+
+def test_429_holds_everybody_in_full(world):
+    """Not the lane that was told, the whole run waits (promise P5)."""
+    w = world(4, 4, 4, workers=3, rate=20.0)
+    w.replay(once(1, status(429, 40.0)))
+
+    told = next(sent.ended for sent in w.sent if sent.ordinal == 1)
+    assert [sent for sent in w.sent if told < sent.began < told + 40.0] == []
+    assert set(w.states().values()) == {State.ACCEPTED}
+    assert w.of(HoldOff) == [HoldOff(seconds=40.0, reason="http_429")]
+    assert w.of(Retrying) == [Retrying(ordinal=1, reason="http_429", wait_seconds=40.0)]
+
+
+def test_429_is_remembered_for_the_next_run(world):
+    """Otherwise the next cron job would break the word that this one gave."""
+    w = world(2, workers=1, max_wait_seconds=10.0)
+    w.replay(once(0, status(429, 600.0)))
+
+    assert w.stop.reason is not None
+    assert w.stop.reason.kind is StopKind.THROTTLED
+    assert w.states() == {0: State.PENDING}
+    left = (w.ledger.hold_off_us() - w.clock.wall_us()) / 1_000_000
+    assert pytest.approx(600.0, abs=1.0) == left
+
+
+def test_longer_hold_off_is_the_one_remembered(world):
+    """Two answers in flight may ask for different pauses; the later end counts."""
+    w = world(1, 1, workers=2, rate=100.0, max_wait_seconds=10.0, latency_seconds=1.0)
+    w.replay(lambda message, _: status(429, 600.0 if message.ordinal == 0 else 1.0))
+
+    assert len(w.sent) == 2
+    left = (w.ledger.hold_off_us() - w.clock.wall_us()) / 1_000_000
+    assert left > 590.0
+
+
+def test_hold_off_counts_from_the_answer_not_from_its_commit(world):
+    """While the outcome is being made durable, nobody else may send."""
+    w = world(1, 9, workers=2, rate=100.0, latency_seconds=0.005)
+    seen: list[float] = []
+    w.after_write = lambda _: seen.append(w.pacer.wait_seconds(w.clock.now))
+    w.replay(once(0, status(429, 30.0)))
+    told = next(sent.ended for sent in w.sent if sent.ordinal == 0)
+
+    assert pytest.approx(30.0) == max(seen)
+    assert [sent for sent in w.sent if told < sent.began < told + 30.0] == []
+
+
+@pytest.mark.parametrize("retry_503", [True, False])
+def test_retry_after_of_a_503_holds_everybody(world, retry_503):
+    """Whether the message counts as taken is the job's word; the pause is the API's."""
+    w = world(3, 3, workers=2, rate=20.0, retry_503=retry_503)
+    w.replay(once(1, status(503, 40.0)))
+
+    told = next(sent.ended for sent in w.sent if sent.ordinal == 1)
+    assert [sent for sent in w.sent if told < sent.began < told + 40.0] == []
+    assert w.states()[1] is (State.ACCEPTED if retry_503 else State.UNCERTAIN)
+    assert w.ledger.hold_off_us() is not None
+
+
+def test_endless_429_ends_the_run_when_patience_does(world):
+    """A storm is waited out for so long, then the run says: later."""
+    w = world(2, workers=1, max_wait_seconds=100.0)
+    began = w.clock.now
+    w.replay(lambda _, __: status(429, 30.0))
+
+    assert w.stop.reason is not None
+    assert w.stop.reason.kind is StopKind.THROTTLED
+    assert 60.0 <= w.clock.now - began <= 110.0
+    assert w.states() == {0: State.PENDING}
+
+
+def test_unreachable_from_the_start_ends_after_three_tries(world):
+    """A wrong address must not cost a quarter of an hour."""
+    w = world(2, workers=1)
+    w.replay(lambda _, __: UNREACHABLE)
+
+    assert w.stop.reason is not None
+    assert w.stop.reason.kind is StopKind.UNREACHABLE
+    assert len(w.sent) == 3
+    assert w.clock.now - 1_000.0 < 5.0
+    assert w.states() == {0: State.PENDING}
+
+
+def test_api_that_goes_away_is_waited_for(world):
+    """An outage in the night is no reason to end; nothing was sent meanwhile."""
+    w = world(3, workers=1, max_wait_seconds=900.0)
+    w.replay(lambda message, attempt: UNREACHABLE if message.ordinal == 1 and attempt < 9 else ACCEPTED)
+
+    assert w.stop.reason is None
+    assert set(w.states().values()) == {State.ACCEPTED}
+    assert len(w.of(Retrying)) == 8
+
+
+def test_api_that_stays_away_ends_the_run(world):
+    """After `max_wait_seconds` a person should know."""
+    w = world(3, workers=1, max_wait_seconds=300.0)
+    w.replay(lambda message, _: ACCEPTED if message.ordinal == 0 else UNREACHABLE)
+
+    assert w.stop.reason is not None
+    assert w.stop.reason.kind is StopKind.UNREACHABLE
+    assert 200.0 < w.clock.now - 1_000.0 <= 310.0
+    assert w.states() == {0: State.ACCEPTED, 1: State.PENDING}
+
+
+@pytest.mark.parametrize("code", [401, 403, 404, 405, 301])
+def test_refusal_of_the_run_stops_at_once(world, code):
+    """One request is enough; the message stays pending for a right token or address."""
+    w = world(3, 3, workers=1)
+    w.replay(once(1, status(code)))
+
+    assert w.stop.reason is not None
+    assert w.stop.reason.kind is StopKind.REFUSED
+    assert str(code) in w.stop.reason.message
+    assert w.states() == {0: State.ACCEPTED, 1: State.PENDING}
+
+
+def test_certificate_failure_stops_at_once(world):
+    """There is nothing to retry, and no way around verification."""
+    w = world(3, workers=1)
+    w.replay(lambda _, __: Failure(phase=Phase.CERTIFICATE, kind="certificate"))
+
+    assert w.stop.reason is not None
+    assert "certificate" in w.stop.reason.message
+    assert (1, {0: State.PENDING}) == (len(w.sent), w.states())
+
+
+def test_other_lanes_stop_while_a_401_is_recorded(world):
+    """A revoked token must not be shown again and again."""
+    w = world(*[5] * 4, workers=4, rate=1_000.0, latency_seconds=0.02)
+    w.replay(lambda message, _: status(401) if message.ordinal == 0 else ACCEPTED)
+
+    told = next(sent.ended for sent in w.sent if sent.ordinal == 0)
+    assert [sent for sent in w.sent if sent.began > told] == []
+    assert State.UNCERTAIN not in w.states().values()
+
+
+def test_bot_that_replies_stops_the_run(world):
+    """The deployment is not what the operator thinks."""
+    w = world(3, workers=1)
+    w.replay(once(1, BOT))
+
+    assert w.stop.reason is not None
+    assert w.stop.reason.kind is StopKind.BOT_REPLIED
+    assert w.states() == {0: State.ACCEPTED, 1: State.ACCEPTED}
+
+
+def test_bot_that_replies_is_a_warning_if_the_job_says_so(world):
+    """Some bots greet; the operator may know that."""
+    w = world(3, workers=1, stop_when_bot_replies=False)
+    w.replay(once(1, BOT))
+
+    assert len(w.of(Warned)) == 1
+    assert set(w.states().values()) == {State.ACCEPTED}
+
+
+@pytest.mark.parametrize(
+    ("exchange", "state"),
+    [(status(400), State.REJECTED), (status(500), State.UNCERTAIN), (status(200), State.UNCERTAIN)],
+)
+def test_breaker_stops_after_three_of_a_kind(world, exchange, state):
+    """A wrong set-up costs three requests, not a million rejects."""
+    w = world(1, 1, 1, 1, 1, 1, workers=1)
+    w.replay(lambda _, __: exchange)
+
+    assert w.stop.reason is not None
+    assert w.stop.reason.kind is StopKind.BREAKER
+    assert w.states() == dict.fromkeys(range(3), state)
+
+
+def test_message_is_withdrawn_when_a_hold_off_comes_after_its_intent(world):
+    """It would wait with a durable intent, and a kill would make it uncertain for nothing."""
+    w = world(2, workers=1)
+    asked: list[float] = []
+
+    def hold_off_once(entry):
+        if isinstance(entry, Intent) and entry.ordinal == 1 and not asked:
+            asked.append(w.clock.now)
+            w.pacer.hold_off(w.clock.now + 20.0)
+
+    w.after_write = hold_off_once
+    w.replay()
+
+    assert w.reasons() == ["withdrawn"]
+    assert set(w.states().values()) == {State.ACCEPTED}
+    assert [sent.ordinal for sent in w.sent] == [0, 1]
+    assert w.sent[1].began >= asked[0] + 20.0
+
+
+def test_message_is_withdrawn_when_a_drain_comes_after_its_intent(world):
+    """A stop is a stop; the intent is taken back, so the message is pending and not uncertain."""
+    w = world(2, workers=1)
+    w.after_write = lambda entry: (
+        w.stop.request(StopKind.TERMINATED, "terminated")
+        if isinstance(entry, Intent) and entry.ordinal == 1
+        else None
+    )
+    w.replay()
+
+    assert w.states() == {0: State.ACCEPTED, 1: State.PENDING}
+    assert [sent.ordinal for sent in w.sent] == [0]
+    assert w.reasons() == ["withdrawn"]
+
+
+def test_stall_leaves_no_queue_of_durable_intents(world):
+    """After a pause of the machine all slots have come; the many who can't go soon withdraw."""
+    w = world(*[1] * 12, workers=12, rate=2.0, latency_seconds=0.01)
+    intended: dict[int, float] = {}
+    waited: list[float] = []
+
+    def stall(entry):
+        if isinstance(entry, Intent):
+            if not intended:
+                w.clock.now += 60.0
+            intended[entry.ordinal] = w.clock.now
+        else:
+            waited.append(w.clock.now - intended[entry.ordinal])
+
+    w.after_write = stall
+    w.replay()
+
+    assert set(w.states().values()) == {State.ACCEPTED}
+    began = sorted(sent.began for sent in w.sent)
+    assert all(b - a >= 1.0 for a, b in zip(began, began[2:], strict=False))
+    assert "withdrawn" in w.reasons()
+    assert max(waited) <= 1.6
+
+
+def test_retries_pay_for_their_own_slot(world):
+    """In any sliding second over all attempts (promise P5)."""
+    w = world(3, 3, 3, workers=3, rate=4.0, latency_seconds=0.01)
+    w.replay(lambda _, attempt: status(429, 1.0) if attempt < 3 else ACCEPTED)
+    began = sorted(sent.began for sent in w.sent)
+
+    assert len(began) == 27
+    assert all(b - a >= 1.0 for a, b in zip(began, began[4:], strict=False))
+
+
+def test_settled_tells_the_latency(world):
+    """The forecast of the rest stands on it."""
+    w = world(1, latency_seconds=0.25)
+    w.replay()
+
+    assert pytest.approx(0.25) == w.of(Settled)[0].latency_seconds
+
+
+def test_no_event_and_no_reason_holds_the_text(world):
+    """Message text goes into the plan and the request, nowhere else (promise P8)."""
+    w = world(3, 3)
+    w.replay(lambda message, _: status(422) if message.ordinal % 2 else ACCEPTED)
+
+    assert "text 0" not in repr(w.events)
+    assert not any("text" in reason for reason in w.reasons())
+    assert all(b"text 1" not in path.read_bytes() for path in w.path.parent.iterdir())

@@ -1,0 +1,85 @@
+"""Ending a run in good order."""
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from etl.clock import yield_once
+from etl.model.events import Draining, Event
+from etl.replay.stop import Stop, StopKind, StopReason, on_signals
+
+
+def test_stop_keeps_its_first_reason():
+    """The first cause decides the exit code, not what followed from it."""
+    events: list[Event] = []
+    stop = Stop(events.append)
+
+    assert not stop.requested
+    assert stop.request(StopKind.REFUSED, "no")
+    assert not stop.request(StopKind.INTERRUPTED, "interrupted")
+    assert StopReason(kind=StopKind.REFUSED, message="no") == stop.reason
+    assert events == [Draining(reason="no")]
+
+
+async def _raise_signals(stop: Stop, *numbers: signal.Signals) -> str:
+    with on_signals(stop):
+        try:
+            for number in numbers:
+                os.kill(os.getpid(), number)
+                for _ in range(5):
+                    await yield_once()
+        except asyncio.CancelledError:
+            return "left"
+    return "drains"
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [(signal.SIGINT, StopKind.INTERRUPTED), (signal.SIGTERM, StopKind.TERMINATED)],
+)
+def test_first_signal_drains(number, kind):
+    """What is in flight is finished, so nothing becomes uncertain."""
+    stop = Stop(lambda _: None)
+
+    assert asyncio.run(_raise_signals(stop, number)) == "drains"
+    assert stop.reason is not None
+    assert kind is stop.reason.kind
+
+
+def test_second_signal_leaves_at_once():
+    """A person who insists is obeyed; recovery handles the rest."""
+    stop = Stop(lambda _: None)
+
+    assert asyncio.run(_raise_signals(stop, signal.SIGTERM, signal.SIGINT)) == "left"
+
+
+def test_first_signal_during_another_drain_is_no_second_one():
+    """A drain after a 401 must not lose its outcomes to one Ctrl-C."""
+    stop = Stop(lambda _: None)
+    stop.request(StopKind.REFUSED, "401")
+
+    assert asyncio.run(_raise_signals(stop, signal.SIGINT)) == "drains"
+    assert asyncio.run(_raise_signals(stop, signal.SIGINT, signal.SIGINT)) == "left"
+
+
+def test_signals_are_given_back_afterwards():
+    """Ctrl-C during the report is an ordinary one."""
+    before = signal.getsignal(signal.SIGINT)
+    asyncio.run(_raise_signals(Stop(lambda _: None)))
+
+    assert before is signal.getsignal(signal.SIGINT)
+
+
+def test_on_signals_outside_the_main_thread_leaves_them_alone():
+    """Only the main thread may handle signals; a run in another one works all the same."""
+
+    async def play() -> str:
+        with on_signals(Stop(lambda _: None)):
+            return "ran"
+
+    async def in_a_thread() -> str:
+        return await asyncio.to_thread(lambda: asyncio.run(play()))
+
+    assert asyncio.run(in_a_thread()) == "ran"
