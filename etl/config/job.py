@@ -78,7 +78,7 @@ class Target(_Table):
     """The API's address: https, or http on loopback."""
     path: str = DEFAULT_PATH
     """The whole path, `{deployment_id}` replaced; keep the final slash."""
-    auth_scheme: str = "bearer"
+    auth_scheme: Annotated[str, Field(pattern=r"^[A-Za-z0-9._~+-]+$")] = "bearer"
     """The word before the token; the documented example writes it in lower case."""
     token_env: str = "ETL_TOKEN"  # noqa: S105  the name of a variable, no token
     """The environment variable that holds the Chat API token."""
@@ -92,6 +92,7 @@ class Target(_Table):
     @model_validator(mode="after")
     def _check(self) -> Self:
         parts = urlsplit(self.base_url)
+        _ = parts.port  # raises when it is none
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("base_url must be an https address, such as https://app.certainly.io")
         if parts.scheme == "http" and not is_loopback(self.base_url):

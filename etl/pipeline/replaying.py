@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
+from typing import Final
 
 from etl.api.client import Client
 from etl.clock import MICROSECONDS, SYSTEM
@@ -17,6 +18,9 @@ from etl.replay.delivery import Delivery, Policy
 from etl.replay.pacer import Pacer
 from etl.replay.runner import Feed, Runner, Scope, Tally
 from etl.replay.stop import Stop, on_signals
+
+_LONGEST_STALL_SECONDS: Final = 60.0
+"""An intent younger than this may have been sent just now: its commit may have stalled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +84,13 @@ class Replaying:
         """Return a pacer that respects what earlier runs sent and were told."""
         now, wall_us = SYSTEM.monotonic(), SYSTEM.wall_us()
         last_us, until_us = self.ledger.last_send_us(), self.ledger.hold_off_us()
+        since_seconds = None if last_us is None else (wall_us - last_us) / MICROSECONDS
+        if since_seconds is not None and since_seconds < _LONGEST_STALL_SECONDS:
+            since_seconds = 0.0
         pacer = Pacer(
             rate_per_second=self.rate_per_second,
             now=now,
-            since_last_send_seconds=None if last_us is None else (wall_us - last_us) / MICROSECONDS,
+            since_last_send_seconds=since_seconds,
         )
         if until_us is not None and until_us > wall_us:
             seconds = (until_us - wall_us) / MICROSECONDS

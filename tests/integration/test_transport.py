@@ -1,12 +1,14 @@
 """The transport against a server that does everything wrong, over real sockets."""
 
 import asyncio
+import gc
 import gzip
 import ipaddress
 import socket
 import ssl
 import struct
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -472,9 +477,6 @@ class Identity:
 @pytest.fixture(scope="session")
 def identity(tmp_path_factory) -> Callable[[str], Identity]:
     """Return a maker of self-signed certificates for an address."""
-    x509 = pytest.importorskip("cryptography.x509", reason="cryptography comes with keyring on Linux")
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415  may be absent
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
 
     def make(address: str) -> Identity:
         folder = tmp_path_factory.mktemp("tls")
@@ -543,6 +545,17 @@ def test_failed_handshake_surely_sent_nothing(behaviour, kind):
 
     assert result == [Failure(phase=Phase.CONNECT, kind=kind)]
     assert server.copies == 0
+
+
+def test_cancelled_handshake_leaves_no_socket_open():
+    """A night of such failures would use up all descriptors."""
+    gc.collect()
+    with serving(never_read) as (_, port), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ResourceWarning)
+        post(port, scheme="https", timeout_seconds=DEADLINE_SECONDS)
+        gc.collect()
+
+    assert [str(warning.message) for warning in caught] == []
 
 
 @pytest.mark.parametrize("read", [True, False])

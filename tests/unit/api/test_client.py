@@ -35,20 +35,6 @@ def test_every_transport_error_has_a_name():
     assert set(_leaves(httpx.TransportError)) == {kind for kind, _ in KINDS}
 
 
-@pytest.mark.parametrize("scheme", ["", "two words", "bear\ner", "bearér", "b:"])
-def test_auth_scheme_that_fits_no_header_is_refused(tmp_path, scheme):
-    """Otherwise the first request would fail after its intent."""
-    with pytest.raises(UsageError, match="auth_scheme") as caught:
-        client(tmp_path, auth_scheme=scheme)
-    assert TOKEN not in str(caught.value)
-
-
-def test_address_that_is_none_is_refused(tmp_path):
-    """A foreign exception would be a traceback."""
-    with pytest.raises(UsageError, match="base_url"):
-        client(tmp_path, base_url="https://app.example:port").sender()
-
-
 @pytest.mark.parametrize("content", [None, "", "no certificate"])
 def test_ca_file_that_is_none_is_refused(tmp_path, content):
     """Missing or senseless, it must not end in an unverified connection."""

@@ -4,8 +4,6 @@ import json
 
 import pytest
 
-from etl.errors import UsageError
-
 NASTY = 'quote " slash \\ line\n tab\t nul\x00 esc\x1b del\x7f é 😀 \u2028 {{x}} \\u0041'
 
 
@@ -45,9 +43,3 @@ def test_the_speaker_is_a_variable_when_the_job_says_so(normalize, speaker):
         {"plan": "gold", "speaker": "agent"},
         {"plan": "gold", "speaker": "customer"},
     ]
-
-
-def test_a_mapped_speaker_next_to_the_role_is_a_usage_error(normalize):
-    """One of the two would silently win."""
-    with pytest.raises(UsageError, match="'speaker'"):
-        normalize({}, message={"speaker": "both"}, columns={"variables": {"speaker": "plan"}})

@@ -61,6 +61,13 @@ def test_keys_of_repeats_are_fixed_for_ever(planner, row):
     assert [content, *numbered] == keys(planner, planner(rows))
 
 
+def test_a_message_with_an_id_keeps_its_key_among_equal_ones_without(planner, row):
+    """Only messages without an id are told apart by counting."""
+    plan = planner([row("ok"), row("ok", id="7"), row("ok")])
+    assert row("ok", id="7")["key"] in keys(planner, plan)
+    assert len(set(keys(planner, plan))) == 3
+
+
 def test_messages_with_an_id_are_one_when_id_and_content_are_equal(planner, row):
     """The platform's id says that it is the same message, also within one file."""
     plan = planner([row("ok", id="7"), row("ok", id="7")])

@@ -45,10 +45,10 @@ def test_carried_messages_are_planned_in_order_and_counted(planner, row, known, 
 
 def test_carried_messages_keep_their_order_among_equal_instants(planner, row):
     """The old plan broke the tie by file order, which its file names and lines do not tell."""
-    old = planner([row("1"), row("3")], [row("2", sequence=1), row("4")], file_names="zb")
+    old = planner([row("9", at=9), row("2"), row("3")], [row("4"), row("1", sequence=1)], file_names="zb")
     plan = planner([row("5")], carry=old)
-    assert planner.texts(old) == ["2", "1", "3", "4"]
-    assert planner.texts(plan) == ["2", "1", "3", "4", "5"]
+    assert planner.texts(old) == ["1", "2", "3", "4", "9"]
+    assert planner.texts(plan) == ["1", "2", "3", "4", "5", "9"]
 
 
 def test_a_carried_plan_gives_the_same_hash_when_nothing_else_came(planner, old):

@@ -176,12 +176,15 @@ def test_plans_that_cannot_be_written_are_an_input_error(tmp_path):
         pass
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), pa.ArrowInvalid("bad\nsecret")])
-def test_a_write_that_fails_is_an_input_error_of_one_line(planner, row, monkeypatch, error):
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(OSError, (28, "No space left on device")), (pa.ArrowInvalid, ("bad\nsecret",))],
+)
+def test_a_write_that_fails_is_an_input_error_of_one_line(planner, row, monkeypatch, error, words):
     """A full disk is no traceback; nothing is published."""
 
     def fail(*_):
-        raise error
+        raise error(*words)
 
     monkeypatch.setattr(store, "write_rows", fail)
     with pytest.raises(InputError, match=r"the plan can't be written: (No space left on device|bad)$"):

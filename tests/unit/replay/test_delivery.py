@@ -125,6 +125,15 @@ def test_api_that_goes_away_is_waited_for(world):
     assert len(w.of(Retrying)) == 8
 
 
+def test_two_short_outages_are_no_long_one(world):
+    """Patience is for one stretch of trouble; a message that gets through ends it."""
+    w = world(4, workers=1, max_wait_seconds=60.0)
+    w.replay(lambda message, attempt: status(429, 40.0) if message.ordinal > 0 and attempt < 2 else ACCEPTED)
+
+    assert w.stop.reason is None
+    assert set(w.states().values()) == {State.ACCEPTED}
+
+
 def test_api_that_stays_away_ends_the_run(world):
     """After `max_wait_seconds` a person should know."""
     w = world(3, workers=1, max_wait_seconds=300.0)
