@@ -53,13 +53,24 @@ def cli() -> None:
     """
 
 
-def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911  one return for each way to end
+def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code; no exception and no traceback escapes."""
+    code = _run(arguments)
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        sys.stdout = None  # or Python would try again at exit, and complain in its own words
+        if not isinstance(error, BrokenPipeError):
+            return _failed(f"stdout can't be written: {error.strerror}", "", ExitCode.USAGE, as_json=False)
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:  # noqa: PLR0911  one return for each way to end
     as_json = "--json" in arguments
     signal.signal(signal.SIGTERM, _terminate)
     try:
         result = cli.main(args=list(arguments), prog_name="etl", standalone_mode=False)
-        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         return ExitCode.USAGE
@@ -102,7 +113,7 @@ def _failed(message: str, hint: str, code: ExitCode, *, as_json: bool) -> ExitCo
     click.echo(f"etl: {printable(message)}", err=True)
     if hint:
         click.echo(f"     {printable(hint)}", err=True)
-    if as_json:
+    if as_json and sys.stdout is not None:
         click.echo(json.dumps({"error": {"message": message, "hint": hint}, "exit_code": code}))
     return code
 

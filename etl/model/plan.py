@@ -105,3 +105,8 @@ class PlanFolder:
     def rejects(self) -> Path:
         """Return the rejects."""
         return self.path / "rejects.parquet"
+
+    @property
+    def rejects_csv(self) -> Path:
+        """Return the same rejects as a file for people."""
+        return self.path / "rejects.csv"

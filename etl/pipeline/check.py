@@ -11,7 +11,7 @@ from etl.errors import ExitCode
 from etl.ledger.sqlite import open_readonly
 from etl.model.events import Event
 from etl.model.plan import PlanFolder
-from etl.pipeline.prepare import REJECTS_FILE, Wish, prepare
+from etl.pipeline.prepare import Wish, prepare
 from etl.plan.forecast import Forecast, forecast
 from etl.plan.lanes import plan_rejects
 from etl.report.validation import RejectLine, first_rejects
@@ -61,7 +61,7 @@ def run_check(
             latency_seconds=job.plan.latency_seconds,
         ),
         rate_per_second=rate,
-        rejects_file=plan.path / REJECTS_FILE,
+        rejects_file=plan.rejects_csv,
         first_rejects=first_rejects(plan_rejects(plan)),
         exit_code=ExitCode.INCOMPLETE if counts.rejects else ExitCode.OK,
     )

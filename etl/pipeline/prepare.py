@@ -24,9 +24,6 @@ from etl.report.export import TableFormat, write_file
 from etl.source.discover import SourceFile, discover
 from etl.source.reader import read
 
-REJECTS_FILE = "rejects.csv"
-"""Beside the plan: every reject with file, line and code, for people."""
-
 NEW_LEDGER_MARK = "new"
 """The mark of a ledger in which no plan was ever started, or that does not exist yet."""
 
@@ -70,6 +67,7 @@ def prepare(
     if plan is None:
         _refuse_other_identity(job_file, ledger, wish)
         plan = _Build(job_file, workspace, ledger, wish, observe).build(files, fingerprint, mark, under_way)
+    _write_rejects(plan)
     _validate(plan, job_file)
     if wish.expect_plan and not plan.summary.hash.startswith(wish.expect_plan):
         raise UsageError(
@@ -131,6 +129,12 @@ def _refuse_other_identity(job_file: JobFile, ledger: Ledger | None, wish: Wish)
         )
 
 
+def _write_rejects(plan: PlanFolder) -> None:
+    """Write the rejects for people, unless they are there: a kill may have come between plan and file."""
+    if not plan.rejects_csv.exists():
+        write_file(plan_rejects(plan), REJECT_SCHEMA, plan.rejects_csv, table_format=TableFormat.CSV)
+
+
 def _validate(plan: PlanFolder, job_file: JobFile) -> None:
     counts = plan.summary.conservation
     most = job_file.job.validate_.max_reject_share
@@ -139,7 +143,7 @@ def _validate(plan: PlanFolder, job_file: JobFile) -> None:
         codes = ", ".join(f"{count} {code}" for code, count in plan.summary.rejects_by_code.items())
         raise InputError(
             f"{counts.rejects} of {counts.rows} rows were rejected ({codes}); nothing is sent",
-            hint=f"each with file and line: {plan.path / REJECTS_FILE}",
+            hint=f"each with file and line: {plan.rejects_csv}",
         )
 
 
@@ -189,14 +193,7 @@ class _Build:
             }
             settings = {"url": self._job.target.url, **self._job.message.model_dump(mode="json")}
             ordered = decide(staging, reject_late=self._job.replay.late == "reject")
-            plan = write_plan(folder, staging, ordered, settings=settings, names=names)
-        write_file(
-            plan_rejects(plan),
-            REJECT_SCHEMA,
-            plan.path / REJECTS_FILE,
-            table_format=TableFormat.CSV,
-        )
-        return plan
+            return write_plan(folder, staging, ordered, settings=settings, names=names)
 
     def _stage(self, file: SourceFile, staging: Staging, normalizer: Normalizer) -> None:
         def progress(done: int) -> None:

@@ -21,7 +21,7 @@ from etl.ledger.sqlite import open_ledger
 from etl.model.events import Event, Started
 from etl.model.plan import PlanFolder
 from etl.model.states import State
-from etl.pipeline.prepare import REJECTS_FILE, Wish, prepare
+from etl.pipeline.prepare import Wish, prepare
 from etl.pipeline.replaying import Replaying
 from etl.pipeline.result import EXIT_CODES, ImportResult, exit_code
 from etl.pipeline.standings import NOTHING, PlanStates, plan_states
@@ -131,7 +131,7 @@ class _Import:
             stop=stop,
             ledger=self._space.ledger,
             report=self._space.reports / f"import-{_stamp(started_us)}.json",
-            rejects_file=plan.path / REJECTS_FILE,
+            rejects_file=plan.rejects_csv,
             sandbox_store=self._space.sandbox_store if self._wish.sandbox else None,
             exit_code=exit_code(states, plan.summary, stop=stop, trial=trial),
         )

@@ -160,6 +160,7 @@ def _publish(folder: Path, plan_hash: str) -> Path:
             folder.rename(path)
         else:
             # A run may be reading the messages there; by the hash they are the same: only the rest changes.
+            (path / "rejects.csv").unlink(missing_ok=True)  # of the rejects that are replaced
             for name in ("rejects.parquet", "plan.json"):
                 (folder / name).replace(path / name)
         _sync(path)

@@ -2,6 +2,8 @@
 
 import gzip
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -194,6 +196,40 @@ def test_status_and_export_before_the_first_import_say_so(folder, server):
     assert_refused(etl("ledger", "export", "job.toml", cwd=folder, env=ENV), 2, "nothing was imported")
     assert not list(folder.rglob("ledger.sqlite"))
     assert_nothing_done(folder, server)
+
+
+def test_full_stdout_is_one_line(folder):
+    """A full disk behind `>` must not look like success, nor like a traceback."""
+    etl("import", "job.toml", cwd=folder, env=ENV)
+    line = '"$0" -m etl ledger export job.toml > /dev/full'
+    result = subprocess.run(
+        ["/bin/bash", "-c", line, sys.executable],
+        cwd=folder,
+        env=ENV,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert 2 == result.returncode
+    assert 1 == len(result.stderr.splitlines()), result.stderr
+    assert "No space left" in result.stderr
+
+
+def test_reader_that_goes_away_is_no_error(folder):
+    """As in `etl ledger export JOB | head -1`."""
+    etl("import", "job.toml", cwd=folder, env=ENV)
+    line = '"$0" -m etl ledger export job.toml | head -c 1; exit ${PIPESTATUS[0]}'
+    result = subprocess.run(
+        ["/bin/bash", "-c", line, sys.executable],
+        cwd=folder,
+        env=ENV,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, "") == (result.returncode, result.stderr)
 
 
 def test_error_in_json_mode_is_json_too(folder):
