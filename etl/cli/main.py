@@ -61,12 +61,12 @@ def run(arguments: Sequence[str]) -> int:
             sys.stdout.flush()
     except OSError as error:
         sys.stdout = None  # or Python would try again at exit, and complain in its own words
-        if not isinstance(error, BrokenPipeError):
+        if code is ExitCode.OK and not isinstance(error, BrokenPipeError):
             return _failed(f"stdout can't be written: {error.strerror}", "", ExitCode.USAGE, as_json=False)
     return code
 
 
-def _run(arguments: Sequence[str]) -> int:  # noqa: PLR0911  one return for each way to end
+def _run(arguments: Sequence[str]) -> ExitCode:  # noqa: PLR0911  one return for each way to end
     as_json = "--json" in arguments
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -91,7 +91,7 @@ def _run(arguments: Sequence[str]) -> int:  # noqa: PLR0911  one return for each
             ExitCode.DEFECT,
             as_json=as_json,
         )
-    return int(result) if isinstance(result, int) else ExitCode.OK
+    return ExitCode(result) if isinstance(result, int) else ExitCode.OK
 
 
 class _TerminatedError(BaseException):
