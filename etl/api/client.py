@@ -7,8 +7,9 @@ from typing import Self
 from etl import __version__
 from etl.api.transport import Transport, tls_context
 from etl.api.wire import decode, encode
-from etl.config.job import Message, Target
 from etl.config.secrets import Secret
+from etl.config.sending import Message
+from etl.config.target import Target
 from etl.model.exchange import Exchange, Failure
 from etl.model.plan import PlannedMessage
 

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from etl.clock import MICROSECONDS
-from etl.config.job import Message
+from etl.config.sending import Message
 from etl.model.exchange import Answer, Envelope, Receipt
 from etl.model.plan import PlannedMessage
 from etl.model.schemas import Role

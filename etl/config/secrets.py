@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import final
 
-from etl.config.job import Target
+from etl.config.target import Target
 from etl.errors import UsageError
 
 

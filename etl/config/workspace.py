@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from etl.config.job import Target
+from etl.config.target import Target
 from etl.errors import UsageError
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.config.job import Job, Roles
+from etl.config.job import Job
+from etl.config.reading import Roles
 from etl.model.rejects import RejectCode
 from etl.model.schemas import Role
 from etl.normalize.verdict import SHOWN_CHARACTERS, Fault, Mask, details_of, mask, missing

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.config.job import Text
+from etl.config.sending import Text
 from etl.model.rejects import RejectCode
 from etl.normalize.html import LOOKS_LIKE_HTML, plain_text
 from etl.normalize.verdict import Details, Fault, Mask, matches, missing

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.config.job import Time
+from etl.config.reading import Time
 from etl.errors import UsageError
 from etl.model.rejects import RejectCode
 from etl.normalize.instants import (

@@ -8,8 +8,9 @@ from typing import Final
 
 from etl.api.client import Client
 from etl.clock import MICROSECONDS, SYSTEM
-from etl.config.job import Job, Target
+from etl.config.job import Job
 from etl.config.secrets import Secret
+from etl.config.target import Target
 from etl.ledger.interface import Ledger
 from etl.ledger.writer import GroupCommit
 from etl.model.events import Event, Warned

@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 
 from etl import __version__
 from etl.clock import MICROSECONDS, SYSTEM
-from etl.config.job import Job, Target
+from etl.config.job import Job
 from etl.config.load import JobFile
 from etl.config.secrets import Secret, read_token
+from etl.config.target import Target
 from etl.config.workspace import Workspace, workspace
 from etl.errors import ExitCode, InputError, LaterError
 from etl.ledger.interface import Decision, Ledger, PlanRecord

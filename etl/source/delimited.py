@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 import pyarrow as pa
 
-from etl.config.job import Input
+from etl.config.reading import Input
 from etl.errors import InputError, UsageError
 from etl.model.rejects import RejectCode
 from etl.model.schemas import FileSummary, RowBatch

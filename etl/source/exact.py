@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from etl.config.job import Input
+from etl.config.reading import Input
 from etl.source.window import CR, LF, Window
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv
 
-from etl.config.job import Input
+from etl.config.reading import Input
 from etl.errors import InputError
 from etl.model.rejects import RejectCode
 from etl.model.schemas import RowBatch

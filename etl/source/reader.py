@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
-from etl.config.job import Input
+from etl.config.reading import Input
 from etl.model.schemas import FileSummary, RowBatch
 from etl.source.delimited import read_delimited
 from etl.source.discover import SourceFile

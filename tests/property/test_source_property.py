@@ -8,7 +8,7 @@ from unittest.mock import patch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from etl.config.job import Input
+from etl.config.reading import Input
 from etl.model.schemas import RowBatch
 from etl.source import delimited
 from etl.source.discover import discover

@@ -8,8 +8,9 @@ import pytest
 
 from etl.api.client import Client
 from etl.api.transport import KINDS, RawAnswer, Transport, tls_context
-from etl.config.job import Message, Target
 from etl.config.secrets import Secret
+from etl.config.sending import Message
+from etl.config.target import Target
 from etl.errors import UsageError
 from etl.model.exchange import Failure, Phase
 

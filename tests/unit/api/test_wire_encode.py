@@ -5,7 +5,7 @@ import json
 import pytest
 
 from etl.api.wire import encode, spoken_text
-from etl.config.job import Message
+from etl.config.sending import Message
 from etl.model.schemas import Role
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from etl.config.job import Job, is_loopback
+from etl.config.job import Job
 from etl.config.load import parse_job
+from etl.config.target import is_loopback
 from etl.errors import UsageError
 
 MINIMAL = {

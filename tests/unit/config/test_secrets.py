@@ -4,8 +4,8 @@ import pickle
 
 import pytest
 
-from etl.config.job import Target
 from etl.config.secrets import Secret, read_token
+from etl.config.target import Target
 from etl.errors import UsageError
 
 TARGET = Target(deployment_id="d")

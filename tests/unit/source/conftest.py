@@ -4,7 +4,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from etl.config.job import Input
+from etl.config.reading import Input
 from etl.model.schemas import FileSummary, RowBatch
 from etl.source import delimited
 from etl.source.discover import discover

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from etl.config.job import Input
+from etl.config.reading import Input
 from etl.errors import InputError, UsageError
 from etl.source.discover import discover
 from etl.source.reader import read

@@ -1,0 +1,78 @@
+"""What a message becomes, how fast it goes, and what to do with doubt."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from etl.config.values import Table
+
+
+class Text(Table):
+    """What is done to texts. By default nothing but the removal of control characters."""
+
+    html: bool = False
+    """Turn HTML into plain text."""
+    max_characters: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """The longest text; the API documents no limit of its own."""
+    too_long: Literal["reject", "truncate"] = "reject"
+    """What becomes of a longer one: `reject` or `truncate`."""
+
+
+class Message(Table):
+    """What a request looks like. No documented field separates an agent from a customer."""
+
+    lane: Literal["user", "conversation"] = "user"
+    """What the sent `user_id` is: the `user`, or the `conversation` so that tickets stay apart."""
+    speaker: Literal["prefix", "variables", "both", "plain", "customers-only"] = "prefix"
+    """How agents are told from customers: by a `prefix` of the text, by the variable `speaker`
+    (`variables`), by `both`, not at all (`plain`), or by sending `customers-only`."""
+    agent_prefix: str = "Agent: "
+    """Put before agents' texts with `prefix` and `both`."""
+    bot_prefix: str = "Bot: "
+    """Put before bots' texts with `prefix` and `both`."""
+
+
+class Replay(Table):
+    """Pace, patience and what to do with doubt."""
+
+    rate_per_second: Annotated[float, Field(gt=0, le=10_000)] = 2.0
+    """The most requests in any second, retries included. The API documents no limit: ask for yours."""
+    lanes: Annotated[int, Field(ge=1, le=1_024)] = 4
+    """Users that are served side by side; within one user always one message at a time."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
+    """For a whole exchange, from connecting to the last byte of the answer."""
+    max_wait_seconds: Annotated[float, Field(ge=0, le=86_400)] = 900.0
+    """How long an unreachable or refusing API is waited for before the run ends with exit code 75."""
+    on_rejected: Literal["continue", "hold"] = "continue"
+    """Whether a user's later messages go on after one was refused for good: `continue` or `hold`."""
+    on_uncertain: Literal["hold", "resend", "assume-accepted"] = "hold"
+    """Your word on every message whose outcome is unknown, given in advance: `hold` (ask me), `resend`
+    (may double it), `assume-accepted` (may lose it)."""
+    status_503: Literal["retry", "uncertain"] = "retry"
+    """What a 503 with Retry-After means: surely not taken (`retry`), or unknown (`uncertain`)."""
+    late: Literal["reject", "send"] = "reject"
+    """Messages older than one of the same lane that was already accepted: `reject`, or `send` out of
+    order."""
+    when_bot_replies: Literal["stop", "warn"] = "stop"
+    """A bot that answers a standby message means a deployment that is not as documented."""
+    breaker: Annotated[int, Field(ge=1, le=1_000)] = 3
+    """So many refusals of one kind in a row, over all lanes, stop the run."""
+
+
+class PlanSettings(Table):
+    """How planning uses the machine, and what happens to an earlier, unfinished plan."""
+
+    memory_limit_mb: Annotated[int, Field(ge=128, le=1_048_576)] = 1_024
+    """For DuckDB, which spills to disk beyond it; the process as a whole needs about 400 MB more."""
+    unfinished: Literal["refuse", "carry", "drop"] = "refuse"
+    """When an earlier plan has messages left that this input does not hold: `refuse`, `carry` (send them
+    too, in order) or `drop`."""
+    latency_seconds: Annotated[float, Field(gt=0, le=60)] = 0.3
+    """The assumed time of one exchange, for the forecast only."""
+
+
+class Validate(Table):
+    """When an input is bad enough that nothing of it may be sent."""
+
+    max_reject_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Rejects / rows above which nothing is sent. Nothing but rejects is always too many."""
