@@ -60,7 +60,7 @@ def prepare(
             identity, stands in the way.
     """
     files = _discover(job_file, wish)
-    fingerprint = digest_of({**_shape(job_file), "files": [file.digest for file in files]})
+    fingerprint = digest_of({**_shape(job_file, wish), "files": [file.digest for file in files]})
     mark = ledger.mark() if ledger and ledger.plans() else NEW_LEDGER_MARK
     under_way = ledger.open_plan() if ledger else None
     plan = _existing(workspace, fingerprint, mark, under_way)
@@ -85,15 +85,22 @@ def _discover(job_file: JobFile, wish: Wish) -> tuple[SourceFile, ...]:
     return discover(job_file.job.input.files, base=job_file.folder)
 
 
-def _shape(job_file: JobFile) -> dict[str, Any]:
-    """Return the settings that decide which messages come out of the same files."""
+def _shape(job_file: JobFile, wish: Wish) -> dict[str, Any]:
+    """Return the settings and words that decide which messages come out of the same files."""
     job = job_file.job
     settings = job.model_dump(
         mode="json",
         include={"source", "columns", "roles", "visibility", "time", "text", "message", "input"},
         exclude={"input": {"files"}},
     )
-    return {**settings, "late": job.replay.late, "url": job.target.url, "plan_version": PLAN_VERSION}
+    return {
+        **settings,
+        "late": job.replay.late,
+        "url": job.target.url,
+        "unfinished": wish.unfinished or job.plan.unfinished,
+        "new_identity": wish.new_identity,
+        "plan_version": PLAN_VERSION,
+    }
 
 
 def _existing(

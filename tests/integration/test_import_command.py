@@ -334,6 +334,20 @@ def test_unfinished_plan_is_not_dropped_unnoticed(tmp_path, server):
         assert sorted(stamps) == stamps
 
 
+def test_word_given_to_check_is_not_given_to_import(tmp_path, server):
+    """A plan that `check --unfinished drop` made is not what a plain import sends."""
+    prepare(tmp_path, server)
+    run(tmp_path, "--limit-lanes", "1")
+    later = str(write_csv(tmp_path / "later.csv", rows(users=5, messages=2, start=6)))
+    checked = etl("check", "job.toml", later, "--unfinished", "drop", cwd=tmp_path, env=ENV)
+
+    refused = run(tmp_path, later)
+
+    assert 0 == checked.code
+    assert 2 == refused.code
+    assert 6 == len(server.arrivals)
+
+
 def test_late_message_is_a_reject(tmp_path, server):
     """Time never goes backwards within a lane, across runs too."""
     prepare(tmp_path, server, users=2, messages=4)
