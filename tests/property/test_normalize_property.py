@@ -139,6 +139,8 @@ def reference(cell: str, zone: str, ambiguous: str) -> int | str:
         wall = datetime.fromisoformat(stamp)
     except ValueError:
         return "bad_timestamp"
+    if wall.year > 2037:  # out of range whatever the clocks' rules will be, on which libraries differ
+        return "timestamp_out_of_range"
     micro = int(digits[:6].ljust(6, "0"))
     if rest:
         sign = -1 if rest[0] == "-" else 1
