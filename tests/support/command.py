@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 
+_KEPT = ("PATH", "LANG", "TMPDIR")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """A process that ended."""
@@ -26,7 +29,8 @@ class Finished:
 
 def environment(**extra: str) -> dict[str, str]:
     """Return an environment without anything that could reach a real account."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+    names = [name for name in os.environ if name in _KEPT or name.startswith("COVERAGE_")]
+    kept = {name: os.environ[name] for name in names}
     return {**kept, "HOME": "/nonexistent", "PYTHONWARNINGS": "error", **extra}
 
 
