@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 _KEPT = ("PATH", "LANG", "TMPDIR")
 
 
