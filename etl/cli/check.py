@@ -11,6 +11,7 @@ from etl.cli.console import Progress, say
 from etl.config.load import load_job
 from etl.pipeline.check import CheckResult, run_check
 from etl.pipeline.prepare import Wish
+from etl.report.insight import insight_lines
 from etl.report.summary import duration, plan_json, plan_lines, reject_lines, skip_lines
 
 
@@ -69,6 +70,7 @@ def _as_json(result: CheckResult) -> dict[str, object]:
         },
         "plan_folder": str(result.plan.path),
         "rejects_file": str(result.rejects_file),
+        "unknown_roles": result.unknown_roles,
         "exit_code": result.exit_code,
     }
 
@@ -85,13 +87,21 @@ def _lines(result: CheckResult) -> list[str]:
         *plan_lines(summary),
         *skip_lines(summary.skipped_by_reason),
         *reject_lines(result.first_rejects, summary.rejects_by_code),
+        *insight_lines(
+            summary,
+            rate_bound_seconds=bounds.rate_bound_seconds,
+            lane_bound_seconds=bounds.lane_bound_seconds,
+        ),
         f"target   {result.target}",
         bound_lines,
         f"plan     {result.plan.path}",
         f"rejects  {result.rejects_file}",
         f"hash     {summary.hash}",
     ]
-    if summary.conservation.planned:
+    if result.unknown_roles:
+        listed = ", ".join(f"{value} ({count:,} rows)" for value, count in result.unknown_roles.items())
+        lines.append(f"next     name these roles under [roles], an import would stop: {listed}")
+    elif summary.conservation.planned:
         lines.append(f"next     etl import JOB --expect-plan {summary.hash[:12]}   (nothing was sent yet)")
     else:
         lines.append("next     nothing: there is no message that the ledger does not know")

@@ -15,6 +15,7 @@ from etl.cli.console import printable
 from etl.errors import EtlError, ExitCode
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "init": ("etl.cli.init", "Look at an export and write a job file for it."),
     "check": ("etl.cli.check", "Dry run: read everything, plan it, say what an import would do."),
     "import": ("etl.cli.importing", "The main job: plan, replay, ledger, report. Run again, it resumes."),
     "status": ("etl.cli.status", "How the last plan stands, what is uncertain or held, what to type next."),

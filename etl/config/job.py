@@ -8,8 +8,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from etl.config.reading import Columns, Input, Roles, Time, Visibility
-from etl.config.sending import Message, PlanSettings, Replay, Text, Validate
+from etl.config.reading import Columns, CustomerOf, Input, Join, Opening, Roles, Rows, Time, Visibility
+from etl.config.sending import Message, PlanSettings, Privacy, Replay, Text, Users, Validate
 from etl.config.target import Target
 from etl.config.values import Table
 
@@ -23,11 +23,16 @@ class Job(Table):
     """The folder of ledgers, plans and reports, relative to the job file."""
     target: Target
     columns: Columns
+    join: tuple[Join, ...] = ()
+    opening: tuple[Opening, ...] = ()
     input: Input = Field(default_factory=Input)
+    rows: Rows = Field(default_factory=Rows)
     roles: Roles = Field(default_factory=Roles)
     visibility: Visibility = Field(default_factory=Visibility)
     time: Time = Field(default_factory=Time)
     text: Text = Field(default_factory=Text)
+    users: Users = Field(default_factory=Users)
+    privacy: Privacy = Field(default_factory=Privacy)
     message: Message = Field(default_factory=Message)
     replay: Replay = Field(default_factory=Replay)
     plan: PlanSettings = Field(default_factory=PlanSettings)
@@ -47,21 +52,37 @@ class Job(Table):
 
 
 def _user_problems(job: Job) -> list[str]:
+    if isinstance(job.columns.user, CustomerOf) and job.columns.author is None:
+        return ["columns.author is needed with customer_of: the author of a row"]
+    if isinstance(job.columns.user, CustomerOf) and job.columns.role is None:
+        return ["columns.role is needed with customer_of: it tells customers from the others"]
     if job.message.lane == "user" and job.columns.user is None:
         return ['columns.user is needed with message.lane = "user": the end user, not the author of the row']
     if job.message.lane == "conversation" and job.columns.conversation is None:
         return ['columns.conversation is needed with message.lane = "conversation"']
+    if job.users.placeholder == "conversation" and job.columns.conversation is None:
+        return ['columns.conversation is needed with users.placeholder = "conversation"']
     return []
 
 
 def _role_problems(job: Job) -> list[str]:
     listed = job.roles.customer or job.roles.agent or job.roles.bot
+    if job.input.transcript is not None:
+        return _transcript_problems(job)
     if job.columns.role is None and job.roles.everyone is None:
         return ["columns.role is needed, or roles.everyone when the export holds only one side"]
     if job.columns.role is not None and job.roles.everyone is not None:
         return ["columns.role and roles.everyone exclude each other"]
     if job.columns.role is not None and not listed:
         return ["roles.customer and roles.agent must list the values of columns.role"]
+    return []
+
+
+def _transcript_problems(job: Job) -> list[str]:
+    if job.roles.everyone is not None:
+        return ["roles.everyone makes no sense with input.transcript: a transcript says who speaks"]
+    if not (job.roles.customer or job.roles.agent or job.roles.bot):
+        return ['with input.transcript roles are: customer = ["customer"], agent = ["agent"], skip = […]']
     return []
 
 

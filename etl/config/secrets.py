@@ -1,13 +1,16 @@
-"""The API token: from the environment, a private file or the keyring; never from the command line."""
+"""Token and key: from the environment, a private file or the keyring; never from the command line."""
 
 import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 from etl.config.target import Target
 from etl.errors import UsageError
+
+KEY_CHARACTERS: Final = 16
+"""The shortest key of pseudonyms."""
 
 
 @final
@@ -55,6 +58,22 @@ def read_token(target: Target, *, folder: Path, environ: Mapping[str, str]) -> S
     if not (token.isascii() and token.isprintable() and " " not in token):
         raise UsageError(f"the API token in {where} holds characters that no token has")
     return Secret(token)
+
+
+def read_key(name: str, environ: Mapping[str, str]) -> bytes:
+    """Return the key of pseudonyms from an environment variable, without the white space around it.
+
+    Raises:
+        UsageError: it is missing or shorter than 16 characters.
+    """
+    key = environ.get(name, "").strip()
+    if len(key) < KEY_CHARACTERS:
+        fault = f"is shorter than {KEY_CHARACTERS} characters" if key else "is not set"
+        raise UsageError(
+            f"the key of pseudonyms, environment variable {name}, {fault}",
+            hint="make one with `openssl rand -hex 32` and keep it: another key gives other pseudonyms",
+        )
+    return key.encode(errors="surrogateescape")
 
 
 def _from_file(path: Path) -> str:

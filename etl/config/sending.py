@@ -1,10 +1,16 @@
 """What a message becomes, how fast it goes, and what to do with doubt."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from etl.config.values import Table
+from etl.config.values import Pattern, Table, VariableName
+
+PLACEHOLDERS: Final = (
+    "anonymous", "anon", "guest", "unknown", "none", "null", "nan", "n/a", "na", "undefined", "visitor",
+    "test", "-", "-1", "0", "#n/a",
+)  # fmt: skip
+"""Ids that helpdesks and spreadsheets write where there is none."""
 
 
 class Text(Table):
@@ -12,10 +18,43 @@ class Text(Table):
 
     html: bool = False
     """Turn HTML into plain text."""
+    quoted_replies: Literal["keep", "strip"] = "keep"
+    """Earlier mails quoted in a reply: `keep`, or `strip` where a quote marker shows them."""
+    unicode: Literal["exact", "nfc"] = "exact"
+    """`nfc` composes characters (Unicode normalization form C); `exact` changes nothing."""
+    attachment: str = ""
+    """What an empty text with attachments becomes, `{names}` replaced; empty: such rows are rejects."""
+    residues: Literal["skip", "keep"] = "skip"
+    """Marks of an earlier hand-over from Certainly: control texts, the bot's transcript."""
     max_characters: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     """The longest text; the API documents no limit of its own."""
-    too_long: Literal["reject", "truncate"] = "reject"
-    """What becomes of a longer one: `reject` or `truncate`."""
+    too_long: Literal["reject", "truncate", "split"] = "reject"
+    """What becomes of a longer one: `reject`, `truncate`, or `split` into several messages."""
+
+
+class Users(Table):
+    """What the sent `user_id` may be."""
+
+    placeholders: tuple[str, ...] = PLACEHOLDERS
+    """Ids that stand for nobody in particular; compared without case."""
+    placeholder: Literal["warn", "reject", "conversation"] = "warn"
+    """What becomes of their rows: sent with a warning (`warn`), rejects (`reject`), or one user for each
+    `conversation`."""
+    pseudonymize: bool = False
+    """Send a keyed hash instead of the id; the same key gives the same pseudonyms."""
+    key_env: str = "ETL_PSEUDONYM_KEY"
+    """The environment variable with the key of pseudonyms, 16 characters or more."""
+
+
+class Privacy(Table):
+    """Personal data inside texts; off by default, and `check` says what it found."""
+
+    mask: tuple[Literal["email", "phone", "card", "iban", "ip", "national_id"], ...] = ()
+    """Kinds that are replaced in texts."""
+    patterns: dict[VariableName, Pattern] = Field(default_factory=dict)
+    """The job's own kinds: name = regular expression; always replaced."""
+    replacement: Literal["kind", "pseudonym"] = "kind"
+    """`[email]`, or `[email 4f9a]`: a keyed pseudonym that is the same for the same value."""
 
 
 class Message(Table):
@@ -26,6 +65,8 @@ class Message(Table):
     speaker: Literal["prefix", "variables", "both", "plain", "customers-only"] = "prefix"
     """How agents are told from customers: by a `prefix` of the text, by the variable `speaker`
     (`variables`), by `both`, not at all (`plain`), or by sending `customers-only`."""
+    session_expiration_minutes: Annotated[int, Field(ge=1, le=525_600)] = 600
+    """The bot's setting (Bot Settings): a longer silence begins a new conversation. Only for the preview."""
     agent_prefix: str = "Agent: "
     """Put before agents' texts with `prefix` and `both`."""
     bot_prefix: str = "Bot: "

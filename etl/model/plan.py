@@ -3,17 +3,20 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from etl.model.insight import Insight
 from etl.model.schemas import FileSummary, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conservation:
-    """Promise P1 as numbers: `rows + carried` equals the sum of all the others."""
+    """Promise P1 as numbers: `rows + carried + split` equals the sum of all the others."""
 
     rows: int
     """Records read from all files."""
     carried: int
     """Messages taken over from an unfinished plan."""
+    split: int
+    """Messages beyond one a record: transcripts unfolded, long texts split."""
     rejects: int
     skipped: int
     duplicates: int
@@ -26,7 +29,7 @@ class Conservation:
     def balanced(self) -> bool:
         """Return whether nothing vanished."""
         out = self.rejects + self.skipped + self.duplicates + self.known + self.planned
-        return self.rows + self.carried == out
+        return self.rows + self.carried + self.split == out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +57,14 @@ class PlanSummary:
     known_by_state: dict[str, int]
     roles: dict[str, int]
     changed: dict[str, int]
+    found: dict[str, int]
+    """Texts in which something was noticed and left, by kind."""
+    offsets: dict[str, int]
+    """Times by the offset they were written with, most common first."""
     files: tuple[FileSummary, ...]
+    skipped_files: tuple[str, ...]
+    """Files that could not be trusted and were left out whole, each with the reason."""
+    insight: Insight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

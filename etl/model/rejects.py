@@ -11,7 +11,10 @@ class RejectCode(StrEnum):
     RECORD_TOO_LARGE = "record_too_large"
     MISSING_USER = "missing_user"
     USER_TOO_LONG = "user_too_long"
+    PLACEHOLDER_USER = "placeholder_user"
     ID_PRECISION_LOST = "id_precision_lost"
+    TRANSCRIPT_UNREADABLE = "transcript_unreadable"
+    BAD_RECORD = "bad_record"
     MISSING_TIMESTAMP = "missing_timestamp"
     BAD_TIMESTAMP = "bad_timestamp"
     TIMESTAMP_WITHOUT_ZONE = "timestamp_without_zone"
@@ -43,6 +46,10 @@ _REJECTS: Final[dict[RejectCode, tuple[str, str]]] = {
         "the row has more or fewer fields than the header",
         "export it again, or quote the field that holds the delimiter",
     ),
+    RejectCode.BAD_RECORD: (
+        "the line is no JSON object, or names a key twice",
+        "export it again, or correct the line",
+    ),
     RejectCode.RECORD_TOO_LARGE: (
         "the record is larger than `max_record_bytes`, or a quote was never closed",
         "close the quote, or raise `[input] max_record_bytes`",
@@ -52,11 +59,19 @@ _REJECTS: Final[dict[RejectCode, tuple[str, str]]] = {
         "map a column that is always filled",
     ),
     RejectCode.USER_TOO_LONG: ("the user id has more than 255 characters", "map another column"),
+    RejectCode.PLACEHOLDER_USER: (
+        "the user id stands for nobody in particular",
+        "map another column, or set `[users] placeholder`",
+    ),
     RejectCode.ID_PRECISION_LOST: (
         "an id in scientific notation: a spreadsheet has cut its digits",
         "export again without opening the file in a spreadsheet",
     ),
     RejectCode.MISSING_TIMESTAMP: ("no time", "map a column that is always filled"),
+    RejectCode.TRANSCRIPT_UNREADABLE: (
+        "the transcript in this cell is not in the form that `[input] transcript` names",
+        "look at the row; other rows may still be sound",
+    ),
     RejectCode.BAD_TIMESTAMP: (
         "the time does not match `[time] format`, or there is no such date",
         "state the column's real format",
@@ -108,6 +123,8 @@ class SkipReason(StrEnum):
 
     ROLE = "role"
     PRIVATE = "private"
+    FILTERED = "filtered"
+    RESIDUE = "residue"
 
     @property
     def meaning(self) -> str:
@@ -117,5 +134,7 @@ class SkipReason(StrEnum):
 
 _SKIPS: Final[dict[SkipReason, str]] = {
     SkipReason.ROLE: "its role is listed under `[roles] skip`",
+    SkipReason.FILTERED: "left out by `[rows]`",
+    SkipReason.RESIDUE: "a mark of an earlier hand-over from Certainly, by `[text] residues`",
     SkipReason.PRIVATE: "an internal note by `[visibility]`",
 }

@@ -23,8 +23,9 @@ class RowBatch:
     """The file's name as shown to people: the path as given."""
     rows: pa.RecordBatch
     """The mapped columns under their source names. From CSV all are `string`, exact literals, and an
-    empty cell is the empty string, never null. From Parquet ids and texts are exact strings (null stays
-    null) and times keep their type."""
+    empty cell is the empty string; from JSON lines strings too, null where there is none. From Parquet
+    ids and texts are exact strings (null stays null) and times keep their type. Columns that a path gives
+    (hive partitions) are strings."""
     lines: pa.Int64Array
     """Per row the physical line (CSV: where the record starts, 1-based, a line ends in LF) or the row
     number (Parquet, 1-based)."""
@@ -56,11 +57,13 @@ MESSAGE_SCHEMA: Final = pa.schema(
         pa.field("variables", pa.string()),
         pa.field("file", pa.string(), nullable=False),
         pa.field("line", pa.int64(), nullable=False),
+        pa.field("part", pa.int32(), nullable=False),
     ],
 )
 """Messages: normalize -> plan. `key` is the identity, `content` the digest of (lane, at, role, text);
 they are equal for rows without a native id. `lane` is the `user_id` to be sent. `role` is a `Role`.
-`profile` and `variables` are JSON objects of strings."""
+`profile` and `variables` are JSON objects of strings. `part` counts from 1 the messages that one row was
+split into; they share file, line, time and sequence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +78,13 @@ class NormalizedBatch:
     """Rows left out by a rule, counted by `SkipReason` value."""
     changed: dict[str, int]
     """Texts that were altered, counted by what was done: `controls_removed`, `html_converted`,
-    `truncated`."""
+    `truncated`, `quotes_stripped`, `composed`, `attachments_named`, `masked_email` …"""
+    found: dict[str, int]
+    """Texts in which something was noticed and left: personal data by kind (`email` …), `html`."""
+    split: int
+    """Messages beyond one a row: rows + split = messages + rejects + skipped."""
+    offsets: dict[str, int]
+    """Times by the offset they were written with, as `+02:00`, `Z`, `none`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +93,9 @@ class FileSummary:
 
     file: str
     format: str
-    """`csv` or `parquet`."""
+    """How it was read, for people: `csv, delimiter ;` or `parquet`."""
     records: int
-    """Data records, header and blank lines excluded: messages + rejects + skipped of this file."""
+    """Data records, header and blank lines excluded: messages - split + rejects + skipped of this file."""
     blank_lines: int
     bytes_read: int
     """Uncompressed bytes that passed (CSV), the file's size (Parquet)."""

@@ -6,136 +6,156 @@ import numpy as np
 import pyarrow as pa
 
 from etl.config.job import Job
-from etl.errors import InputError
+from etl.config.reading import POSITION_COLUMN
+from etl.errors import UsageError
 from etl.model.rejects import SkipReason
-from etl.model.schemas import MESSAGE_SCHEMA, NormalizedBatch, RowBatch
-from etl.normalize.identity import content_digests, message_keys, read_ids
+from etl.model.schemas import NormalizedBatch, Role, RowBatch
+from etl.normalize.cells import Cells
+from etl.normalize.detect import detect
+from etl.normalize.identity import read_ids
+from etl.normalize.messages import Parts, assemble
 from etl.normalize.roles import read_roles, read_visibility
+from etl.normalize.rows import wanted_rows
 from etl.normalize.sequences import read_sequence
-from etl.normalize.texts import read_texts
-from etl.normalize.times import TimeReader
-from etl.normalize.variables import SPEAKER, json_objects, names_speaker
-from etl.normalize.verdict import Verdicts
+from etl.normalize.split import split_long
+from etl.normalize.texts import TextReader, Texts
+from etl.normalize.times import AUTO, TimeReader
+from etl.normalize.users import read_users
+from etl.normalize.verdict import Mask, Rows, Verdicts, among
 
 
 class Normalizer:
     """Turns rows into messages by a job. It keeps nothing from one batch to the next.
 
-    Promises: rows = messages + rejects + skipped, whatever the cells hold; a row gives the same message,
-    reject or skip wherever it stands and whatever stands beside it.
+    Promises: rows + split = messages + rejects + skipped, whatever the cells hold; a row gives the same
+    messages, reject or skip wherever it stands and whatever stands beside it.
     """
 
-    def __init__(self, job: Job, *, now_us: int) -> None:
+    def __init__(
+        self, job: Job, *, now_us: int, key: bytes | None = None, time_format: str | None = None
+    ) -> None:
         """Prepare for a job; times later than `now_us` (microseconds since 1970 UTC) and a day are rejects.
+
+        `key` is the one of pseudonyms, where the job wants any. With `time.format = "auto"` and no
+        `time_format` in its place, batches are taken only by what `for_file` returns.
 
         Raises:
             UsageError: a setting of the job can't be carried out.
         """
+        _refuse_missing_key(job, key)
         self._job = job
-        self._times = TimeReader(job.time, job.columns.timestamp, now_us=now_us)
-        self._names_speaker = names_speaker(job)
+        self._now_us = now_us
+        self._key = key
+        fmt = time_format or job.time.format
+        self._times = (
+            None if fmt == AUTO else TimeReader(job.time, job.columns.timestamp, now_us=now_us, fmt=fmt)
+        )
+        self._texts = TextReader(job, key=key)
+
+    def for_file(self, first: RowBatch) -> "Normalizer":
+        """Return the normalizer of one file, whose first batch is shown; a declared format stays.
+
+        Raises:
+            InputError: no format, or more than one, fits the file's first times.
+        """
+        if self._job.time.format != AUTO:
+            return self
+        column = self._job.columns.timestamp
+        wanted = wanted_rows(first, self._job.rows)
+        cells = Cells(wanted if wanted.rows.num_rows else first).time(column)
+        fmt = detect(cells, self._job.time, column=column, now_us=self._now_us)
+        return Normalizer(self._job, now_us=self._now_us, key=self._key, time_format=fmt)
 
     def __call__(self, batch: RowBatch) -> NormalizedBatch:
-        """Return the messages, the rejects and the counts of what was skipped or changed.
+        """Return the messages, the rejects and the counts of what was skipped, changed or found.
 
         Raises:
             InputError: a mapped column is absent, or its type can hold no such value.
         """
-        job, columns, rows = self._job, self._job.columns, batch.rows.num_rows
-        source = _Cells(batch)
-        roles = read_roles(job, source.optional(columns.role), rows)
-        visibility = read_visibility(job, source.optional(columns.visibility), rows)
-        ids = read_ids(job, source.text, rows)
-        times = self._times(source.time(columns.timestamp))
-        sequence = read_sequence(columns.sequence, source.optional(columns.sequence), rows)
+        wanted = wanted_rows(batch, self._job.rows)
+        cells = Cells(wanted)
+        verdicts = Verdicts(wanted.rows.num_rows)
+        verdicts.leave_out(SkipReason.FILTERED, batch.rows.num_rows - wanted.rows.num_rows)
+        parts, placeholder, offsets = self._judge(cells, verdicts)
+        # Texts are dear, so only those of rows that are sound so far are looked at.
+        sound = np.flatnonzero(verdicts.open)
+        texts = self._read_texts(cells, sound, parts.role)
+        verdicts.skip(SkipReason.RESIDUE, texts.residue, at=sound)
+        verdicts.reject(texts.faults, at=sound)
+        kept = verdicts.open[sound]
+        whole = assemble(
+            self._job,
+            wanted,
+            parts.take(np.flatnonzero(verdicts.open)),
+            texts.text if kept.all() else texts.text.filter(pa.array(kept)),
+            key=self._key if self._job.users.pseudonymize else None,
+        )
+        messages = whole
+        if self._job.text.too_long == "split":
+            messages = split_long(whole, self._job.text.max_characters)
+        return NormalizedBatch(
+            messages=messages,
+            rejects=verdicts.rejects(batch.file, wanted.lines),
+            skipped=verdicts.skipped,
+            changed=_counts(texts.changed, kept),
+            found=_counts({"placeholder_user": placeholder[sound], **texts.found}, kept),
+            split=messages.num_rows - whole.num_rows,
+            offsets=offsets,
+        )
 
-        verdicts = Verdicts(rows)
+    def _judge(self, cells: Cells, verdicts: Verdicts) -> tuple[Parts, Mask, dict[str, int]]:
+        """Read all but the texts, decide on every row, and return also what is only counted."""
+        if self._times is None:
+            raise ValueError("the format of times is found out file by file: call for_file first")
+        job, columns, rows = self._job, self._job.columns, len(verdicts.open)
+        roles = read_roles(job, cells.optional(columns.role), rows)
+        visibility = read_visibility(job, cells.optional(columns.visibility), rows)
+        users = read_users(job, cells.text, rows)
+        ids = read_ids(job, cells.text, rows)
+        times = self._times(cells.time(columns.timestamp))
+        order = columns.sequence
+        if order is None and POSITION_COLUMN in cells:
+            order = POSITION_COLUMN
+        sequence = read_sequence(order, cells.optional(order), rows)
+
         verdicts.skip(SkipReason.PRIVATE, visibility.skip)
         verdicts.skip(SkipReason.ROLE, roles.skip)
         verdicts.reject(
             [
-                *visibility.faults, *roles.faults, *ids.user_faults, *ids.id_faults,
-                *times.faults, *sequence.faults,
+                *visibility.faults, *roles.faults, *users.faults, *ids.faults, *times.faults,
+                *sequence.faults,
             ],
         )  # fmt: skip
-        # Texts are dear, so only those of rows that are sound so far are looked at.
-        sound = np.flatnonzero(verdicts.open)
-        texts = read_texts(job.text, columns.text, source.text(columns.text).take(pa.array(sound)))
-        verdicts.reject(texts.faults, at=sound)
-
-        kept = verdicts.open[sound]
-        chosen = pa.array(np.flatnonzero(verdicts.open))
-        text = texts.text.filter(pa.array(kept))
-        lane, role, native_id = (values.take(chosen) for values in (ids.lane, roles.role, ids.native_id))
-        at_us = times.at_us[verdicts.open]
-        content = content_digests(lane, at_us, role, text)
-        variables = {name: source.text(column).take(chosen) for name, column in columns.variables.items()}
-        if self._names_speaker:
-            variables[SPEAKER] = role
-        profile = {name: source.text(column).take(chosen) for name, column in columns.profile.items()}
-        messages = _messages(
-            {
-                "key": message_keys(job.source, native_id, content),
-                "content": content,
-                "lane": lane,
-                "at": pa.array(at_us).cast(pa.timestamp("us", tz="UTC")),
-                "sequence": sequence.numbers.take(chosen),
-                "role": role,
-                "text": text,
-                "native_id": native_id,
-                "conversation": ids.conversation.take(chosen),
-                "profile": json_objects(profile, len(chosen)),
-                "variables": json_objects(variables, len(chosen)),
-                "file": pa.repeat(batch.file, len(chosen)),
-                "line": batch.lines.take(chosen),
-            },
+        parts = Parts(
+            rows=np.arange(rows),
+            lane=users.lane,
+            at_us=times.at_us,
+            role=roles.role,
+            sequence=sequence.numbers,
+            native_id=ids.native_id,
+            conversation=ids.conversation,
         )
-        changed = {name: int(np.count_nonzero(hit & kept)) for name, hit in texts.changed.items()}
-        return NormalizedBatch(
-            messages=messages,
-            rejects=verdicts.rejects(batch.file, batch.lines),
-            skipped=verdicts.skipped,
-            changed={name: count for name, count in changed.items() if count},
+        return parts, users.placeholder, times.offsets
+
+    def _read_texts(self, cells: Cells, sound: Rows, role: pa.Array) -> Texts:
+        columns, chosen = self._job.columns, pa.array(sound)
+        attachments = cells.optional(columns.attachments)
+        return self._texts(
+            cells.text(columns.text).take(chosen),
+            None if attachments is None else attachments.take(chosen),
+            among(role.take(chosen), (Role.CUSTOMER.value,)),
         )
 
 
-def _messages(columns: Mapping[str, pa.Array]) -> pa.RecordBatch:
-    arrays = [columns[field.name].cast(field.type) for field in MESSAGE_SCHEMA]
-    return pa.RecordBatch.from_arrays(arrays, schema=MESSAGE_SCHEMA)
-
-
-class _Cells:
-    """A batch's columns by their source names."""
-
-    def __init__(self, batch: RowBatch) -> None:
-        self._batch = batch
-
-    def text(self, column: str) -> pa.Array:
-        """Return a column as exact strings."""
-        cells = self._column(column)
-        try:
-            return cells.cast(pa.string())
-        except pa.ArrowException as problem:
-            raise self._unusable(column, f"has cells of type {cells.type}, which are no texts") from problem
-
-    def optional(self, column: str | None) -> pa.Array | None:
-        """Return a column that may not be mapped."""
-        return None if column is None else self.text(column)
-
-    def time(self, column: str) -> pa.Array:
-        """Return a column with its type, unless its cells are strings in some way of storing them."""
-        cells = self._column(column)
-        kind = cells.type.value_type if pa.types.is_dictionary(cells.type) else cells.type
-        textual = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-        return cells.cast(pa.string()) if textual or pa.types.is_null(kind) else cells
-
-    def _column(self, column: str) -> pa.Array:
-        if column not in self._batch.rows.schema.names:
-            raise self._unusable(column, "is not there")
-        return self._batch.rows.column(column)
-
-    def _unusable(self, column: str, fault: str) -> InputError:
-        return InputError(
-            f"{self._batch.file}: column {column!r} {fault}",
-            hint="compare the names under [columns] with the file's header, and map a column of plain values",
+def _refuse_missing_key(job: Job, key: bytes | None) -> None:
+    asking = "[users] pseudonymize" if job.users.pseudonymize else '[privacy] replacement = "pseudonym"'
+    if not key and (job.users.pseudonymize or job.privacy.replacement == "pseudonym"):
+        raise UsageError(
+            f"{asking} needs a key",
+            hint=f"set the environment variable {job.users.key_env} to 16 characters or more",
         )
+
+
+def _counts(hits: Mapping[str, Mask], kept: Mask) -> dict[str, int]:
+    counts = {name: int(np.count_nonzero(hit & kept)) for name, hit in hits.items()}
+    return {name: count for name, count in counts.items() if count}

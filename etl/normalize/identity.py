@@ -14,16 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.config.job import Job
-from etl.model.rejects import RejectCode
-from etl.normalize.verdict import ID_CHARACTERS, Details, Fault, details_of, matches, missing, shown
+from etl.normalize.users import lane_column, precision
+from etl.normalize.verdict import Fault, missing
 
-LANE_CHARACTERS: Final = 255
 KEY_BYTES: Final = 16
 
 _CONTENT: Final = b"etl-message-1"
 _NATIVE: Final = b"etl-native-id-1"
-# With a comma too: spreadsheets of half of Europe write 1,23457E+17.
-_SCIENTIFIC: Final = r"^\s*[+-]?\d+([.,]\d+)?[eE][+-]?\d+\s*$"
+_PART: Final = b"etl-part-1"
+_KEY_MARK: Final = b"etl-key-mark-1"
 
 Cells = Callable[[str], pa.Array]
 """The cells of a source column, as strings."""
@@ -31,43 +30,22 @@ Cells = Callable[[str], pa.Array]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ids:
-    """The ids of every row and what is wrong with them."""
+    """The ids of every row beside its user, and what is wrong with them."""
 
-    lane: pa.Array
     native_id: pa.Array
     conversation: pa.Array
-    user_faults: tuple[Fault, ...]
-    id_faults: tuple[Fault, ...]
+    faults: tuple[Fault, ...]
 
 
 def read_ids(job: Job, cells: Cells, rows: int) -> Ids:
-    """Read user, conversation and message id exactly as they are; blank ones are missing."""
+    """Read conversation and message id exactly as they are; blank ones are missing."""
     columns = job.columns
-    lane_column = columns.conversation if job.message.lane == "conversation" else columns.user
-    if lane_column is None:
-        raise ValueError("a job without a lane column can't be built")
-    lane = cells(lane_column)
-    others = dict.fromkeys(
-        name
-        for name in (columns.user, columns.conversation, columns.id)
-        if name is not None and name != lane_column
-    )
-    too_long = pc.fill_null(pc.greater(pc.utf8_length(lane), LANE_CHARACTERS), fill_value=False)
+    checked = dict.fromkeys((columns.user_column, columns.conversation, columns.id))
+    others = (name for name in checked if name is not None and name != lane_column(job))
     return Ids(
-        lane=lane,
         native_id=_optional(columns.id, cells, rows),
         conversation=_optional(columns.conversation, cells, rows),
-        user_faults=(
-            Fault(code=RejectCode.MISSING_USER, column=lane_column, hit=missing(lane)),
-            Fault(
-                code=RejectCode.USER_TOO_LONG,
-                column=lane_column,
-                hit=too_long.to_numpy(zero_copy_only=False),
-                details=_length(lane),
-            ),
-            _precision(lane_column, lane),
-        ),
-        id_faults=tuple(_precision(name, cells(name)) for name in others),
+        faults=tuple(precision(name, cells(name)) for name in others),
     )
 
 
@@ -91,22 +69,47 @@ def message_keys(source: str, native_id: pa.Array, content: pa.Array) -> pa.Arra
     return pc.replace_with_mask(content, known, native)
 
 
-def identity_settings(job: Job) -> dict[str, object]:
+def part_digest(whole: bytes, number: int) -> bytes:
+    """Return the digest of part `number` (from 2) of a message, from that of the whole."""
+    return blake2b(whole + number.to_bytes(4, "big"), digest_size=KEY_BYTES, person=_PART).digest()
+
+
+def identity_settings(job: Job, *, key: bytes | None = None) -> dict[str, object]:
     """Return exactly the settings that decide a row's key or content, sorted by name.
 
-    Two jobs with different ones would not recognise each other's messages.
+    Two jobs with different ones would not recognise each other's messages. `key` is the one of pseudonyms;
+    only a digest of it is told.
     """
     zoned = job.time.zone is not None
+    text, users, privacy = job.text, job.users, job.privacy
+    own_lanes = users.placeholder == "conversation"
+    masks = bool(privacy.mask or privacy.patterns)
+    keyed = users.pseudonymize or (masks and privacy.replacement == "pseudonym")
     return {
         "ambiguous": job.time.ambiguous if zoned else None,
-        "html": job.text.html,
+        "attachment": text.attachment if job.columns.attachments is not None else None,
+        "html": text.html,
+        "key": _mark(key) if keyed else None,
         "lane": job.message.lane,
+        "mask": sorted(privacy.mask),
+        "mask_as": privacy.replacement if masks else None,
+        "mask_patterns": dict(sorted(privacy.patterns.items())),
         "native_id": job.columns.id is not None,
+        "placeholders": sorted({name.strip().lower() for name in users.placeholders}) if own_lanes else None,
+        "pseudonymize": users.pseudonymize,
+        "quoted_replies": text.quoted_replies,
+        "residues": text.residues,
         "source": job.source if job.columns.id is not None else None,
-        "truncate_at": job.text.max_characters if job.text.too_long == "truncate" else None,
-        "version": [_CONTENT.decode(), _NATIVE.decode()],
+        "split_at": text.max_characters if text.too_long == "split" else None,
+        "truncate_at": text.max_characters if text.too_long == "truncate" else None,
+        "unicode": text.unicode,
+        "version": [_CONTENT.decode(), _NATIVE.decode(), _PART.decode()],
         "zone": job.time.zone,
     }
+
+
+def _mark(key: bytes | None) -> str | None:
+    return None if key is None else blake2b(key, digest_size=KEY_BYTES, person=_KEY_MARK).hexdigest()
 
 
 def _optional(column: str | None, cells: Cells, rows: int) -> pa.Array:
@@ -114,24 +117,6 @@ def _optional(column: str | None, cells: Cells, rows: int) -> pa.Array:
         return pa.nulls(rows, pa.string())
     values = cells(column)
     return pc.if_else(missing(values), pa.scalar(None, pa.string()), values)
-
-
-def _precision(column: str, cells: pa.Array) -> Fault:
-    return Fault(
-        code=RejectCode.ID_PRECISION_LOST,
-        column=column,
-        hit=matches(cells, _SCIENTIFIC),
-        details=details_of(cells, ID_CHARACTERS),
-    )
-
-
-def _length(cells: pa.Array) -> Details:
-    def details(rows: npt.NDArray[np.int64]) -> pa.Array:
-        hit = cells.take(pa.array(rows))
-        length = pc.cast(pc.utf8_length(hit), pa.string())
-        return pc.binary_join_element_wise(length, " characters: ", shown(hit, ID_CHARACTERS), "")
-
-    return details
 
 
 def _framed(*fields: pa.Array) -> pa.Array:

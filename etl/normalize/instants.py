@@ -13,6 +13,11 @@ from etl.normalize.verdict import Mask, mask, matches
 Micros = npt.NDArray[np.int64]
 
 SECOND_US: Final = 1_000_000
+DAY_US: Final = 86_400 * SECOND_US
+EARLIEST_US: Final = 1_000_000_000 * SECOND_US
+"""2001-09-09: the first time of ten digits, which is what the API takes."""
+FAR_US: Final = 2**61
+"""Stands, with its sign, for every time too far away for microseconds; out of range in every zone."""
 
 EPOCHS: Final = {"epoch_s": 6, "epoch_ms": 3, "epoch_us": 0, "epoch_ns": -3}
 """How many decimal places each unit lies above the microsecond."""
@@ -30,11 +35,10 @@ class Readings:
     """What cells say before any zone or range is applied."""
 
     us: Micros
-    """Microseconds since 1970, of UTC or (`naive`) of a clock on a wall; 0 where not `real`."""
+    """Microseconds since 1970, of UTC or (`naive`) of a clock on a wall; 0 where not `real`, and
+    `FAR_US` or its negative where it is too far away to be told."""
     real: Mask
     """Which cells follow the format and name a date that exists."""
-    beyond: Mask
-    """Which are real and too far away for `us`."""
     naive: Mask
     """Which say nothing of an offset."""
 
@@ -46,15 +50,15 @@ def read_timestamps(cells: pa.Array) -> Readings:
     beyond = np.abs(raw // ticks) > _REPRESENTABLE_SECONDS
     near = np.where(beyond, 0, raw)
     us = near // (ticks // SECOND_US) if ticks > SECOND_US else near * (SECOND_US // ticks)
+    us = np.where(beyond, np.where(raw < 0, -FAR_US, FAR_US), us)
     rows = len(cells)
-    naive = np.full(rows, cells.type.tz is None)
-    return Readings(us=us, real=np.ones(rows, dtype=np.bool_), beyond=beyond, naive=naive)
+    return Readings(us=us, real=np.ones(rows, dtype=np.bool_), naive=np.full(rows, cells.type.tz is None))
 
 
 def read_epochs(cells: pa.Array, unit: str) -> Readings:
     """Read numbers of a declared unit; digits beyond the microsecond are cut.
 
-    Negative ones are before 1970 and therefore `beyond`, so cutting is rounding down.
+    Negative ones are cut towards 1970, which is long before any time that is taken.
     """
     real = matches(cells, _NUMBER)
     numbers = pc.if_else(real, cells, "0")
@@ -69,9 +73,11 @@ def read_epochs(cells: pa.Array, unit: str) -> Readings:
         digits = pc.binary_join_element_wise("0", whole, behind, "")
     else:
         digits = pc.binary_join_element_wise("0", pc.utf8_slice_codeunits(whole, 0, places), "")
-    beyond = negative | mask(pc.greater(pc.binary_length(digits), _LONGEST))
+    beyond = mask(pc.greater(pc.binary_length(digits), _LONGEST))
     us = pc.if_else(beyond, "0", digits).cast(pa.int64()).to_numpy(zero_copy_only=False)
-    return Readings(us=us, real=real, beyond=beyond & real, naive=np.zeros(len(cells), dtype=np.bool_))
+    us = np.where(beyond, FAR_US, us)
+    us = np.where(negative, -us, us)
+    return Readings(us=us, real=real, naive=np.zeros(len(cells), dtype=np.bool_))
 
 
 def numbers_as_text(cells: pa.Array) -> pa.Array:

@@ -10,7 +10,7 @@ from etl.config.job import Job
 from etl.config.reading import Roles
 from etl.model.rejects import RejectCode
 from etl.model.schemas import Role
-from etl.normalize.verdict import SHOWN_CHARACTERS, Fault, Mask, details_of, mask, missing
+from etl.normalize.verdict import SHOWN_CHARACTERS, Fault, Mask, among, details_of, mask, missing
 
 _SKIP = "skip"
 
@@ -54,15 +54,15 @@ def read_roles(job: Job, cells: pa.Array | None, rows: int) -> RoleReading:
     out = [_SKIP]
     if job.message.speaker == "customers-only":
         out += [Role.AGENT, Role.BOT]
-    return RoleReading(skip=_listed(meaning, tuple(out)), faults=faults, role=role)
+    return RoleReading(skip=among(meaning, tuple(out)), faults=faults, role=role)
 
 
 def read_visibility(job: Job, cells: pa.Array | None, rows: int) -> Reading:
     """Tell public rows from private ones; what is neither by the job is a reject, for it may be a note."""
     if cells is None:
         return Reading(skip=np.zeros(rows, dtype=np.bool_), faults=())
-    private = _listed(cells, job.visibility.private)
-    unknown = ~private & ~_listed(cells, job.visibility.public)
+    private = among(cells, job.visibility.private)
+    unknown = ~private & ~among(cells, job.visibility.public)
     fault = Fault(
         code=RejectCode.UNKNOWN_VISIBILITY,
         column=job.columns.visibility,
@@ -82,7 +82,3 @@ def _meaning(roles: Roles, cells: pa.Array) -> pa.Array:
     values = pa.array([value for value, _ in listed], pa.string())
     meanings = pa.array([meaning for _, meaning in listed], pa.string())
     return meanings.take(pc.index_in(cells, value_set=values))
-
-
-def _listed(cells: pa.Array, values: tuple[str, ...]) -> Mask:
-    return mask(pc.is_in(cells, value_set=pa.array(values, pa.string())))

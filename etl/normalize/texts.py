@@ -1,89 +1,195 @@
-"""What is sent as text: control characters removed, HTML turned into plain text, length checked."""
+"""What is sent as text: cleaned, converted, stripped and masked as the job says, and nothing beyond."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.config.sending import Text
+from etl.config.job import Job
 from etl.model.rejects import RejectCode
+from etl.normalize.attachments import named
 from etl.normalize.html import LOOKS_LIKE_HTML, plain_text
-from etl.normalize.verdict import Details, Fault, Mask, matches, missing
+from etl.normalize.privacy import Masker
+from etl.normalize.quotes import QUOTE_MARK, own_words
+from etl.normalize.residues import read_residues
+from etl.normalize.scan import beyond_ascii, matches_among, octets_of, rows_with
+from etl.normalize.verdict import Details, Fault, Mask, mask, matches, missing
 
 _CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+"
 _KEPT = (0x09, 0x0A, 0x0D)
 _SPACE = 0x20
 _DELETE = 0x7F
 
+COMPOSED: Final = (
+    r"\x00-\x{2FF}\x{400}-\x{482}\x{48A}-\x{52F}\x{2010}-\x{2027}\x{2030}-\x{205E}\x{20A0}-\x{20BF}"
+    r"\x{4E00}-\x{9FFF}\x{FE0F}\x{1F000}-\x{1FAFF}"
+)
+"""Characters of which every text is in normal form C already: those of nearly all texts."""
+
+_LATIN: Final = r"[\x{80}-\x{BF}ƒ„…†‡ˆ‰Š‹Œ‘’“”•–—˜™š›œžŸ€‚Ž]"  # noqa: RUF001  these very signs
+MOJIBAKE: Final = rf"Ã{_LATIN}|Â[\x{{A0}}-\x{{BF}}]|â€[\x{{80}}-\x{{BF}}™œžš“”˜¦¢]|ðŸ{_LATIN}"  # noqa: RUF001  the same
+"""What UTF-8 looks like that somebody read as Latin-1 or cp1252: `Ã¦`, `â€™`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Texts:
-    """The cleaned texts, what is wrong with them and what was changed."""
+    """The cleaned texts, what is wrong with them and what was changed or noticed."""
 
     text: pa.Array
     faults: tuple[Fault, ...]
+    residue: Mask
+    """Which rows are marks of an earlier hand-over and nothing else."""
     changed: dict[str, Mask]
+    found: dict[str, Mask]
 
 
-def read_texts(settings: Text, column: str, cells: pa.Array) -> Texts:
-    """Clean texts as the job says, and nothing beyond: no normal form, no trimming."""
-    text, controls = _without_controls(cells)
-    changed = {"controls_removed": controls}
-    if settings.html:
-        text, changed["html_converted"] = _without_html(text)
-        text, more = _without_controls(text)  # an entity may have stood for one
-        changed["controls_removed"] = controls | more
-    limit = settings.max_characters
-    too_long = np.zeros(len(text), dtype=np.bool_)
-    lengths = pc.fill_null(pc.utf8_length(text), 0).to_numpy(zero_copy_only=False)
-    if lengths.max(initial=0) > limit:
-        too_long = lengths > limit
-        if settings.too_long == "truncate":
-            text = pc.utf8_slice_codeunits(text, 0, limit)
-            changed["truncated"] = too_long
-            too_long = np.zeros(len(text), dtype=np.bool_)
-    faults = (
-        Fault(code=RejectCode.EMPTY_TEXT, column=column, hit=missing(text)),
-        Fault(code=RejectCode.TEXT_TOO_LONG, column=column, hit=too_long, details=_lengths(lengths)),
-    )
-    return Texts(text=text, faults=faults, changed=changed)
+class TextReader:
+    """Reads the texts of a batch as a job wants them sent."""
+
+    def __init__(self, job: Job, *, key: bytes | None) -> None:
+        """Prepare; `key` is the one of pseudonyms.
+
+        Raises:
+            UsageError: masking needs a key, or a pattern of the job can't be used.
+        """
+        self._settings = job.text
+        self._column = job.columns.text
+        self._masker = Masker(job.privacy, key=key)
+
+    def __call__(self, cells: pa.Array, attachments: pa.Array | None, customer: Mask) -> Texts:
+        """Return the texts; each step sees what the one before made of them.
+
+        In this order: control characters, HTML, attachments for texts that show nothing, quoted replies,
+        normal form, residues of a hand-over (of customers' texts), masking, length.
+        """
+        settings = self._settings
+        work = _Work(cells if cells.null_count == 0 else pc.fill_null(cells, ""))
+        _remove_controls(work)
+        if settings.html:
+            _convert_html(work)
+            _remove_controls(work)  # an entity may have stood for one
+        if settings.attachment and attachments is not None:
+            _name_attachments(work, attachments, settings.attachment)
+        if settings.quoted_replies == "strip":
+            _strip_quotes(work)
+        if settings.unicode == "nfc":
+            _compose(work)
+        residue = np.zeros(len(cells), dtype=np.bool_)
+        if settings.residues == "skip":
+            work.text, residue, cut = read_residues(work.text, customer)
+            work.note("residues_cut", cut)
+        self._look(work)
+        faults = self._bounded(work)
+        return Texts(
+            text=work.text,
+            faults=faults,
+            residue=residue,
+            changed=work.changed,
+            found=work.found,
+        )
+
+    def _look(self, work: "_Work") -> None:
+        """Notice what looks wrong, and mask personal data."""
+        if not self._settings.html:
+            candidates = rows_with(work.text, "<&")
+            work.found["html"] = matches_among(work.text, candidates, LOOKS_LIKE_HTML)
+        work.found["mojibake"] = matches_among(work.text, beyond_ascii(work.text), MOJIBAKE)
+        masked = self._masker(work.text)
+        work.text = masked.texts
+        work.changed |= masked.changed
+        work.found |= masked.found
+
+    def _bounded(self, work: "_Work") -> tuple[Fault, ...]:
+        limit = self._settings.max_characters
+        lengths = pc.utf8_length(work.text).to_numpy(zero_copy_only=False)
+        too_long: Mask = lengths > limit
+        if self._settings.too_long == "truncate" and too_long.any():
+            work.text = pc.utf8_slice_codeunits(work.text, 0, limit)
+            work.note("truncated", too_long)
+        if self._settings.too_long != "reject":
+            too_long = np.zeros(len(lengths), dtype=np.bool_)
+        return (
+            Fault(code=RejectCode.EMPTY_TEXT, column=self._column, hit=missing(work.text)),
+            Fault(
+                code=RejectCode.TEXT_TOO_LONG, column=self._column, hit=too_long, details=_lengths(lengths)
+            ),
+        )
 
 
-def _without_controls(texts: pa.Array) -> tuple[pa.Array, Mask]:
-    if not _has_controls(texts):
-        return texts, np.zeros(len(texts), dtype=np.bool_)
-    hit = matches(texts, _CONTROLS)
-    return _replaced(texts, hit, lambda found: pc.replace_substring_regex(found, _CONTROLS, "")), hit
+class _Work:
+    """Texts in the making; none is null."""
+
+    def __init__(self, text: pa.Array) -> None:
+        self.text = text
+        self.changed: dict[str, Mask] = {}
+        self.found: dict[str, Mask] = {}
+
+    def note(self, name: str, hit: Mask) -> None:
+        """Record that some texts were changed, perhaps not for the first time."""
+        known = self.changed.get(name)
+        self.changed[name] = hit if known is None else known | hit
+
+    def replace(self, hit: Mask, change: Callable[[pa.Array], pa.Array]) -> Mask:
+        """Change the texts of `hit`; return which ones became others."""
+        differs = np.zeros(len(self.text), dtype=np.bool_)
+        if hit.any():
+            before = self.text.filter(pa.array(hit))
+            after = change(before)
+            self.text = pc.replace_with_mask(self.text, pa.array(hit), after)
+            differs[hit] = mask(pc.not_equal(before, after))
+        return differs
+
+
+def _remove_controls(work: _Work) -> None:
+    if _has_controls(work.text):
+        hit = matches(work.text, _CONTROLS)
+        work.note(
+            "controls_removed",
+            work.replace(hit, lambda texts: pc.replace_substring_regex(texts, _CONTROLS, "")),
+        )
 
 
 def _has_controls(texts: pa.Array) -> bool:
     """Say at memory speed whether any byte is one: nearly no batch has one, and a regex reads slowly."""
-    _, offsets, data = texts.buffers()
-    if data is None or not len(texts):
-        return False
-    ends = np.frombuffer(offsets, np.int32, texts.offset + len(texts) + 1)
-    octets = np.frombuffer(data, np.uint8)[ends[texts.offset] : ends[-1]]
+    octets, _ = octets_of(texts)
     low = octets[octets < _SPACE]
     return bool(np.isin(low, _KEPT, invert=True).any() or (octets == _DELETE).any())
 
 
-def _without_html(texts: pa.Array) -> tuple[pa.Array, Mask]:
-    hit = matches(texts, LOOKS_LIKE_HTML)
-
-    def converted(found: pa.Array) -> pa.Array:
-        return pa.array([plain_text(text) for text in found.to_pylist()], pa.string())
-
-    return _replaced(texts, hit, converted), hit
+def _convert_html(work: _Work) -> None:
+    hit = matches_among(work.text, rows_with(work.text, "<&"), LOOKS_LIKE_HTML)
+    work.replace(hit, lambda texts: _each(texts, plain_text))
+    work.note("html_converted", hit)
 
 
-def _replaced(texts: pa.Array, hit: Mask, change: Callable[[pa.Array], pa.Array]) -> pa.Array:
-    if not hit.any():
-        return texts
-    chosen = pa.array(hit)
-    return pc.replace_with_mask(texts, chosen, change(texts.filter(chosen)))
+def _name_attachments(work: _Work, attachments: pa.Array, template: str) -> None:
+    empty = missing(work.text)
+    if not empty.any():
+        return
+
+    def filled(texts: pa.Array) -> pa.Array:
+        return pc.coalesce(named(attachments.filter(pa.array(empty)), template), texts)
+
+    work.note("attachments_named", work.replace(empty, filled))
+    _remove_controls(work)
+
+
+def _strip_quotes(work: _Work) -> None:
+    hit = matches(work.text, QUOTE_MARK)
+    work.note("quotes_stripped", work.replace(hit, lambda texts: _each(texts, own_words)))
+
+
+def _compose(work: _Work) -> None:
+    hit = matches_among(work.text, beyond_ascii(work.text), f"[^{COMPOSED}]")
+    work.note("composed", work.replace(hit, lambda texts: pc.utf8_normalize(texts, form="NFC")))
+
+
+def _each(texts: pa.Array, change: Callable[[str], str]) -> pa.Array:
+    return pa.array([change(text) for text in texts.to_pylist()], pa.string())
 
 
 def _lengths(lengths: npt.NDArray[np.int64]) -> Details:

@@ -23,6 +23,11 @@ ID_CHARACTERS: Final = 12
 BLANK: Final = r"^[\s\x0b\x{85}\p{Z}\x{200B}-\x{200D}\x{2060}\x{FEFF}]*$"
 """Nothing that a reader sees: Unicode white space and characters without width."""
 
+UNSEEN_SPACE: Final = "\u200b\u200c\u200d\u2060\ufeff" + "".join(
+    character for character in map(chr, range(0x3001)) if character.isspace()
+)
+"""The characters of `BLANK`, for `str.strip`."""
+
 _UNSEEN: Final = r"[\x00-\x1f\x7f-\x{9f}\x{200B}-\x{200F}\x{2028}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
 _UNSEEN_CODES: Final = (
     *range(0x20), *range(0x7F, 0xA0), *range(0x200B, 0x2010), *range(0x2028, 0x202F),
@@ -49,13 +54,16 @@ class Verdicts:
         self.skipped: dict[str, int] = {}
         self._rejected: list[tuple[Rows, pa.RecordBatch]] = []
 
-    def skip(self, reason: SkipReason, hit: Mask) -> None:
-        """Leave out the open rows of `hit` by a rule."""
-        hit = hit & self.open
-        count = int(np.count_nonzero(hit))
+    def skip(self, reason: SkipReason, hit: Mask, *, at: Rows | None = None) -> None:
+        """Leave out the open rows of `hit` by a rule; with `at` it speaks of those rows of the batch only."""
+        local = np.flatnonzero(hit & (self.open if at is None else self.open[at]))
+        self.open[local if at is None else at[local]] = False
+        self.leave_out(reason, len(local))
+
+    def leave_out(self, reason: SkipReason, count: int) -> None:
+        """Count rows that a rule has left out already."""
         if count:
             self.skipped[reason.value] = self.skipped.get(reason.value, 0) + count
-            self.open &= ~hit
 
     def reject(self, faults: Iterable[Fault], *, at: Rows | None = None) -> None:
         """Reject the open rows that fail; with `at` the faults speak of those rows of the batch only."""
@@ -98,6 +106,11 @@ def mask(booleans: pa.Array) -> Mask:
 def matches(cells: pa.Array, pattern: str) -> Mask:
     """Return which cells a regular expression is found in; null has nothing."""
     return mask(pc.match_substring_regex(cells, pattern))
+
+
+def among(cells: pa.Array, values: tuple[str, ...]) -> Mask:
+    """Return which cells are exactly one of some values; null is none."""
+    return mask(pc.is_in(cells, value_set=pa.array(values, pa.string())))
 
 
 def missing(cells: pa.Array) -> Mask:

@@ -14,6 +14,7 @@ from etl.model.plan import PlanFolder
 from etl.pipeline.prepare import Wish, prepare
 from etl.plan.forecast import Forecast, forecast
 from etl.plan.lanes import plan_rejects
+from etl.report.unknown import unknown_roles
 from etl.report.validation import RejectLine, first_rejects
 
 
@@ -27,6 +28,8 @@ class CheckResult:
     rate_per_second: float
     rejects_file: Path
     first_rejects: tuple[RejectLine, ...]
+    unknown_roles: dict[str, int]
+    """Role values that would stop an import, and their rows."""
     exit_code: ExitCode
 
 
@@ -63,5 +66,6 @@ def run_check(
         rate_per_second=rate,
         rejects_file=plan.rejects_csv,
         first_rejects=first_rejects(plan_rejects(plan)),
-        exit_code=ExitCode.INCOMPLETE if counts.rejects else ExitCode.OK,
+        unknown_roles={} if job.roles.unknown == "reject" else unknown_roles(plan_rejects(plan)),
+        exit_code=ExitCode.INCOMPLETE if counts.rejects or plan.summary.skipped_files else ExitCode.OK,
     )

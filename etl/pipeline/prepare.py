@@ -10,19 +10,20 @@ from etl.config.load import JobFile
 from etl.config.workspace import Workspace
 from etl.errors import InputError, UsageError
 from etl.ledger.interface import Ledger, PlanRecord
-from etl.model.events import Event, FileProgress
+from etl.model.events import Event
 from etl.model.plan import PlanFolder
-from etl.model.schemas import REJECT_SCHEMA, FileSummary, RowBatch
-from etl.normalize.batch import Normalizer
+from etl.model.schemas import REJECT_SCHEMA
 from etl.normalize.identity import identity_settings
+from etl.pipeline.staging import InputStage, pseudonym_key
 from etl.plan.fingerprint import PLAN_VERSION, digest_of
+from etl.plan.insight import Question
 from etl.plan.lanes import plan_rejects
 from etl.plan.order import decide
 from etl.plan.stage import Staging
 from etl.plan.store import building, find_plan, load_plan, plan_path, write_plan
 from etl.report.export import TableFormat, write_file
+from etl.report.unknown import unknown_roles
 from etl.source.discover import SourceFile, discover
-from etl.source.reader import read
 
 NEW_LEDGER_MARK = "new"
 """The mark of a ledger in which no plan was ever started, or that does not exist yet."""
@@ -60,7 +61,8 @@ def prepare(
             identity, stands in the way.
     """
     files = _discover(job_file, wish)
-    fingerprint = digest_of({**_shape(job_file, wish), "files": [file.digest for file in files]})
+    digests = [file.digest for file in (*files, *_second_files(job_file))]
+    fingerprint = digest_of({**_shape(job_file, wish), "files": digests})
     mark = ledger.mark() if ledger and ledger.plans() else NEW_LEDGER_MARK
     under_way = ledger.open_plan() if ledger else None
     plan = _existing(workspace, fingerprint, mark, under_way)
@@ -85,16 +87,30 @@ def _discover(job_file: JobFile, wish: Wish) -> tuple[SourceFile, ...]:
     return discover(job_file.job.input.files, base=job_file.folder)
 
 
+def _second_files(job_file: JobFile) -> tuple[SourceFile, ...]:
+    job = job_file.job
+    patterns = [table.files for table in job.join] + [table.files for table in job.opening]
+    return tuple(file for files in patterns for file in discover(files, base=job_file.folder))
+
+
 def _shape(job_file: JobFile, wish: Wish) -> dict[str, Any]:
     """Return the settings and words that decide which messages come out of the same files."""
     job = job_file.job
     settings = job.model_dump(
         mode="json",
-        include={"source", "columns", "roles", "visibility", "time", "text", "message", "input"},
-        exclude={"input": {"files"}},
+        exclude={
+            "input": {"files"},
+            "message": {"session_expiration_minutes"},
+            "target": True,
+            "state": True,
+            "replay": True,
+            "plan": True,
+            "validate_": True,
+        },
     )
     return {
         **settings,
+        "expiration_minutes": job.message.session_expiration_minutes,  # of the preview in the plan
         "late": job.replay.late,
         "url": job.target.url,
         "unfinished": wish.unfinished or job.plan.unfinished,
@@ -117,7 +133,7 @@ def _existing(
 
 
 def _identity(job_file: JobFile) -> str:
-    return digest_of(identity_settings(job_file.job))
+    return digest_of(identity_settings(job_file.job, key=pseudonym_key(job_file.job)))
 
 
 def _refuse_other_identity(job_file: JobFile, ledger: Ledger | None, wish: Wish) -> None:
@@ -133,6 +149,23 @@ def _refuse_other_identity(job_file: JobFile, ledger: Ledger | None, wish: Wish)
             "messages that were sent then would not be recognised and would be sent again",
             hint="set them back (lane, id column, time zone, text settings), or, if nothing of this input "
             "was sent under the old ones, say --new-identity",
+        )
+
+
+def refuse_unknown_roles(plan: PlanFolder, job_file: JobFile) -> None:
+    """Refuse to send anything while the job does not name every role that the input holds.
+
+    Raises:
+        InputError: listing the values and how many rows each has, if `roles.unknown = "stop"`.
+    """
+    if job_file.job.roles.unknown == "reject":
+        return
+    values = unknown_roles(plan_rejects(plan))
+    if values:
+        listed = ", ".join(f"{value} ({count:,} rows)" for value, count in list(values.items())[:20])
+        raise InputError(
+            f"roles that the job does not name: {listed}; nothing is sent",
+            hint='name each under `[roles]`, if only under skip; or set roles.unknown = "reject"',
         )
 
 
@@ -184,9 +217,7 @@ class _Build:
             building(self._workspace.plans) as folder,
             Staging(folder, memory_limit_mb=self._job.plan.memory_limit_mb) as staging,
         ):
-            normalizer = Normalizer(self._job, now_us=SYSTEM.wall_us())
-            for file in files:
-                self._stage(file, staging, normalizer)
+            InputStage(self._job_file, staging, folder, self._observe).stage(files)
             if self._ledger is not None:
                 for batch in self._ledger.touched():
                     staging.add_touched(batch)
@@ -198,28 +229,26 @@ class _Build:
                 "source": self._job.source,
                 "ledger_mark": mark,
             }
-            settings = {"url": self._job.target.url, **self._job.message.model_dump(mode="json")}
-            ordered = decide(staging, reject_late=self._job.replay.late == "reject")
-            return write_plan(folder, staging, ordered, settings=settings, names=names)
-
-    def _stage(self, file: SourceFile, staging: Staging, normalizer: Normalizer) -> None:
-        def progress(done: int) -> None:
-            self._observe(FileProgress(file=file.label, bytes_done=done, bytes_total=file.size))
-
-        columns = self._job.columns
-        for item in read(
-            file,
-            columns.mapped,
-            self._job.input,
-            times=frozenset({columns.timestamp}),
-            progress=progress,
-        ):
-            if isinstance(item, RowBatch):
-                staging.add(normalizer(item))
-            elif isinstance(item, FileSummary):
-                staging.finish_file(item)
-            else:
-                staging.add_rejects(item)
+            message = self._job.message.model_dump(mode="json", exclude={"session_expiration_minutes"})
+            settings = {"url": self._job.target.url, **message}
+            ordered = decide(
+                staging,
+                reject_late=self._job.replay.late == "reject",
+                rows_split=self._job.text.too_long == "split" and self._job.input.transcript is None,
+            )
+            question = Question(
+                expiration_minutes=self._job.message.session_expiration_minutes,
+                placeholders=self._job.users.placeholders,
+                now_us=SYSTEM.wall_us(),
+            )
+            return write_plan(
+                folder,
+                staging,
+                ordered,
+                settings=settings,
+                names=names,
+                question=question,
+            )
 
     def _settle_unfinished(self, under_way: PlanRecord, staging: Staging) -> None:
         """Decide what becomes of an earlier plan's unsent messages: none may vanish unnoticed."""

@@ -68,5 +68,6 @@ def exit_code(states: PlanStates, plan: PlanSummary, *, stop: StopReason | None,
     if trial:
         states = replace(states, pending=0)
     doubt = plan.known_by_state.get(State.UNCERTAIN.value, 0)
-    complete = states.complete and not plan.conservation.rejects and not doubt
+    left_out = plan.conservation.rejects or plan.skipped_files
+    complete = states.complete and not left_out and not doubt
     return ExitCode.OK if complete else ExitCode.INCOMPLETE

@@ -22,7 +22,7 @@ from etl.ledger.sqlite import open_ledger
 from etl.model.events import Event, Started
 from etl.model.plan import PlanFolder
 from etl.model.states import State
-from etl.pipeline.prepare import Wish, prepare
+from etl.pipeline.prepare import Wish, prepare, refuse_unknown_roles
 from etl.pipeline.replaying import Replaying
 from etl.pipeline.result import EXIT_CODES, ImportResult, exit_code
 from etl.pipeline.standings import NOTHING, PlanStates, plan_states
@@ -63,6 +63,7 @@ def run_import(job_file: JobFile, wish: ImportWish, observe: Callable[[Event], N
         recovered = ledger.recover(now_us=SYSTEM.wall_us())
         _follow_policy_on_uncertain(job, ledger)
         plan = prepare(job_file, space, ledger, wish.plan, observe)
+        refuse_unknown_roles(plan, job_file)
         return _Import(job_file, space, ledger, wish, observe).run(plan, token=token, recovered=recovered)
 
 

@@ -8,19 +8,12 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-PLAN_VERSION: Final = 1
+PLAN_VERSION: Final = 2
 """Part of every hash; a change of a plan's meaning needs a new number."""
 
-HASHED_COLUMNS: Final = (
-    "key",
-    "lane",
-    "at_us",
-    "role",
-    "text",
-    "conversation",
-    "profile",
-    "variables",
-)
+HASHED_COLUMNS: Final = ("key", "content", "at_us", "characters", "conversation", "profile", "variables")
+"""`content` is a digest of (lane, time, role, text); where one text was cut into several messages, their
+lengths say where."""
 
 
 def digest_of(settings: Mapping[str, Any]) -> str:
@@ -58,7 +51,7 @@ class PlanHasher:
 def _parts(array: pa.Array) -> tuple[bytes, memoryview]:
     """Return the values' lengths (-1 for null) and their bytes end to end.
 
-    Takes int64 without nulls, string and binary: what the hashed columns are.
+    Takes integers without nulls, string and binary: what the hashed columns are.
     """
     if pa.types.is_integer(array.type):
         return b"", memoryview(array.to_numpy().astype("<i8").tobytes())

@@ -1,101 +1,118 @@
 """What is sent, and in which order: duplicates, conflicts, known and late messages leave; the rest is sorted.
 
-Order within a lane: instant, then the mapped sequence, then file order, then line. Lanes: longest first,
-because the replay can't end before its longest lane does, so that one must start early.
+Order within a lane: instant, then the mapped sequence, then place (file order, line, part). Lanes: longest
+first, because the replay can't end before its longest lane does, so that one must start early.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from etl.model.rejects import RejectCode
-from etl.plan.stage import Staging
+from etl.plan import tables
+from etl.plan.fingerprint import HASHED_COLUMNS
+from etl.plan.stage import Staging, quoted
 
-_BATCH_ROWS = 8_192
+_BATCH_ROWS: Final = 8_192
 
-_GONE = """
-CREATE OR REPLACE TEMP TABLE gone (row_id BIGINT, why VARCHAR, detail VARCHAR)
+_GONE: Final = """
+CREATE OR REPLACE TEMP TABLE gone (place BIGINT, why VARCHAR, detail VARCHAR)
 """
 
-_REPEATED_KEYS = """
+# The hash only narrows down: what may repeat is then compared exactly.
+_REPEATED_KEYS: Final = """
 INSERT INTO gone
-SELECT row_id,
+SELECT place,
        CASE WHEN content = first_content THEN 'duplicate' ELSE 'conflict' END,
        CASE WHEN content = first_content THEN NULL
             ELSE 'the first is at ' || first_file || ':' || first_line END
 FROM (
-    SELECT s.rowid AS row_id, s.content,
+    SELECT s.place, s.content,
            row_number() OVER earlier AS n,
            first_value(s.content) OVER earlier AS first_content,
            first_value(s.file) OVER earlier AS first_file,
            first_value(s.line) OVER earlier AS first_line
-    FROM staged s SEMI JOIN (SELECT key FROM staged GROUP BY key HAVING count(*) > 1) USING (key)
-    WINDOW earlier AS (PARTITION BY s.key ORDER BY s.file_number, s.line)
+    FROM staged s SEMI JOIN (
+        SELECT hash(key) AS digest FROM staged GROUP BY digest HAVING count(*) > 1
+    ) d ON hash(s.key) = d.digest
+    WINDOW earlier AS (PARTITION BY s.key ORDER BY s.place)
 ) WHERE n > 1
 """
 
-_IN_LEDGER = """
+_IN_LEDGER: Final = """
 INSERT INTO gone
-SELECT s.rowid,
+SELECT s.place,
        CASE WHEN s.content = t.content THEN 'known:' || t.state ELSE 'conflict' END,
        CASE WHEN s.content = t.content THEN NULL
             ELSE 'the ledger has it as ' || t.state || ' with other content' END
 FROM staged s JOIN (
     SELECT key, arg_min(content, state) AS content, min(state) AS state FROM touched GROUP BY key
 ) t USING (key)
-WHERE s.rowid NOT IN (SELECT row_id FROM gone)
+ANTI JOIN gone USING (place)
 """
 
-_LATE = """
+# A row that was split shares one fate: else the parts that the first version had not would pass as new.
+_PARTS_OF_CONFLICTS: Final = """
 INSERT INTO gone
-SELECT s.rowid, 'late', 'the lane stands at ' || strftime(make_timestamp(newest.at_us), '%Y-%m-%dT%H:%M:%SZ')
+SELECT DISTINCT s.place, 'conflict', g.detail
+FROM gone g JOIN staged c ON c.place = g.place AND g.why = 'conflict'
+JOIN staged s ON s.file_number = c.file_number AND s.line = c.line
+ANTI JOIN gone AS other ON other.place = s.place
+"""
+
+_LATE: Final = """
+INSERT INTO gone
+SELECT s.place, 'late', 'the lane stands at ' || strftime(make_timestamp(newest.at_us), '%Y-%m-%dT%H:%M:%SZ')
 FROM staged s JOIN (
     SELECT lane, max(at_us) AS at_us FROM touched
     WHERE state IN ('accepted', 'uncertain', 'in_flight') GROUP BY lane
 ) newest USING (lane)
+ANTI JOIN gone USING (place)
 WHERE s.at_us // 1000000 < newest.at_us // 1000000
-  AND s.rowid NOT IN (SELECT row_id FROM gone)
 """
 
-_REJECT_GONE = """
-INSERT INTO rejects
-SELECT s.file, s.line, g.why, NULL, g.detail, s.file_number
-FROM gone g JOIN staged s ON s.rowid = g.row_id WHERE g.why IN ('conflict', 'late')
+_ALL_REJECTS: Final = """
+CREATE OR REPLACE TEMP VIEW all_rejects AS
+SELECT * FROM rejects UNION ALL
+SELECT s.file, s.line, g.why, NULL, g.detail, s.file_number, s.place
+FROM staged s JOIN gone g USING (place) WHERE g.why IN ('conflict', 'late')
 """
 
-_LANES = """
+_LANES: Final = """
 CREATE OR REPLACE TEMP TABLE lanes AS
 SELECT lane, length, first_at_us, last_at_us,
        row_number() OVER (ORDER BY length DESC, lane) AS rank
 FROM (
     SELECT lane, count(*) AS length, min(at_us) AS first_at_us, max(at_us) AS last_at_us
-    FROM staged WHERE rowid NOT IN (SELECT row_id FROM gone) GROUP BY lane
+    FROM staged ANTI JOIN gone USING (place) GROUP BY lane
 )
 """
 
-_ORDERED_MESSAGES = """
-SELECT s.key, s.content, s.lane, s.at_us, s.sequence, s.role, s.text, s.conversation, s.profile,
-       s.variables, s.file, s.line
-FROM staged s JOIN lanes USING (lane)
-WHERE s.rowid NOT IN (SELECT row_id FROM gone)
-ORDER BY lanes.rank, s.at_us, s.sequence NULLS LAST, s.file_number, s.line
-"""
+_ORDERED_MESSAGES: Final = f"""
+SELECT {", ".join(f"s.{name}" for name in tables.MESSAGES.names)}, length(s.text)::INTEGER AS characters
+FROM staged s ANTI JOIN gone USING (place) JOIN lanes USING (lane)
+ORDER BY lanes.rank, s.at_us, s.sequence NULLS LAST, s.place
+"""  # noqa: S608  constants
 
-_ORDERED_LANES = """
+_ORDERED_LANES: Final = """
 SELECT lane, CAST(sum(length) OVER (ORDER BY rank ROWS UNBOUNDED PRECEDING) - length AS BIGINT) AS first,
        length, first_at_us, last_at_us
 FROM lanes ORDER BY rank
 """
 
-_ORDERED_REJECTS = """
-SELECT file, line, code, "column", detail FROM rejects ORDER BY file_number, line, code
+_ORDERED_REJECTS: Final = """
+SELECT file, line, code, "column", detail FROM all_rejects ORDER BY file_number, line, code, place
 """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ordered:
-    """The decided plan, still in DuckDB; the three readers are used one after another."""
+    """The decided plan, still in DuckDB; its parts are read one after another."""
 
     connection: duckdb.DuckDBPyConnection
     duplicates: int
@@ -108,9 +125,18 @@ class Ordered:
     first_at_us: int | None
     last_at_us: int | None
 
-    def messages(self) -> pa.RecordBatchReader:
-        """Return the messages in sending order."""
-        return self._reader(_ORDERED_MESSAGES)
+    def write_messages(self, path: Path) -> None:
+        """Write the messages in sending order into a private Parquet file.
+
+        DuckDB writes it itself, since that uses all its threads.
+        """
+        path.touch(mode=0o600, exist_ok=False)
+        self.connection.execute(
+            f"COPY ({_ORDERED_MESSAGES}) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd, "
+            f"COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {tables.ROWS_PER_GROUP}, "
+            f"ROW_GROUP_SIZE_BYTES {tables.BYTES_PER_GROUP}, USE_TMP_FILE false)",
+        )
+        path.chmod(0o600)
 
     def lane_rows(self) -> pa.RecordBatchReader:
         """Return the lanes in order, with the ordinal of their first message."""
@@ -124,15 +150,20 @@ class Ordered:
         return self.connection.sql(query).to_arrow_reader(_BATCH_ROWS)
 
 
-def decide(staging: Staging, *, reject_late: bool) -> Ordered:
-    """Decide what stays and what leaves, and return the rest in order."""
+def decide(staging: Staging, *, reject_late: bool, rows_split: bool = False) -> Ordered:
+    """Decide what stays and what leaves, and return the rest in order.
+
+    With `rows_split` messages of one file and line are parts of one text and share a conflict.
+    """
     connection = staging.connection()
     connection.execute(_GONE)
     connection.execute(_REPEATED_KEYS)
     connection.execute(_IN_LEDGER)
+    if rows_split:
+        connection.execute(_PARTS_OF_CONFLICTS)
     if reject_late:
         connection.execute(_LATE)
-    connection.execute(_REJECT_GONE)
+    connection.execute(_ALL_REJECTS)
     connection.execute(_LANES)
     gone = dict(connection.execute("SELECT why, count(*) FROM gone GROUP BY why").fetchall())
     lanes, longest, planned, first_at_us, last_at_us = connection.execute(
@@ -146,8 +177,7 @@ def decide(staging: Staging, *, reject_late: bool) -> Ordered:
         rejects_by_code=_by_code(connection),
         roles=dict(
             connection.execute(
-                "SELECT role, count(*) FROM staged WHERE rowid NOT IN (SELECT row_id FROM gone) "
-                "GROUP BY role ORDER BY role",
+                "SELECT role, count(*) FROM staged ANTI JOIN gone USING (place) GROUP BY role ORDER BY role",
             ).fetchall(),
         ),
         lanes=lanes,
@@ -159,5 +189,11 @@ def decide(staging: Staging, *, reject_late: bool) -> Ordered:
 
 
 def _by_code(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    counts = dict(connection.execute("SELECT code, count(*) FROM rejects GROUP BY code").fetchall())
+    counts = dict(connection.execute("SELECT code, count(*) FROM all_rejects GROUP BY code").fetchall())
     return {code.value: counts[code.value] for code in RejectCode if code.value in counts}
+
+
+def hashed_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    """Yield what the plan's hash runs over, from a file that `write_messages` made."""
+    with pq.ParquetFile(path) as file:
+        yield from file.iter_batches(_BATCH_ROWS, columns=list(HASHED_COLUMNS))

@@ -1,51 +1,62 @@
-"""Staging: message batches and rejects gather in DuckDB, out of core, until the plan is ordered."""
+"""Staging: message batches and rejects gather on disk, out of core, until the plan is ordered."""
 
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from etl.errors import InputError
 from etl.model.plan import PlanFolder
-from etl.model.schemas import FileSummary, NormalizedBatch
+from etl.model.schemas import REJECT_SCHEMA, FileSummary, NormalizedBatch
+from etl.plan.spool import Spool
+from etl.plan.tables import MESSAGES
 
-_TABLES: Final = """
-CREATE TEMP TABLE staged (
-    key BLOB NOT NULL, content BLOB NOT NULL, lane VARCHAR NOT NULL, at_us BIGINT NOT NULL,
-    sequence BIGINT, role VARCHAR NOT NULL, text VARCHAR NOT NULL, conversation VARCHAR,
-    profile VARCHAR, variables VARCHAR, file VARCHAR NOT NULL, line BIGINT NOT NULL,
-    file_number BIGINT NOT NULL);
-CREATE TEMP TABLE rejects (
-    file VARCHAR NOT NULL, line BIGINT NOT NULL, code VARCHAR NOT NULL, "column" VARCHAR, detail VARCHAR,
-    file_number BIGINT NOT NULL);
-CREATE TEMP TABLE touched (
-    key BLOB NOT NULL, content BLOB NOT NULL, lane VARCHAR NOT NULL, at_us BIGINT NOT NULL,
-    state VARCHAR NOT NULL);
-"""
-
-_STAGED_COLUMNS: Final = (
-    "key", "content", "lane", "at_us", "sequence", "role", "text", "conversation", "profile", "variables",
-    "file", "line",
+_PLACES: Final = pa.schema([("file_number", pa.int32()), ("place", pa.int64())])
+_STAGED: Final = pa.schema([*MESSAGES, *_PLACES])
+_REJECTS: Final = pa.schema([*REJECT_SCHEMA, *_PLACES])
+_TOUCHED: Final = pa.schema(
+    [
+        ("key", pa.binary()), ("content", pa.binary()), ("lane", pa.string()), ("at_us", pa.int64()),
+        ("state", pa.string()),
+    ],
 )  # fmt: skip
-
-_ROWS_PER_INSERT: Final = 65_536
-"""Batches are gathered to this many rows: one statement costs about a millisecond."""
-
-_BYTES_PER_INSERT: Final = 32 << 20
-"""Or to this many bytes, since what is gathered is outside DuckDB's limit."""
 
 _MB_PER_THREAD: Final = 128
 """Each thread of DuckDB pins blocks of its own; with less it runs out of memory instead of spilling."""
 
 _CARRIED: Final = -(1 << 40)
-"""Added to the place in an unfinished plan, it is the file number of a message taken over from there:
-these sort before every file, and among themselves as they did."""
+"""Added to the place in an unfinished plan, it is the place of a message taken over from there: these
+stand before every file, and among themselves as they did."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Counts that batches bring along."""
+
+    skipped: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
+    found: Counter[str] = field(default_factory=Counter)
+    offsets: Counter[str] = field(default_factory=Counter)
+    split: int = 0
+
+    def add(self, other: "Tally | NormalizedBatch") -> None:
+        """Add the counts of a batch, or of another tally."""
+        self.skipped.update(other.skipped)
+        self.changed.update(other.changed)
+        self.found.update(other.found)
+        self.offsets.update(other.offsets)
+        self.split += other.split
 
 
 class Staging:
-    """The gathered input of one plan. A context manager; on exit nothing of it stays.
+    """The gathered input of one plan. A context manager; on exit nothing of it stays open.
+
+    Each row has a `place`, its number in order of arrival: files in the order given, rows as they stand.
 
     Raises:
         InputError: the disk is full, or DuckDB's memory limit is too low for the input.
@@ -53,25 +64,33 @@ class Staging:
 
     def __init__(self, folder: Path, *, memory_limit_mb: int) -> None:
         self.files: list[FileSummary] = []
+        self.skipped_files: list[str] = []
         self.rows = 0
         self.carried = 0
-        self.skipped: dict[str, int] = {}
-        self.changed: dict[str, int] = {}
+        self.tally = Tally()
+        self._current = Tally()
         self._file_number = 0
-        self._pending: list[pa.RecordBatch] = []
-        self._pending_rows = 0
-        self._pending_bytes = 0
-        spill = folder / "spill"
+        self._place = 0
+        self._discarded = [-2]  # a number that no file has: an empty list is no SQL
+        self._sealed = False
+        self._folder = folder / "spill"
+        self._folder.mkdir(mode=0o700)
+        self._staged = Spool(
+            self._folder / "staged.parquet", _STAGED, dictionary=("lane", "role", "conversation", "file")
+        )
+        self._rejects = Spool(
+            self._folder / "rejects.parquet", _REJECTS, dictionary=("file", "code", "column")
+        )
+        self._touched = Spool(self._folder / "touched.parquet", _TOUCHED, dictionary=("lane", "state"))
         self._connection = duckdb.connect(
             config={
                 "memory_limit": f"{memory_limit_mb}MB",
-                "temp_directory": str(spill),
+                "temp_directory": str(self._folder),
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
             },
         )
         self._limit_threads(memory_limit_mb)
-        self._connection.execute(_TABLES)
 
     def __enter__(self) -> Self:
         return self
@@ -90,108 +109,150 @@ class Staging:
             ) from error
 
     def add(self, batch: NormalizedBatch) -> None:
-        """Take the messages and rejects of one batch of the current file."""
-        for reason, count in batch.skipped.items():
-            self.skipped[reason] = self.skipped.get(reason, 0) + count
-        for change, count in batch.changed.items():
-            self.changed[change] = self.changed.get(change, 0) + count
+        """Take the messages, rejects and counts of one batch of the current file, rows in their order."""
+        self._current.add(batch)
         self.add_rejects(batch.rejects)
-        self._pending.append(batch.messages)
-        self._pending_rows += batch.messages.num_rows
-        self._pending_bytes += batch.messages.nbytes
-        if self._pending_rows >= _ROWS_PER_INSERT or self._pending_bytes >= _BYTES_PER_INSERT:
-            self._flush()
+        rows = batch.messages
+        at_us = rows.column("at").cast(pa.int64())
+        columns = [at_us if name == "at_us" else rows.column(name) for name in MESSAGES.names]
+        self._staged.add(self._placed(columns, _STAGED, rows.num_rows))
 
     def add_rejects(self, rejects: pa.RecordBatch) -> None:
         """Take rejects of the current file, by `REJECT_SCHEMA`."""
-        if rejects.num_rows:
-            self._insert("rejects", pa.Table.from_batches([rejects]), f"*, {self._file_number}")
+        self._rejects.add(self._placed(rejects.columns, _REJECTS, rejects.num_rows))
+
+    def add_extra(self, count: int) -> None:
+        """Count rows beyond one a record that the current file's transcripts unfolded into."""
+        self._current.split += count
 
     def finish_file(self, summary: FileSummary) -> None:
         """Close the current file; the next rows belong to the next one."""
-        self._flush()
+        self.tally.add(self._current)
         self.files.append(summary)
         self.rows += summary.records
-        self._file_number += 1
+        self._next_file()
+
+    def discard_file(self) -> None:
+        """Forget every message, reject and count of the current file."""
+        self._discarded.append(self._file_number)
+        self._next_file()
+
+    def skip_file(self, label: str, reason: str) -> None:
+        """Record a file that was left out as a whole; `reason` in one line, without any text of it."""
+        self.skipped_files.append(f"{label}: {reason}")
+
+    def resume_file(self, number: int) -> None:
+        """Let the next rows belong to file `number`, in order of `finish_file` from 0.
+
+        For rows that are gathered from several files before they are normalized.
+        """
+        self._file_number = number
+
+    def end_rows(self) -> None:
+        """End rows that were added after `resume_file`."""
+        self.tally.add(self._current)
+        self._current = Tally()
+        self._file_number = len(self.files) + len(self.skipped_files)
 
     def add_touched(self, batch: pa.RecordBatch) -> None:
         """Take messages that the ledger knows."""
-        if batch.num_rows:
-            self._insert("touched", pa.Table.from_batches([batch]), "*")
+        self._touched.add(pa.RecordBatch.from_arrays(_cast(batch.columns, _TOUCHED), schema=_TOUCHED))
 
     def left_behind(self, plan: PlanFolder) -> int:
         """Return how many untouched messages of an earlier plan this input does not hold."""
-        self._resolve_repeats()
-        row = self._connection.execute(
-            "SELECT count(*) FROM read_parquet(?) AS old ANTI JOIN touched USING (key) "
-            "ANTI JOIN staged USING (key)",
-            [str(plan.messages)],
-        ).fetchone()
-        return int(row[0]) if row else 0
+        return self._count(
+            "read_parquet(?) AS old ANTI JOIN touched USING (key) ANTI JOIN staged USING (key)", plan
+        )
 
     def carry(self, plan: PlanFolder) -> None:
         """Take over the untouched messages of an earlier plan."""
-        columns = ", ".join(_STAGED_COLUMNS)
-        self._connection.execute(
-            f"INSERT INTO staged SELECT {columns}, file_row_number + {_CARRIED} "  # noqa: S608  constants
-            "FROM read_parquet(?, file_row_number = true) AS old ANTI JOIN touched USING (key)",
+        columns = ", ".join(MESSAGES.names)
+        path = self._folder / "carried.parquet"
+        self.connection().execute(
+            f"COPY (SELECT {columns}, -1::INTEGER AS file_number, file_row_number + {_CARRIED} AS place "  # noqa: S608  constants
+            f"FROM read_parquet(?, file_row_number = true) AS old ANTI JOIN touched USING (key)) "
+            f"TO {quoted(path)} (FORMAT parquet, COMPRESSION lz4)",
             [str(plan.messages)],
         )
-        self.carried = self._count("staged WHERE file_number < 0")
+        self._view_staged(self._staged.path, path)
+        self.carried = self._count("staged WHERE place < 0")
 
     def connection(self) -> duckdb.DuckDBPyConnection:
-        """Return the connection with every row in place, equal rows told apart; for `order`."""
-        self._resolve_repeats()
+        """Return the connection with `staged`, `rejects` and `touched` in place, equal rows told apart."""
+        if not self._sealed:
+            self._seal()
+            self._sealed = True
         return self._connection
 
-    def _flush(self) -> None:
-        if not self._pending_rows:
-            self._pending.clear()
-            return
-        table = pa.Table.from_batches(self._pending)
-        at = table.column("at").cast(pa.int64())
-        table = table.set_column(table.schema.get_field_index("at"), "at_us", at)
-        self._insert("staged", table.select(_STAGED_COLUMNS), f"*, {self._file_number}")
-        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
+    def _placed(self, columns: list[pa.Array], schema: pa.Schema, rows: int) -> pa.RecordBatch:
+        """Return rows with their places, and count them."""
+        places = np.arange(self._place, self._place + rows)
+        self._place += rows
+        number = pa.array(np.full(rows, self._file_number, np.int32))
+        return pa.RecordBatch.from_arrays(_cast([*columns, number, pa.array(places)], schema), schema=schema)
+
+    def _next_file(self) -> None:
+        self._current = Tally()
+        self._file_number += 1
 
     def _limit_threads(self, memory_limit_mb: int) -> None:
         row = self._connection.execute("SELECT current_setting('threads')").fetchone()
         threads = min(int(row[0]) if row else 1, max(1, memory_limit_mb // _MB_PER_THREAD))
         self._connection.execute(f"SET threads = {threads}")
 
-    def _insert(self, name: str, rows: pa.Table, columns: str) -> None:
-        self._connection.register("incoming", rows)
-        self._connection.execute(f"INSERT INTO {name} SELECT {columns} FROM incoming")  # noqa: S608  constants
-        self._connection.unregister("incoming")
-
-    def _count(self, what: str) -> int:
-        row = self._connection.execute(f"SELECT count(*) FROM {what}").fetchone()  # noqa: S608  constants
+    def _count(self, what: str, plan: PlanFolder | None = None) -> int:
+        given = [] if plan is None else [str(plan.messages)]
+        row = self.connection().execute(f"SELECT count(*) FROM {what}", given).fetchone()  # noqa: S608  constants
         return int(row[0]) if row else 0
 
-    def _resolve_repeats(self) -> None:
-        """Give the n-th equal message of one file an identity of its own.
+    def _seal(self) -> None:
+        """End staging, and give the n-th equal message of one file an identity of its own.
 
         Without a native id two equal texts of one lane and instant are two messages ("ok", "ok"), while
         the same message in two overlapping files is one: so occurrences are counted within a file. The
-        n-th (from 1, after the first) has SHA-256(HEX(content) ":" n) as key, cut to 128 bits. Doing it
-        again changes nothing, since the keys then differ from the contents.
+        n-th (from 1, after the first) has SHA-256(HEX(content) ":" n) as key, cut to 128 bits.
         """
-        self._flush()
-        self._connection.execute("""
-            CREATE OR REPLACE TEMP TABLE repeats AS
-            SELECT row_id, n FROM (
-                SELECT s.rowid AS row_id,
-                       row_number() OVER (PARTITION BY s.content, s.file_number ORDER BY s.line) - 1 AS n
+        for spool in (self._staged, self._rejects, self._touched):
+            spool.close()
+        run = self._connection.execute
+        kept = f"file_number NOT IN ({', '.join(map(str, self._discarded))})"
+        run(
+            f"CREATE TEMP VIEW rejects AS SELECT * FROM read_parquet({quoted(self._rejects.path)}) "  # noqa: S608  constants
+            f"WHERE {kept}"
+        )
+        run(f"CREATE TEMP VIEW touched AS SELECT * FROM read_parquet({quoted(self._touched.path)})")  # noqa: S608
+        run("CREATE TEMP TABLE repeats (place BIGINT, key BLOB)")
+        self._view_staged(self._staged.path)
+        # The hash only narrows down: what may repeat is then compared exactly.
+        run("""
+            INSERT INTO repeats
+            SELECT place, unhex(left(sha256(hex(content) || ':' || n), 32)) FROM (
+                SELECT s.place, s.content,
+                       row_number() OVER (PARTITION BY s.content, s.file_number ORDER BY s.place) - 1 AS n
                 FROM staged s SEMI JOIN (
-                    SELECT content, file_number FROM staged WHERE key = content
-                    GROUP BY content, file_number HAVING count(*) > 1
-                ) USING (content, file_number)
+                    SELECT hash(content, file_number) AS digest FROM staged WHERE key = content
+                    GROUP BY digest HAVING count(*) > 1
+                ) d ON hash(s.content, s.file_number) = d.digest
                 WHERE s.key = s.content
             ) WHERE n > 0""")
-        self._connection.execute("""
-            UPDATE staged
-            SET key = unhex(left(sha256(hex(staged.content) || ':' || repeats.n), 32))
-            FROM repeats WHERE staged.rowid = repeats.row_id""")
+
+    def _view_staged(self, *paths: Path) -> None:
+        files = ", ".join(quoted(path) for path in paths)
+        self._connection.execute(
+            "CREATE OR REPLACE TEMP VIEW staged AS "  # noqa: S608  constants
+            "SELECT s.* REPLACE (coalesce(repeats.key, s.key) AS key) "
+            f"FROM read_parquet([{files}]) s LEFT JOIN repeats USING (place) "
+            f"WHERE s.file_number NOT IN ({', '.join(map(str, self._discarded))})"
+        )
+
+
+def quoted(path: Path) -> str:
+    """Return a path as a literal of SQL."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _cast(columns: list[pa.Array], schema: pa.Schema) -> list[pa.Array]:
+    return [column.cast(kind.type) for column, kind in zip(columns, schema, strict=True)]
 
 
 def _reason(error: duckdb.Error) -> str:

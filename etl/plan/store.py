@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,14 +19,17 @@ from typing import Any, Final
 import pyarrow as pa
 
 from etl.errors import InputError
+from etl.model.insight import Insight
 from etl.model.plan import Conservation, PlanFolder, PlanSummary
 from etl.model.schemas import REJECT_SCHEMA, FileSummary
 from etl.plan.fingerprint import PLAN_VERSION, PlanHasher
-from etl.plan.order import Ordered
+from etl.plan.insight import Question, look, read_insight
+from etl.plan.order import Ordered, hashed_batches
 from etl.plan.stage import Staging
-from etl.plan.tables import LANES, MESSAGES, write_rows
+from etl.plan.tables import LANES, write_rows
 
 _BUILDING: Final = ".building-"
+_OFFSETS: Final = 20
 _PULSE: Final = "pulse"
 """A file in a folder under construction, locked while its builder lives."""
 
@@ -59,21 +63,26 @@ def write_plan(
     *,
     settings: Mapping[str, Any],
     names: Mapping[str, str],
+    question: Question | None = None,
 ) -> PlanFolder:
     """Write the decided plan into `folder`, then put it in its place beside.
 
     `settings` are all settings that shape a request (they are hashed); `names` are the summary's
-    `fingerprint`, `identity`, `source` and `ledger_mark`.
+    `fingerprint`, `identity`, `source` and `ledger_mark`; `question` is what the insight depends on.
 
     Raises:
         InputError: the disk is full or not writable, or the counts don't add up.
     """
     try:
         hasher = PlanHasher(settings)
-        write_rows(ordered.messages(), folder / "messages.parquet", MESSAGES, hasher)
+        messages = folder / "messages.parquet"
+        ordered.write_messages(messages)
+        for batch in hashed_batches(messages):
+            hasher.update(batch)
         write_rows(ordered.lane_rows(), folder / "lanes.parquet", LANES)
         write_rows(ordered.reject_rows(), folder / "rejects.parquet", REJECT_SCHEMA)
-        summary = _summary(staging, ordered, hash_=hasher.hexdigest(), names=names)
+        insight = look(ordered.connection, messages, question or Question())
+        summary = _summary(staging, ordered, hasher.hexdigest(), names, insight)
         if not summary.conservation.balanced:
             raise InputError(
                 f"rows do not add up: {asdict(summary.conservation)}",
@@ -97,6 +106,8 @@ def load_plan(path: Path) -> PlanFolder | None:
             return None
         data["conservation"] = Conservation(**data["conservation"])
         data["files"] = tuple(FileSummary(**file) for file in data["files"])
+        data["skipped_files"] = tuple(data["skipped_files"])
+        data["insight"] = read_insight(data["insight"])
         plan = PlanFolder(path=path, summary=PlanSummary(**data))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -117,12 +128,16 @@ def find_plan(plans: Path, *, fingerprint: str, ledger_mark: str) -> PlanFolder 
     return None
 
 
-def _summary(staging: Staging, ordered: Ordered, *, hash_: str, names: Mapping[str, str]) -> PlanSummary:
+def _summary(
+    staging: Staging, ordered: Ordered, hash_: str, names: Mapping[str, str], insight: Insight
+) -> PlanSummary:
+    tally = staging.tally
     conservation = Conservation(
         rows=staging.rows,
         carried=staging.carried,
         rejects=sum(ordered.rejects_by_code.values()),
-        skipped=sum(staging.skipped.values()),
+        split=tally.split,
+        skipped=sum(tally.skipped.values()),
         duplicates=ordered.duplicates,
         known=sum(ordered.known_by_state.values()),
         planned=ordered.planned,
@@ -139,12 +154,23 @@ def _summary(staging: Staging, ordered: Ordered, *, hash_: str, names: Mapping[s
         first_at=_iso(ordered.first_at_us),
         last_at=_iso(ordered.last_at_us),
         rejects_by_code=ordered.rejects_by_code,
-        skipped_by_reason=staging.skipped,
+        skipped_by_reason=dict(sorted(tally.skipped.items())),
         known_by_state=ordered.known_by_state,
         roles=ordered.roles,
-        changed=staging.changed,
+        changed=dict(sorted(tally.changed.items())),
+        found=dict(sorted(tally.found.items())),
+        offsets=_most_common(tally.offsets),
         files=tuple(staging.files),
+        skipped_files=tuple(staging.skipped_files),
+        insight=insight,
     )
+
+
+def _most_common(offsets: Counter[str]) -> dict[str, int]:
+    """Return the offsets, most common first; beyond the first 20 only their sum, as `others`."""
+    ranked = sorted(offsets.items(), key=lambda item: (-item[1], item[0]))
+    rest = sum(count for _, count in ranked[_OFFSETS:])
+    return {**dict(ranked[:_OFFSETS]), **({"others": rest} if rest else {})}
 
 
 def _publish(folder: Path, plan_hash: str) -> Path:

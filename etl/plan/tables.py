@@ -6,12 +6,10 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from etl.plan.fingerprint import PlanHasher
-
 ROWS_PER_GROUP: Final = 8_192
 """Small row groups: many lanes are open at once and each holds a piece of its own."""
 
-_BYTES_PER_GROUP: Final = 8 << 20
+BYTES_PER_GROUP: Final = 8 << 20
 """Long texts make them smaller still, since readers keep several decoded."""
 
 MESSAGES: Final = pa.schema(
@@ -34,9 +32,8 @@ def write_rows(
     reader: pa.RecordBatchReader,
     path: Path,
     schema: pa.Schema,
-    hasher: PlanHasher | None = None,
 ) -> None:
-    """Write all rows into a private file, and tell them to the hasher.
+    """Write all rows into a private file.
 
     Raises:
         OSError: the disk is full, or what makes the rows failed.
@@ -47,8 +44,6 @@ def write_rows(
         gathered: list[pa.RecordBatch] = []
         rows = 0
         for batch in reader:
-            if hasher is not None:
-                hasher.update(batch)
             gathered.append(batch)
             rows += batch.num_rows
             if rows >= ROWS_PER_GROUP:
@@ -60,5 +55,5 @@ def write_rows(
 
 def _write_groups(writer: pq.ParquetWriter, batches: list[pa.RecordBatch], schema: pa.Schema) -> None:
     table = pa.Table.from_batches(batches).cast(schema)
-    fitting = table.num_rows * _BYTES_PER_GROUP // table.nbytes
+    fitting = table.num_rows * BYTES_PER_GROUP // table.nbytes
     writer.write_table(table, row_group_size=max(1, min(ROWS_PER_GROUP, fitting)))

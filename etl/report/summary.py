@@ -37,6 +37,8 @@ def plan_lines(plan: PlanSummary) -> list[str]:
     ]
     if counts.carried:
         lines.append(f"+ carried    {counts.carried:>12,}   from an unfinished plan")
+    if counts.split:
+        lines.append(f"+ split      {counts.split:>12,}   messages beyond one a record")
     lines += [
         f"= planned    {counts.planned:>12,}   {_breakdown(plan.roles)}".rstrip(),
         f"+ duplicates {counts.duplicates:>12,}",
@@ -46,6 +48,7 @@ def plan_lines(plan: PlanSummary) -> list[str]:
     ]
     if plan.changed:
         lines.append(f"texts changed: {_breakdown(plan.changed)}")
+    lines += [f"file left out: {file}" for file in plan.skipped_files]
     return lines
 
 

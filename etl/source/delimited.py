@@ -14,13 +14,14 @@ from typing import Final, TypeAlias
 import pyarrow as pa
 
 from etl.config.reading import Input
-from etl.errors import InputError, UsageError
+from etl.errors import InputError
 from etl.model.rejects import RejectCode
 from etl.model.schemas import FileSummary, RowBatch
+from etl.source.dialect import named, settle
 from etl.source.discover import SourceFile
 from etl.source.exact import ExactReader, Record, Unfinished, read_header
 from etl.source.fast import FastReader, Handover
-from etl.source.header import positions
+from etl.source.header import present, single_column
 from etl.source.sheet import Reject, Sheet
 from etl.source.text import Text
 from etl.source.window import Window
@@ -28,6 +29,7 @@ from etl.source.window import Window
 _BLOCK_BYTES: Final = 1 << 20
 _EXACT_BYTES: Final = 1 << 20
 """Raw bytes per batch of the exact reader."""
+_ADVICE: Final = "if lines stand before the header, set `[input] skip_lines`"
 
 Item: TypeAlias = RowBatch | pa.RecordBatch | FileSummary
 """Rows, rejects, and at the very end what was read."""
@@ -41,12 +43,11 @@ def read_delimited(
     Raises:
         InputError: the file as a whole can't be read, or its counts do not add up.
     """
-    if settings.delimiter == settings.quote:
-        raise UsageError("[input] delimiter and quote are the same character", hint="change one of them")
     # pyarrow takes a record of up to two blocks: so none that it takes is over the limit.
     block = min(_BLOCK_BYTES, settings.max_record_bytes // 2)
     with Text(file, encoding=settings.encoding, chunk_bytes=block) as text:
         window = Window(text)
+        settings = settle(window, settings, file.label)
         sheet = _open_sheet(file, columns, settings, window)
         while not window.exhausted():
             fast = FastReader(window, sheet, settings, block_bytes=block)
@@ -55,11 +56,11 @@ def read_delimited(
                 progress(text.consumed)
             yield from _exact(window, sheet, settings, fast.handover)
             progress(text.consumed)
-        sheet.check(window)
+        sheet.check(counted=window.line - 1, passed=window.marks_passed)
         progress(file.size)
         yield FileSummary(
             file=file.label,
-            format=file.format,
+            format=f"csv, delimiter {named(settings.delimiter)}, {text.description}",
             records=sheet.rows + sheet.rejects,
             blank_lines=sheet.blank_lines,
             bytes_read=text.bytes_read,
@@ -72,12 +73,14 @@ def _open_sheet(file: SourceFile, columns: tuple[str, ...], settings: Input, win
         raise InputError(f"{file.label}: is empty", hint="export it again; a header line is needed")
     if isinstance(header, Unfinished):
         raise InputError(f"{file.label}: line {header.line}: the header is {header.detail}")
-    taken = positions(file.label, header.fields, columns)
+    if len(header.fields) == 1 and (*header.fields,) != columns and not file.partitions:
+        raise single_column(file.label, header.fields[0])
+    columns = present(file, header.fields, columns, _ADVICE)
     return Sheet(
         label=file.label,
         width=len(header.fields),
         columns=columns,
-        taken=taken,
+        taken=[header.fields.index(name) for name in columns],
         blank_lines=blank,
         records=blank,
     )

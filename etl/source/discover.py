@@ -6,22 +6,17 @@ from dataclasses import dataclass
 from glob import glob, has_magic
 from hashlib import blake2b
 from pathlib import Path
-from stat import S_ISREG
-from typing import Final, Literal
+from typing import Final
+
+import pyarrow as pa
 
 from etl.errors import InputError
+from etl.source.formats import Compression, Format, compression_of, foreign, format_of, is_nothing
+from etl.source.partitions import Partitions, partitions_of
+from etl.source.places import Place, is_uri, local_path, reason, shown
+from etl.source.remote import named_remote
+from etl.source.suffixes import SUFFIXES, is_data, is_hidden
 
-SUFFIXES: Final = (".csv", ".tsv", ".txt", ".parquet")
-"""What a folder is searched for, each also with `.gz` behind it. A file named by itself needs none."""
-
-_BOMS: Final = frozenset({b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\xff\xfe\0\0", b"\0\0\xfe\xff"})
-_FOREIGN: Final = (
-    (b"PK\x03\x04", "a zip archive or an Excel workbook (.xlsx)", "unpack it, or save the sheet as CSV"),
-    (b"PK\x05\x06", "an empty zip archive", "export it again"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)", "save the sheet as CSV (UTF-8)"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it with `zstd -d`, or compress it with gzip"),
-    (b"BZh", "compressed with bzip2", "unpack it with `bunzip2`, or compress it with gzip"),
-)
 _PIECE: Final = 1 << 20
 
 
@@ -29,32 +24,34 @@ _PIECE: Final = 1 << 20
 class SourceFile:
     """One file to be read."""
 
-    path: Path
-    """Where it really is, symbolic links resolved."""
+    place: Place
     label: str
-    """How people know it: the path as given."""
+    """How people know it: the path as given, without options and credentials."""
     size: int
     digest: str
-    """BLAKE2b-256 of its bytes, hex."""
-    format: Literal["csv", "parquet"]
-    """By its first bytes, whatever its name; gzip counts as csv."""
+    """BLAKE2b-256, hex, of its bytes; where folders of its path are `key=value`, of these as well."""
+    format: Format
+    """By its first bytes, unpacked; `[input] format` may overrule it."""
+    compression: Compression
+    partitions: Partitions = ()
 
 
 def discover(patterns: Sequence[str], *, base: Path) -> tuple[SourceFile, ...]:
     """Return the files that `patterns` mean, each once, sorted by label.
 
     A pattern is a file, a folder (searched through, hidden and `_` names left out, only `SUFFIXES`) or a
-    glob pattern, relative to `base`. A file that exists under the very name is never taken as a pattern.
+    glob pattern, relative to `base` or a URI. A file that exists under the very name is never taken as a
+    pattern.
 
     Raises:
         InputError: one message with everything that is wrong: nothing matches, unreadable, empty, or of a
             kind that can't be read.
     """
     problems: list[str] = []
-    found: dict[str, str] = {}
+    found: dict[str, Place] = {}
     for pattern in patterns:
-        for label, path in _matches(pattern, base, problems):
-            found.setdefault(label, path)
+        for label, place in _matches(pattern, base, problems):
+            found.setdefault(label, place)
     files = _identify_all(found, problems)
     if problems:
         raise InputError(
@@ -64,43 +61,44 @@ def discover(patterns: Sequence[str], *, base: Path) -> tuple[SourceFile, ...]:
     return tuple(files)
 
 
-def _identify_all(found: dict[str, str], problems: list[str]) -> list[SourceFile]:
+def _identify_all(found: dict[str, Place], problems: list[str]) -> list[SourceFile]:
     """Return each real file once, under the first of its labels."""
-    files: dict[Path, SourceFile | None] = {}
-    for label, path in sorted(found.items()):
+    files: dict[Place, SourceFile | None] = {}
+    for label, place in sorted(found.items()):
         try:
-            real = Path(path).resolve(strict=True)
+            real = place if place.remote else Place(path=str(Path(place.path).resolve(strict=True)))
             if real not in files:
                 files[real] = None
-                files[real] = _identify(real, label)
+                files[real] = _identify(real, label, partitions_of(place.path))
         except InputError as error:
             problems.append(error.message)
-        except (OSError, RuntimeError, ValueError) as error:
-            problems.append(f"{label}: can't be read ({_reason(error)})")
+        except (OSError, RuntimeError, ValueError, pa.ArrowException) as error:
+            problems.append(f"{label}: can't be read ({reason(error)})")
     return [file for file in files.values() if file is not None]
 
 
-def _matches(pattern: str, base: Path, problems: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield label and path of everything that `pattern` means; say so when that is nothing."""
+def _matches(pattern: str, base: Path, problems: list[str]) -> Iterator[tuple[str, Place]]:
+    """Yield label and place of everything that `pattern` means; say so when that is nothing."""
+    if is_uri(pattern) and not pattern.lower().startswith("file://"):
+        yield from named_remote(pattern, problems)
+        return
+    pattern = local_path(pattern) if is_uri(pattern) else pattern
     count = 0
     for label, path in _named(pattern, base):
-        if Path(path).is_dir():
-            for inner, inner_path in _walk(label, path, frozenset(), problems):
-                count += 1
-                yield inner, inner_path
-        else:
+        inner = _walk(label, path, frozenset(), problems) if Path(path).is_dir() else [(label, path)]
+        for name, inner_path in inner:
             count += 1
-            yield label, path
-    if count:
-        return
-    shown = _shown(pattern)
+            yield name, Place(path=os.path.abspath(inner_path))  # noqa: PTH100  links are resolved later
+    if not count:
+        problems.append(f"{shown(pattern)}: {_nothing(pattern, base)}")
+
+
+def _nothing(pattern: str, base: Path) -> str:
     if has_magic(pattern) and not os.path.lexists(base / pattern):
-        problems.append(f"{shown}: no file matches")
-    elif (base / pattern).is_dir():
-        wanted = ", ".join(SUFFIXES)
-        problems.append(f"{shown}: the folder has no data files ({wanted}, each also with .gz)")
-    else:
-        problems.append(f"{shown}: there is no such file")
+        return "no file matches"
+    if pattern and "\0" not in pattern and (base / pattern).is_dir():
+        return f"the folder has no data files ({', '.join(SUFFIXES)}, each also with .gz, .zst or .bz2)"
+    return "there is no such file"
 
 
 def _named(pattern: str, base: Path) -> Iterator[tuple[str, str]]:
@@ -108,11 +106,11 @@ def _named(pattern: str, base: Path) -> Iterator[tuple[str, str]]:
     if not pattern or "\0" in pattern:
         return
     if os.path.lexists(path):
-        yield _shown(pattern), str(path)
+        yield shown(pattern), str(path)
     elif has_magic(pattern):
         for match in sorted(glob(pattern, root_dir=base, recursive=True)):  # noqa: PTH207  Path.glob takes no absolute pattern
-            if not Path(match).name.startswith((".", "_")):
-                yield _shown(match), str(base / match)
+            if not is_hidden(Path(match).name):
+                yield shown(match), str(base / match)
 
 
 def _walk(label: str, folder: str, above: frozenset[str], problems: list[str]) -> Iterator[tuple[str, str]]:
@@ -124,49 +122,48 @@ def _walk(label: str, folder: str, above: frozenset[str], problems: list[str]) -
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries)
     except OSError as error:
-        problems.append(f"{label}: the folder can't be read ({_reason(error)})")
+        problems.append(f"{label}: the folder can't be read ({reason(error)})")
         return
     for name in names:
-        if name.startswith((".", "_")):
+        if is_hidden(name):
             continue
         path = str(Path(folder) / name)
-        inner = f"{label.rstrip('/')}/{_shown(name)}"
+        inner = f"{label.rstrip('/')}/{shown(name)}"
         if Path(path).is_dir():
             yield from _walk(inner, path, above | {real}, problems)
-        elif name.lower().removesuffix(".gz").endswith(SUFFIXES):
+        elif is_data(name):
             yield inner, path
 
 
-def _identify(path: Path, label: str) -> SourceFile:
-    status = path.stat()
-    if not S_ISREG(status.st_mode):
-        raise InputError(f"{label}: is not a regular file")
+def _identify(place: Place, label: str, partitions: Partitions) -> SourceFile:
+    place.size()
     digest = blake2b(digest_size=32)
     size = 0
     head = b""
-    with path.open("rb") as stream:
+    with place.open() as stream:
         while piece := stream.read(_PIECE):
-            head = head or piece[:8]
             if not size:
+                head = piece
                 _refuse_foreign(head, label)
             digest.update(piece)
             size += len(piece)
-    if size == 0 or (size == len(head) and head in _BOMS):
+    if is_nothing(head):
         raise InputError(f"{label}: is empty")
-    kind: Literal["csv", "parquet"] = "parquet" if head.startswith(b"PAR1") else "csv"
-    return SourceFile(path=path, label=label, size=size, digest=digest.hexdigest(), format=kind)
+    if partitions:
+        digest.update(repr(partitions).encode())
+    compression = compression_of(head)
+    return SourceFile(
+        place=place,
+        label=label,
+        size=size,
+        digest=digest.hexdigest(),
+        format=format_of(head, compression),
+        compression=compression,
+        partitions=partitions,
+    )
 
 
 def _refuse_foreign(head: bytes, label: str) -> None:
-    for magic, kind, remedy in _FOREIGN:
-        if head.startswith(magic):
-            raise InputError(f"{label}: is {kind}, which can't be read: {remedy}")
-
-
-def _shown(path: str) -> str:
-    # A name that is no UTF-8 must still fit into Arrow, SQL and reports.
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def _reason(error: Exception) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or type(error).__name__
+    if found := foreign(head):
+        kind, remedy = found
+        raise InputError(f"{label}: is {kind}, which can't be read: {remedy}")

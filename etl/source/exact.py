@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from etl.config.reading import Input
-from etl.source.window import CR, LF, Window
+from etl.source.chunk import CR, LF
+from etl.source.window import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

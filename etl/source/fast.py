@@ -46,11 +46,6 @@ class Handover:
             )
 
 
-def _alike(found: list[str], expected: list[str]) -> bool:
-    # A blank line has no fields for one reader and all of them, empty, for the other.
-    return found == expected or not any([*found, *expected])
-
-
 class FastReader:
     """Reads one stretch: up to the end, a stray line end, or a record that pyarrow can't read.
 

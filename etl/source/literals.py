@@ -100,7 +100,9 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _wrong_type(label: str, name: str, kind: pa.DataType, wanted: str) -> InputError:
-    return InputError(
-        f"{label}: column {name!r} has the type {kind}, which can't hold {wanted}",
-        hint="map another column, or export this one as text",
-    )
+    hint = "map another column, or export this one as text"
+    if types.is_struct(kind):
+        hint = f'map a field inside it by its path, as "{name}.{kind.names[0] if kind.names else "field"}"'
+    elif types.is_nested(kind) and types.is_struct(getattr(kind, "value_type", pa.null())):
+        hint = f'set `[input] explode = "{name}"` and map the fields of its elements, as "{name}.field"'
+    return InputError(f"{label}: column {name!r} has the type {kind}, which can't hold {wanted}", hint=hint)

@@ -1,14 +1,13 @@
-"""One CSV file while it is read: its columns, its counts, and the batches made of it."""
+"""One text file while it is read: its columns, its counts, and the batches made of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
 from etl.errors import InputError
 from etl.model.rejects import RejectCode
 from etl.model.schemas import REJECT_SCHEMA, RowBatch
-from etl.source.window import Window
 
 Reject = tuple[int, RejectCode, str]
 """Line, code, detail."""
@@ -19,13 +18,13 @@ class Sheet:
     """What is known of the file, and what came of it so far."""
 
     label: str
-    width: int
-    """Fields of the header."""
     columns: tuple[str, ...]
-    """The mapped columns."""
-    taken: list[int]
-    """Where they stand."""
-    blank_lines: int
+    """The mapped columns that the file has."""
+    width: int = 0
+    """Fields of the header (CSV)."""
+    taken: list[int] = field(default_factory=list)
+    """Where the mapped columns stand (CSV)."""
+    blank_lines: int = 0
     records: int = 0
     """Records that a parser found, blank lines included."""
     rows: int = 0
@@ -38,7 +37,7 @@ class Sheet:
     def row_batch(self, values: Sequence[pa.StringArray], lines: pa.Int64Array) -> RowBatch:
         """Return rows of the mapped columns, and count them."""
         rows = pa.RecordBatch.from_arrays(list(values), names=list(self.columns))
-        self.rows += rows.num_rows
+        self.rows += len(lines)
         return RowBatch(file=self.label, rows=rows, lines=lines)
 
     def reject_batch(self, rejects: Sequence[Reject]) -> pa.RecordBatch:
@@ -53,16 +52,15 @@ class Sheet:
         ]
         return pa.RecordBatch.from_arrays(columns, schema=REJECT_SCHEMA)
 
-    def check(self, window: Window) -> None:
+    def check(self, *, counted: int, passed: int) -> None:
         """Check at the end of the file that nothing vanished.
 
         Raises:
             InputError: line ends passed but were not accounted for, or records became neither row nor reject.
         """
-        counted = window.line - 1
-        if counted != window.marks_passed:
+        if counted != passed:
             raise InputError(
-                f"{self.label}: {window.marks_passed} line ends passed but {counted} were accounted for",
+                f"{self.label}: {passed} line ends passed but {counted} were accounted for",
                 hint="the file was not taken; this is a defect, please report it",
             )
         out = self.rows + self.rejects + self.blank_lines

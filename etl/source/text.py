@@ -1,15 +1,19 @@
-"""The bytes of a CSV file as UTF-8: unpacked, decoded strictly, counted on the way."""
+"""The bytes of a CSV or JSON lines file as UTF-8: unpacked, decoded strictly, counted on the way."""
 
 import codecs
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final, Self
 
-import numpy as np
+import pyarrow as pa
 
 from etl.errors import InputError
+from etl.source.chunk import Chunk
 from etl.source.decode import Decoder, text_codec
 from etl.source.discover import SourceFile
-from etl.source.unpack import Unpacked, chain, even
+from etl.source.formats import Compression
+from etl.source.places import reason
+from etl.source.unpack import Unpacked, even
 
 _BOMS: Final = (
     # The UTF-32 marks come first: the little-endian one begins like that of UTF-16.
@@ -29,7 +33,7 @@ _NUL_SHARE: Final = 4
 
 
 class Text:
-    """A CSV file's text in chunks of UTF-8, none larger than `chunk_bytes`.
+    """A file's text in chunks of UTF-8, none larger than `chunk_bytes`.
 
     A byte order mark decides the encoding, else the declared one, strictly. No chunk ends on CR but the
     file's very last: pyarrow loses the LF of a quoted CRLF that falls between two reads (arrow#51368).
@@ -38,6 +42,7 @@ class Text:
     Attributes:
         line_feeds: LF that passed, in the decoded text.
         carriage_returns: CR that passed, alone or before LF.
+        marked: whether a byte order mark said the encoding; known after the first read.
     """
 
     def __init__(self, file: SourceFile, *, encoding: str, chunk_bytes: int) -> None:
@@ -46,19 +51,21 @@ class Text:
         self.line_feeds = 0
         self.carriage_returns = 0
         self._encoding = text_codec(encoding)
+        self._compression = file.compression
+        self.marked = False
+        self._closed = True
         try:
-            self._stream = file.path.open("rb")
-            size = self._stream.seek(0, 2)
-            self._stream.seek(0)
-        except OSError as error:
-            raise InputError(f"{file.label}: can't be opened ({error.strerror})") from error
+            size = file.place.size()
+            self._stream = file.place.open()
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(f"{file.label}: can't be opened ({reason(error)})") from error
         if size != file.size:
             self._stream.close()
             raise InputError(
                 f"{file.label}: has {size} bytes now and had {file.size} when it was listed",
                 hint="something still writes to it; wait until it is complete",
             )
-        self._source = Unpacked(file.label, self._stream, piece_bytes=self._chunk)
+        self._source = Unpacked(file.label, self._stream, file.compression, piece_bytes=self._chunk)
         self._chunks = self._guarded()
 
     def __enter__(self) -> Self:
@@ -77,15 +84,29 @@ class Text:
         """Return how many unpacked bytes have passed."""
         return self._source.passed
 
-    def read(self) -> bytes:
+    @property
+    def open_end(self) -> bool:
+        """Return whether the text that passed does not end with a line end."""
+        return not self._closed
+
+    @property
+    def description(self) -> str:
+        """Return encoding and compression for people, as `utf-16 (byte order mark), gzip`."""
+        name = self._encoding
+        if self.marked:
+            name = f"{name.removesuffix('-le').removesuffix('-be')} (byte order mark)"
+        return name if self._compression is Compression.NONE else f"{name}, {self._compression}"
+
+    def read(self) -> Chunk:
         """Return the next chunk, empty only at the end.
 
         Raises:
             InputError: the file can't be read, is damaged, or is not in its encoding.
         """
-        chunk = next(self._chunks, b"")
-        self.line_feeds += count_byte(chunk, b"\n")
-        self.carriage_returns += count_byte(chunk, b"\r")
+        chunk = Chunk.of(next(self._chunks, b""))
+        self.line_feeds += chunk.line_feeds
+        self.carriage_returns += chunk.carriage_returns
+        self._closed = chunk.data.endswith(b"\n") if chunk.data else self._closed
         return chunk
 
     def _guarded(self) -> Iterator[bytes]:
@@ -107,13 +128,12 @@ class Text:
         mark, name = next(
             ((mark, name) for mark, name in _BOMS if head.startswith(mark)), (b"", self._encoding)
         )
-        if head.startswith(b"PAR1"):
-            raise InputError(f"{self._label}: is a Parquet file inside gzip", hint="unpack it with `gunzip`")
+        self._encoding, self.marked = name, bool(mark)
         if not mark:
             self._refuse_utf16(head, name)
         decoder = Decoder(self._label, name, len(mark), self._ends_passed, declared=not mark)
         step = self._chunk if name == "utf-8" else self._chunk // _GROWTH
-        for piece in even(chain(head[len(mark) :], pieces), step):
+        for piece in even(chain([head[len(mark) :]], pieces), step):
             yield decoder.decode(piece)
         yield decoder.decode(b"", final=True)
 
@@ -129,9 +149,3 @@ class Text:
             f"{self._label}: every second byte is NUL: it is probably {likely} without a byte order mark",
             hint=f'set `[input] encoding = "{likely}"`',
         )
-
-
-def count_byte(data: bytes, byte: bytes) -> int:
-    """Return how often `byte` stands in `data`."""
-    # Several times as fast as bytes.count where the byte is frequent.
-    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord(byte)))

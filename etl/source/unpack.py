@@ -1,12 +1,18 @@
-"""The bytes of a file, gzip unpacked: every member, checked to its last byte."""
+"""The bytes of a file, unpacked: every member, frame or stream of it, checked to its last byte."""
 
+import bz2
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from typing import BinaryIO, assert_never
+
+import pyarrow as pa
 
 from etl.errors import InputError
+from etl.source.formats import MAGIC, Compression
+from etl.source.places import reason
 
-_GZIP: Final = b"\x1f\x8b"
+_GZIP = MAGIC[Compression.GZIP]
+_BZIP2 = MAGIC[Compression.BZIP2]
 
 
 class Unpacked:
@@ -17,9 +23,10 @@ class Unpacked:
         passed: unpacked bytes that were handed out.
     """
 
-    def __init__(self, label: str, stream: BinaryIO, *, piece_bytes: int) -> None:
+    def __init__(self, label: str, stream: BinaryIO, compression: Compression, *, piece_bytes: int) -> None:
         self._label = label
         self._stream = stream
+        self._compression = compression
         self._piece = piece_bytes
         self.consumed = 0
         self.passed = 0
@@ -28,24 +35,36 @@ class Unpacked:
         """Yield pieces of exactly `piece_bytes` but the last.
 
         Raises:
-            InputError: the file can't be read, or the gzip data is damaged.
+            InputError: the file can't be read, or the packed data is damaged.
         """
-        raw = self._raw()
-        first = next(raw, b"")
-        unpacked = self._gunzip(first, raw) if first.startswith(_GZIP) else chain(first, raw)
-        for piece in even(unpacked, self._piece):
+        for piece in even(self._unpacked(), self._piece):
             self.passed += len(piece)
             yield piece
 
-    def _gunzip(self, data: bytes, raw: Iterator[bytes]) -> Iterator[bytes]:
+    def _unpacked(self) -> Iterator[bytes]:
+        raw = self._raw()
+        match self._compression:
+            case Compression.NONE:
+                return raw
+            case Compression.GZIP:
+                return self._gunzip(raw)
+            case Compression.BZIP2:
+                return self._bunzip2(raw)
+            case Compression.ZSTD:
+                return self._unzstd(raw)
+            case _:
+                assert_never(self._compression)
+
+    def _gunzip(self, raw: Iterator[bytes]) -> Iterator[bytes]:
         """Unpack every member; what follows the last one may only be zero bytes."""
+        data = next(raw, b"")
         while data:
             member = zlib.decompressobj(wbits=31)
             while not member.eof:
                 data = data or next(raw, b"")
                 yield self._inflate(member, data)
                 data = member.unconsumed_tail
-            data = self._next_member(member.unused_data, raw)
+            data = self._next_member(member.unused_data, raw, _GZIP)
 
     def _inflate(self, member: "zlib._Decompress", data: bytes) -> bytes:
         if not data:
@@ -58,17 +77,46 @@ class Unpacked:
             why = str(error).rpartition(": ")[2]
             raise self._damaged(why, len(data) - _sound_bytes(before, data)) from error
 
-    def _next_member(self, data: bytes, raw: Iterator[bytes]) -> bytes:
+    def _next_member(self, data: bytes, raw: Iterator[bytes], magic: bytes) -> bytes:
         data = data.lstrip(b"\0")
-        while len(data) < len(_GZIP) and (more := next(raw, b"")):
+        while len(data) < len(magic) and (more := next(raw, b"")):
             data = (data + more).lstrip(b"\0")
-        if data and not data.startswith(_GZIP):
-            raise self._damaged("something that is not gzip follows it", len(data))
+        if data and not data.startswith(magic):
+            raise self._damaged(f"something that is not {self._compression} follows it", len(data))
         return data
+
+    def _bunzip2(self, raw: Iterator[bytes]) -> Iterator[bytes]:
+        """Unpack every stream; what follows the last one may only be zero bytes."""
+        data = next(raw, b"")
+        while data:
+            stream = bz2.BZ2Decompressor()
+            while not stream.eof:
+                if stream.needs_input and not (data := data or next(raw, b"")):
+                    raise self._damaged("it ends in the middle", 0)
+                try:
+                    yield stream.decompress(data, self._piece)
+                except (OSError, ValueError) as error:
+                    raise self._damaged("invalid data in the block before", 0) from error
+                data = b""
+            data = self._next_member(stream.unused_data, raw, _BZIP2)
+
+    def _unzstd(self, raw: Iterator[bytes]) -> Iterator[bytes]:
+        """Unpack every frame; nothing else may follow the last one."""
+        source = _Source(raw)
+        stream = pa.CompressedInputStream(pa.PythonFile(source, "r"), "zstd")
+        try:
+            while piece := stream.read(self._piece):
+                yield piece
+        except OSError as error:
+            if source.error is not None:
+                raise source.error from error
+            ended = "truncated" in str(error).lower()
+            why = "it ends in the middle" if ended else "invalid data, or something that is not zstd follows"
+            raise self._damaged(why, source.unread) from error
 
     def _damaged(self, why: str, unread: int) -> InputError:
         return InputError(
-            f"{self._label}: the gzip file is damaged at byte {self.consumed - unread}: {why}",
+            f"{self._label}: the {self._compression} file is damaged at byte {self.consumed - unread}: {why}",
             hint="copy or export it again; nothing of it was taken",
         )
 
@@ -77,10 +125,43 @@ class Unpacked:
             while piece := self._stream.read(self._piece):
                 self.consumed += len(piece)
                 yield piece
-        except OSError as error:
+        except (OSError, pa.ArrowException) as error:
             raise InputError(
-                f"{self._label}: reading failed after {self.consumed} bytes ({error.strerror})"
+                f"{self._label}: reading failed after {self.consumed} bytes ({reason(error)})"
             ) from error
+
+
+class _Source:
+    """Packed bytes as the file that pyarrow reads.
+
+    Attributes:
+        unread: bytes that were read of the file and not handed over yet.
+        error: what reading raised; kept, because pyarrow turns it into its own.
+    """
+
+    closed = False
+
+    def __init__(self, raw: Iterator[bytes]) -> None:
+        self._raw = raw
+        self._data = b""
+        self.error: InputError | None = None
+
+    @property
+    def unread(self) -> int:
+        return len(self._data)
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes, empty at the end."""
+        try:
+            self._data = self._data or next(self._raw, b"")
+        except InputError as error:
+            self.error = error
+            raise
+        piece, self._data = self._data[:size], self._data[size:]
+        return piece
+
+    def close(self) -> None:
+        """Leave the file to its owner; pyarrow calls it."""
 
 
 def _sound_bytes(member: "zlib._Decompress", data: bytes) -> int:
@@ -103,10 +184,3 @@ def even(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
             held = held[size:]
     if held:
         yield held
-
-
-def chain(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield `first`, if there is anything in it, and then `pieces`."""
-    if first:
-        yield first
-    yield from pieces

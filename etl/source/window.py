@@ -2,16 +2,13 @@
 
 from collections import deque
 from threading import Lock
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from etl.errors import InputError
-from etl.source.text import Text, count_byte
-
-LF: Final = b"\n"
-CR: Final = b"\r"
+from etl.source.chunk import CR, LF, Chunk
+from etl.source.text import Text
 
 
 class Window:
@@ -25,7 +22,7 @@ class Window:
 
     def __init__(self, text: Text) -> None:
         self._text = text
-        self._chunks: deque[bytes] = deque()
+        self._chunks: deque[Chunk] = deque()
         # pyarrow reads ahead in a thread of its own.
         self._lock = Lock()
         self.line = 1
@@ -40,17 +37,17 @@ class Window:
     def use_cr(self) -> None:
         """Count lines by CR from now on, and anew for what was already read."""
         self.mark = CR
-        self.line = 1 + self.marks_passed - sum(count_byte(chunk, CR) for chunk in self._chunks)
+        self.line = 1 + self.marks_passed - sum(chunk.carriage_returns for chunk in self._chunks)
 
     def take(self) -> bytes:
         """Return and forget the next chunk, empty only at the end. The caller moves `line`."""
-        return self._chunks.popleft() if self._chunks else self._text.read()
+        return (self._chunks.popleft() if self._chunks else self._text.read()).data
 
     def give_back(self, data: bytes, line: int) -> None:
         """Put text that begins on `line` before everything else."""
         self.line = line
         if data:
-            self._chunks.appendleft(data)
+            self._chunks.appendleft(Chunk.of(data))
 
     def exhausted(self) -> bool:
         """Return whether nothing is left, neither here nor in the text."""
@@ -58,12 +55,12 @@ class Window:
             self._chunks.append(chunk)
         return not self._chunks
 
-    def retained(self) -> list[bytes]:
+    def retained(self) -> list[Chunk]:
         """Return the chunks in memory, oldest first."""
         with self._lock:
             return list(self._chunks)
 
-    def extend(self) -> bytes:
+    def extend(self) -> Chunk:
         """Return the next chunk of the text and retain it."""
         chunk = self._text.read()
         if chunk:
@@ -74,8 +71,8 @@ class Window:
     def release(self, line: int) -> None:
         """Forget the chunks that end before `line` begins."""
         with self._lock:
-            while self._chunks and (marks := count_byte(self._chunks[0], self.mark)) < line - self.line:
-                self.dropped += len(self._chunks.popleft())
+            while self._chunks and (marks := self._chunks[0].marks(self.mark)) < line - self.line:
+                self.dropped += len(self._chunks.popleft().data)
                 self.line += marks
 
     def seek(self, line: int) -> None:
@@ -87,7 +84,7 @@ class Window:
         self.release(line)
         if line == self.line:
             return
-        chunk = self._chunks.popleft() if self._chunks else b""
+        chunk = self._chunks.popleft().data if self._chunks else b""
         ends = np.flatnonzero(np.frombuffer(chunk, np.uint8) == ord(self.mark))
         wanted = line - self.line
         if not 0 < wanted <= len(ends):
@@ -101,8 +98,8 @@ class Window:
         parts: list[bytes] = []
         marks = 0
         for chunk in self.retained():
-            parts.append(chunk)
-            marks += count_byte(chunk, self.mark)
+            parts.append(chunk.data)
+            marks += chunk.marks(self.mark)
             if marks > lines[-1] - self.line:
                 break
         data = np.frombuffer(b"".join(parts), np.uint8)
@@ -170,18 +167,8 @@ class Feed:
             chunk = self._waiting.popleft() if self._waiting else self._window.extend()
         except InputError as error:
             self.error = error
-            chunk = b""
-        if not chunk or _has_stray(chunk, self._window.mark):
+            chunk = Chunk.of(b"")
+        if not chunk or chunk.has_stray(self._window.mark):
             self._ended = True
         else:
-            self._chunk, self._offset = chunk, 0
-
-
-def _has_stray(chunk: bytes, mark: bytes) -> bool:
-    if mark == CR:
-        return LF in chunk
-    data = np.frombuffer(chunk, np.uint8)
-    returns = np.flatnonzero(data == ord(CR))
-    if not len(returns):
-        return False
-    return bool(returns[-1] == len(data) - 1 or (data[returns + 1] != ord(LF)).any())
+            self._chunk, self._offset = chunk.data, 0

@@ -1,6 +1,7 @@
 """Laws of normalizing that hold for any table."""
 
 import json
+import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,12 +15,18 @@ from etl.config.job import Job
 from etl.model.rejects import RejectCode, SkipReason
 from etl.model.schemas import NormalizedBatch, RowBatch
 from etl.normalize.batch import Normalizer
+from etl.normalize.quotes import own_words
+from etl.normalize.split import pieces
 
 NOW_US = 1_790_000_000_000_000
-NAMES = ("user", "role", "conversation", "id", "sequence", "visibility", "timestamp", "text", "plan")
+KEY = b"a key of 16 bytes or more"
+NAMES = (
+    "user", "role", "conversation", "id", "sequence", "visibility", "timestamp", "text", "plan", "files",
+)  # fmt: skip
+COLUMNS = {name: name for name in NAMES if name not in {"plan", "files"}} | {"attachments": "files"}
 
 SEEDS = {
-    "user": ["u1", "", "1E5"],
+    "user": ["u1", "", "1E5", "Anonymous", "conversation:c1"],
     "role": ["customer", "agent", "system", ""],
     "conversation": ["c1", "1,2e9", " "],
     "id": ["", "m1", "2E10"],
@@ -31,8 +38,12 @@ SEEDS = {
         "9999-12-31T23:59:59.123456789Z", "0001-01-01 00:00", "2024-05-01T10:00:00.1234567+02:00", "1e9",
         "-1.5",
     ],
-    "text": ["hi", "<p>a</p><b", "&amp; \x00", " \u200b", "x" * 40, "a < b"],
+    "text": [
+        "hi", "<p>a</p><b", "&amp; \x00", " \u200b", "x" * 40, "a < b", "yes\n> no", "e\u0301 " * 9,
+        "%((switchboard:passControl:certainly))%", "Bot: a\nVisitor: b\nBot: c", "jo@example.com", "Ã¦",
+    ],
     "plan": ["", '"\\\n'],
+    "files": ["", "[]", "a.pdf", '[{"name": "b"}]'],
 }  # fmt: skip
 
 
@@ -53,7 +64,7 @@ def jobs(draw):
     tables: dict[str, Any] = {
         "source": "s",
         "target": {"deployment_id": "d"},
-        "columns": {name: name for name in NAMES if name != "plan"} | {"variables": {"plan": "plan"}},
+        "columns": COLUMNS | {"variables": {"plan": "plan"}},
         "roles": {"customer": ("customer",), "agent": ("agent",), "skip": ("system",)},
         "visibility": {"public": ("true",), "private": ("false",)},
         "time": {
@@ -64,8 +75,17 @@ def jobs(draw):
         "text": {
             "html": draw(st.booleans()),
             "max_characters": draw(st.sampled_from([5, 10_000])),
-            "too_long": draw(st.sampled_from(["reject", "truncate"])),
+            "too_long": draw(st.sampled_from(["reject", "truncate", "split"])),
+            "quoted_replies": draw(st.sampled_from(["keep", "strip"])),
+            "unicode": draw(st.sampled_from(["exact", "nfc"])),
+            "residues": draw(st.sampled_from(["skip", "keep"])),
+            "attachment": draw(st.sampled_from(["", "[{names}]"])),
         },
+        "users": {
+            "placeholder": draw(st.sampled_from(["warn", "reject", "conversation"])),
+            "pseudonymize": draw(st.booleans()),
+        },
+        "rows": {"drop": draw(st.sampled_from([{}, {"plan": ("",)}]))},
         "message": {
             "lane": draw(st.sampled_from(["user", "conversation"])),
             "speaker": draw(st.sampled_from(["prefix", "both", "customers-only"])),
@@ -88,17 +108,22 @@ def fates(done: NormalizedBatch):
         done.rejects.to_pylist(),
         Counter(done.skipped),
         Counter(done.changed),
+        Counter(done.found),
+        Counter(done.offsets),
+        done.split,
     )
 
 
 @given(jobs(), ROWS)
 def test_every_row_is_a_message_a_reject_or_skipped_exactly_once(job, rows):
     """Promise P1: nothing vanishes, whatever the cells hold."""
-    done = Normalizer(job, now_us=NOW_US)(as_batch(rows))
+    done = Normalizer(job, now_us=NOW_US, key=KEY)(as_batch(rows))
     done.messages.validate(full=True)
     done.rejects.validate(full=True)
-    lines = done.messages["line"].to_pylist() + done.rejects["line"].to_pylist()
+    first = [message for message in done.messages.to_pylist() if message["part"] == 1]
+    lines = [message["line"] for message in first] + done.rejects["line"].to_pylist()
     assert len(rows) == len(lines) + sum(done.skipped.values())
+    assert done.split == done.messages.num_rows - len(first)
     assert len(lines) == len(set(lines))
     assert sorted(done.rejects["line"].to_pylist()) == done.rejects["line"].to_pylist()
     assert set(done.rejects["code"].to_pylist()) <= set(RejectCode)
@@ -115,7 +140,7 @@ def test_every_row_is_a_message_a_reject_or_skipped_exactly_once(job, rows):
 @given(jobs(), ROWS, st.integers(min_value=0, max_value=12))
 def test_a_row_has_the_same_fate_in_any_batch(job, rows, cut):
     """Block edges fall anywhere; a message must not depend on its neighbours."""
-    normalizer = Normalizer(job, now_us=NOW_US)
+    normalizer = Normalizer(job, now_us=NOW_US, key=KEY)
     whole = fates(normalizer(as_batch(rows)))
     first, second = (
         fates(normalizer(as_batch(rows[:cut]))),
@@ -125,6 +150,31 @@ def test_a_row_has_the_same_fate_in_any_batch(job, rows, cut):
     batch = as_batch(rows)
     sliced = RowBatch(file="f", rows=batch.rows.slice(cut), lines=batch.lines.slice(cut))
     assert second == fates(normalizer(sliced))
+
+
+@given(
+    st.text(alphabet=st.sampled_from("ab .\n\r\t!\u0301\u200d😀🇩\u200b\xa0é"), max_size=200),
+    st.integers(1, 40),
+)
+def test_parts_of_a_text_are_short_and_lose_nothing_but_white_space(text, limit):
+    """Splitting must not cost a word."""
+    parts = pieces(text, limit)
+    assert all(0 < len(part) <= limit for part in parts)
+    seen = re.compile(r"[\s\u200b\u200d\u2060\ufeff]")
+    assert seen.sub("", text) == seen.sub("", "".join(parts))
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["> a", "b", "", "On 3 May 2024, at 10:12, Jo wrote:", "From: a", "Sent: b", "Subject: c"]
+        )
+    )
+)
+def test_words_without_quotes_are_some_of_the_lines_in_order(lines):
+    """Stripping only leaves out."""
+    left = iter(lines)
+    assert all(line in left for line in own_words("\n".join(lines)).split("\n") if line)
 
 
 def reference(cell: str, zone: str, ambiguous: str) -> int | str:
@@ -200,11 +250,13 @@ def test_iso_times_mean_what_the_standard_library_says(stamps, zone, ambiguous):
             "target": {"deployment_id": "d"},
             "columns": {"user": "user", "text": "text", "timestamp": "timestamp"},
             "roles": {"everyone": "customer"},
-            "time": {"zone": zone, "ambiguous": ambiguous},
+            "time": {"format": "iso8601", "zone": zone, "ambiguous": ambiguous},
         },
     )
     sound = dict.fromkeys(NAMES, "x")
-    done = Normalizer(job, now_us=NOW_US)(as_batch([sound | {"timestamp": stamp} for stamp in stamps]))
+    done = Normalizer(job, now_us=NOW_US, key=KEY)(
+        as_batch([sound | {"timestamp": stamp} for stamp in stamps])
+    )
     got: dict[int, int | str] = dict(
         zip(done.messages["line"].to_pylist(), done.messages["at"].cast(pa.int64()).to_pylist(), strict=True),
     )

@@ -93,12 +93,15 @@ class Workshop:
 
 def batch(table: list[Row], *, file: str, line: int) -> NormalizedBatch:
     """Return rows as normalizing gives them."""
-    messages = [{**row, "file": file, "line": line + place} for place, row in enumerate(table)]
+    messages = [{**row, "file": file, "line": line + place, "part": 1} for place, row in enumerate(table)]
     return NormalizedBatch(
         messages=pa.RecordBatch.from_pylist(messages, schema=MESSAGE_SCHEMA),
         rejects=pa.RecordBatch.from_pylist([], schema=REJECT_SCHEMA),
         skipped={},
         changed={},
+        found={},
+        split=0,
+        offsets={},
     )
 
 

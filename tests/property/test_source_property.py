@@ -1,7 +1,8 @@
-"""The law of the CSV reader: the same values on the same lines as the stdlib csv module gives."""
+"""The laws of the readers: the same values on the same lines, whatever the format and the delimiter."""
 
 import csv
 import io
+import json
 from typing import Any
 from unittest.mock import patch
 
@@ -83,3 +84,24 @@ def test_reader_agrees_with_the_stdlib(tmp_path, table, end, quoting, block, bla
     assert sound == found
     assert len(rows) - len(sound) == sum(batch.num_rows for batch in rejects)
     assert blanks == items[-1].blank_lines
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(table=TABLES, delimiter=st.sampled_from(",;\t|"), skipped=st.integers(0, 3), escaped=st.booleans())
+def test_jsonl_and_any_delimiter_give_the_same_rows(tmp_path, table, delimiter, skipped, escaped):
+    """How an export was written must not change a value."""
+    columns = tuple("abcd"[: len(table[0])])
+    sink = io.StringIO()
+    sink.write('say "x;,\t|\n' * skipped)
+    writer = csv.writer(sink, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerows([columns, *table])
+    lines = [json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=escaped) for row in table]
+    (tmp_path / "a.csv").write_bytes(sink.getvalue().encode())
+    (tmp_path / "b.jsonl").write_bytes("\n".join(lines).encode())
+    found = []
+    for file in discover(["a.csv", "b.jsonl"], base=tmp_path):
+        batches = [
+            item for item in read(file, columns, Input(skip_lines=skipped)) if isinstance(item, RowBatch)
+        ]
+        found.append([tuple(row.values()) for batch in batches for row in batch.rows.to_pylist()])
+    assert [[tuple(row) for row in table]] * 2 == found

@@ -10,7 +10,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import pyarrow.parquet as pq
 import pytest
@@ -30,6 +30,7 @@ JOB_OF_SAMPLE = {
     "dirty": "dirty.csv",
     "dirty-no-zone": "dirty.csv",
 }
+TABLE = re.compile(r"(?:# )?\[+([a-z]+)\]+")
 SETTING = re.compile(r"(# )?([a-z_0-9]+ = .+)")
 
 
@@ -58,8 +59,8 @@ def shown_settings():
     """Every (table, name, value, commented) of example.toml; the top level is the table ""."""
     table, found = "", []
     for line in (CONFIGS / "example.toml").read_text("utf-8").splitlines():
-        if line.startswith("["):
-            table = line.strip("[]")
+        if match := TABLE.fullmatch(line):
+            table = match[1]
         elif match := SETTING.fullmatch(line):
             ((name, value),) = tomllib.loads(match[2]).items()
             found.append((table, name, value, match[1] is not None))
@@ -73,6 +74,9 @@ def declared_settings():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             table = field.alias or name
             found |= {(table, inner): value for inner, value in field.annotation.model_fields.items()}
+        elif get_origin(field.annotation) is tuple and issubclass(get_args(field.annotation)[0], BaseModel):
+            inner_model = get_args(field.annotation)[0]
+            found |= {(name, inner): value for inner, value in inner_model.model_fields.items()}
         else:
             found["", name] = field
     return found
@@ -195,7 +199,9 @@ def test_readme_table_is_the_one_the_script_writes():
 def test_dirty_sample_shows_every_reject_code_and_skip():
     """No code may be without an example."""
     text = " ".join(" ".join(pair) for pair in expectations().values())
-    assert {code.value for code in RejectCode} == set(re.findall(r"`([a-z_]+)`", text))
+    text += (SAMPLES / "README.md").read_text("utf-8").partition("## `chat_events.jsonl`")[2]
+    codes = {code.value for code in RejectCode}
+    assert codes == codes & set(re.findall(r"`([a-z_]+)`", text))
     assert {reason.value for reason in SkipReason} == set(re.findall(r"skipped: (\w+)", text))
 
 

@@ -10,6 +10,7 @@ from etl.config.job import Job
 from etl.model.schemas import NormalizedBatch, RowBatch
 from etl.normalize.batch import Normalizer
 
+KEY = b"a key of 16 bytes or more"
 NOW_US = 1_790_000_000_000_000
 """2026-09-21 14:13:20 UTC."""
 
@@ -23,6 +24,8 @@ SOUND = {
     "seq": "",
     "public": "true",
     "plan": "gold",
+    "files": "",
+    "gone": "false",
 }
 COLUMNS: dict[str, Any] = {
     "user": "user",
@@ -47,6 +50,7 @@ def make_job(**settings: Any) -> Job:
         "visibility": {"public": ("true",), "private": ("false",)},
     }
     columns = {**COLUMNS, **settings.pop("columns", {})}
+    settings["time"] = {"format": "iso8601", **settings.get("time", {})}
     tables |= {"columns": {name: column for name, column in columns.items() if column is not None}}
     return Job.model_validate(tables | settings)
 
@@ -68,11 +72,11 @@ def normalize() -> Normalize:
         *rows: dict[str, Any], typed: dict[str, pa.Array] | None = None, **settings: Any
     ) -> NormalizedBatch:
         batch = make_batch(*rows, **(typed or {}))
-        done = Normalizer(make_job(**settings), now_us=NOW_US)(batch)
+        done = Normalizer(make_job(**settings), now_us=NOW_US, key=KEY).for_file(batch)(batch)
         done.messages.validate(full=True)
         done.rejects.validate(full=True)
         fates = done.messages.num_rows + done.rejects.num_rows + sum(done.skipped.values())
-        assert batch.rows.num_rows == fates
+        assert batch.rows.num_rows + done.split == fates
         return done
 
     return run

@@ -1,6 +1,11 @@
 """What is done to texts, and what is left alone."""
 
+import re
+import unicodedata
+
 import pytest
+
+from etl.normalize.texts import COMPOSED
 
 
 @pytest.mark.parametrize(
@@ -115,3 +120,65 @@ def test_a_truncated_text_of_white_space_is_empty(normalize):
 def test_changes_of_rejected_rows_are_not_counted(normalize):
     """The counts speak of messages."""
     assert normalize({"body": "a\x00", "user": ""}, {"body": "\x00"}).changed == {}
+
+
+def test_nfc_composes_what_can_be_composed_and_counts(normalize):
+    """Two systems write the same é in two ways, and a search finds only one of them."""
+    rows = [{"body": "e\u0301"}, {"body": "\u00e9"}, {"body": "plain"}]
+    done = normalize(*rows, text={"unicode": "nfc"})
+    assert ["\u00e9", "\u00e9", "plain"] == done.messages["text"].to_pylist()
+    assert {"composed": 1} == done.changed
+
+
+def test_every_text_of_characters_taken_for_composed_is_in_normal_form():
+    """Such texts are not normalized at all; so none of them may combine with another, or stand for one."""
+    letters = re.compile(f"[{re.sub(r'x{([0-9A-F]+)}', lambda found: f'U{found[1]:0>8}', COMPOSED)}]")
+    composed = [letter for letter in map(chr, range(0x110000)) if letters.match(letter)]
+    assert 20_000 < len(composed)
+    for letter in composed:
+        assert unicodedata.combining(letter) == 0
+        assert unicodedata.is_normalized("NFC", letter)
+        assert unicodedata.is_normalized("NFC", f"e{letter}")
+
+
+def test_html_is_noticed_while_its_conversion_is_off(normalize):
+    """The operator must hear that tags would be sent."""
+    rows = [{"body": "<p>a</p>"}, {"body": "a &amp; b"}, {"body": "a < b & c"}, {"body": "<p>x", "user": ""}]
+    assert {"html": 2} == normalize(*rows).found
+    assert {} == normalize(*rows, text={"html": True}).found
+
+
+@pytest.mark.parametrize("body", ["smÃ¸rrebrÃ¸d", "itâ€™s", "10Â\u00a0â‚¬ for 5Â°", "ðŸ˜€", "Ã†ble"])  # noqa: RUF001  damaged on purpose
+def test_texts_that_were_read_in_the_wrong_encoding_are_noticed(normalize, body):
+    """Such an export was damaged before etl saw it, and only its maker can mend it."""
+    assert {"mojibake": 1} == normalize({"body": body}).found
+
+
+@pytest.mark.parametrize("body", ["smørrebrød", "it’s", "NÃO", "Âge", "10 € für 5°", "😀", "plain"])  # noqa: RUF001  real texts have it
+def test_sound_texts_are_not_taken_for_damaged_ones(normalize, body):
+    """Portuguese has an Ã of its own."""
+    assert {} == normalize({"body": body}).found
+
+
+def test_masked_texts_are_what_keys_and_messages_are_made_of(normalize):
+    """What is masked leaves no trace, not even in a digest."""
+    done = normalize(
+        {"body": "I am jo@example.com"}, {"body": "I am al@example.org"}, privacy={"mask": ("email",)}
+    )
+    assert ["I am [email]"] * 2 == done.messages["text"].to_pylist()
+    assert {"masked_email": 2} == done.changed
+    assert 1 == len(set(done.messages["key"].to_pylist()))
+
+
+def test_personal_data_that_is_left_is_counted(normalize):
+    """`check` warns of it."""
+    assert {"email": 1} == normalize({"body": "I am jo@example.com"}, {}).found
+
+
+def test_each_step_sees_what_the_one_before_made(normalize):
+    """HTML first, or its quotes could not be seen; length last, or masked texts could be too long."""
+    body = "<p>e\u0301!</p><p>On 3 May 2024, at 10:12, Help wrote:</p><blockquote>old</blockquote>"
+    text = {"html": True, "quoted_replies": "strip", "unicode": "nfc", "max_characters": 2}
+    done = normalize({"body": body}, text=text)
+    assert ["\u00e9!"] == done.messages["text"].to_pylist()
+    assert {"html_converted": 1, "quotes_stripped": 1, "composed": 1} == done.changed

@@ -2,26 +2,17 @@
 
 import time
 from datetime import UTC, datetime
-from decimal import Decimal
 
-import numpy as np
 import pyarrow as pa
 import pytest
 
+from etl.config.reading import Time
 from etl.errors import UsageError
+from etl.normalize.times import TimeReader
+from support.times import NOW_US, read
 
 BASE_US = 1_714_557_600_000_000
 """2024-05-01 10:00:00 UTC."""
-
-
-def times(done):
-    """Return the times as microseconds."""
-    return done.messages["at"].cast(pa.int64()).to_pylist()
-
-
-def codes(done):
-    """Return the codes of the rejects."""
-    return done.rejects["code"].to_pylist()
 
 
 @pytest.mark.parametrize(
@@ -44,9 +35,9 @@ def codes(done):
         ("2024-05-01T12:00:00.1234567+02:00", 123_456),
     ],
 )
-def test_iso_times_are_exact_and_cut_never_rounded(normalize, cell, offset_us):
+def test_iso_times_are_exact_and_cut_never_rounded(cell, offset_us):
     """Each row's own offset counts, and rounding could move a message into the next second."""
-    assert [BASE_US + offset_us] == times(normalize({"when": cell}))
+    assert [BASE_US + offset_us] == read(cell).times
 
 
 @pytest.mark.parametrize(
@@ -63,9 +54,9 @@ def test_iso_times_are_exact_and_cut_never_rounded(normalize, cell, offset_us):
         "2024-05-01T10:00:00,5Z", "2024-05-01t10:00:00Z", "01/05/2024 10:00", "2024-05-01\n10:00Z",
     ],
 )  # fmt: skip
-def test_what_is_no_iso_instant_is_a_bad_timestamp(normalize, cell):
+def test_what_is_no_iso_instant_is_a_bad_timestamp(cell):
     """Pandas alone would take many of these, some as the wall clock."""
-    assert codes(normalize({"when": cell}, time={"zone": "UTC"})) == ["bad_timestamp"]
+    assert read(cell, zone="UTC").codes == ["bad_timestamp"]
 
 
 @pytest.mark.parametrize(
@@ -77,17 +68,17 @@ def test_what_is_no_iso_instant_is_a_bad_timestamp(normalize, cell):
         "2300-01-01T00:00:00.123456789Z",
     ],
 )  # fmt: skip
-def test_real_dates_out_of_range_are_told_apart_from_impossible_ones(normalize, cell):
+def test_real_dates_out_of_range_are_told_apart_from_impossible_ones(cell):
     """The remedy differs: a wrong unit or a filler date, not a wrong format."""
-    done = normalize({"when": cell}, {"when": "2024-05-01T10:00:00.123456789Z"}, time={"zone": "Asia/Tokyo"})
-    assert codes(done) == ["timestamp_out_of_range"]
-    assert times(done) == [BASE_US + 123_456]
+    done = read(cell, "2024-05-01T10:00:00.123456789Z", zone="Asia/Tokyo")
+    assert done.codes == ["timestamp_out_of_range"]
+    assert done.times == [BASE_US + 123_456]
 
 
-def test_the_range_includes_its_ends(normalize):
+def test_the_range_includes_its_ends():
     """Ten digits begin at 2001-09-09 01:46:40; clocks may differ by a day."""
-    done = normalize({"when": "2001-09-09T01:46:40Z"}, {"when": "2026-09-22T14:13:20.999999Z"})
-    assert times(done) == [1_000_000_000_000_000, 1_790_086_400_999_999]
+    done = read("2001-09-09T01:46:40Z", "2026-09-22T14:13:20.999999Z")
+    assert done.times == [1_000_000_000_000_000, 1_790_086_400_999_999]
 
 
 @pytest.mark.parametrize(
@@ -106,19 +97,27 @@ def test_the_range_includes_its_ends(normalize):
         ("Etc/GMT+5", "2024-05-01 05:00", "reject", "2024-05-01T10:00"),
     ],
 )
-def test_local_times_follow_the_zone(normalize, zone, cell, setting, utc):
+def test_local_times_follow_the_zone(zone, cell, setting, utc):
     """`earlier` is the first of the two instants, whatever the zone calls its seasons."""
-    done = normalize({"when": cell}, time={"zone": zone, "ambiguous": setting})
+    done = read(cell, zone=zone, ambiguous=setting)
     expected = datetime.fromisoformat(utc).replace(tzinfo=UTC)
-    assert [expected] == done.messages["at"].to_pylist()
+    assert [expected] == [datetime.fromtimestamp(at // 1_000_000, UTC) for at in done.times]
 
 
-def test_an_offset_in_the_cell_beats_the_zone(normalize):
+def test_a_part_of_a_column_reads_like_the_whole():
+    """Batches are slices of larger columns, and a slice may be empty."""
+    cells = ["x", "2024-05-01T10:00:00Z", "2024-05-01T12:00:00.5+02:00", None, "2024-05-01T10:00Z"]
+    column = pa.array(cells, pa.string())
+    assert read(typed=column.slice(1)).times == [BASE_US, BASE_US + 500_000, BASE_US]
+    assert read(typed=column.slice(2, 1)).times == [BASE_US + 500_000]
+    assert read(typed=column.slice(3, 1)).codes == ["missing_timestamp"]
+    assert read(typed=column.slice(3, 0)) == read()
+
+
+def test_an_offset_in_the_cell_beats_the_zone():
     """The zone is for times that say nothing."""
-    done = normalize(
-        {"when": "2024-05-01T10:00Z"}, {"when": "2024-05-01T12:00"}, time={"zone": "Europe/Paris"}
-    )
-    assert times(done) == [BASE_US, BASE_US]
+    done = read("2024-05-01T10:00Z", "2024-05-01T12:00", zone="Europe/Paris")
+    assert done.times == [BASE_US, BASE_US]
 
 
 @pytest.mark.parametrize(
@@ -137,9 +136,9 @@ def test_an_offset_in_the_cell_beats_the_zone(normalize):
         ("epoch_ns", " 1714557600123456999.9 ", 123_456),
     ],
 )
-def test_epochs_are_scaled_without_loss(normalize, unit, cell, offset_us):
+def test_epochs_are_scaled_without_loss(unit, cell, offset_us):
     """Floats would lose the last digits."""
-    assert [BASE_US + offset_us] == times(normalize({"when": cell}, time={"format": unit}))
+    assert [BASE_US + offset_us] == read(cell, format=unit).times
 
 
 @pytest.mark.parametrize(
@@ -162,9 +161,9 @@ def test_epochs_are_scaled_without_loss(normalize, unit, cell, offset_us):
         ("epoch_s", "", "missing_timestamp"),
     ],
 )
-def test_an_epoch_is_never_rescaled_or_guessed(normalize, unit, cell, code):
+def test_an_epoch_is_never_rescaled_or_guessed(unit, cell, code):
     """A wrong unit must show, not turn into a plausible date."""
-    assert [code] == codes(normalize({"when": cell}, time={"format": unit}))
+    assert [code] == read(cell, format=unit).codes
 
 
 @pytest.mark.parametrize(
@@ -183,10 +182,10 @@ def test_an_epoch_is_never_rescaled_or_guessed(normalize, unit, cell, code):
         ("%Y%m%d%H%M%S", "20240501120000", 0),
     ],
 )
-def test_patterns_are_applied_strictly(normalize, pattern, cell, offset_us):
+def test_patterns_are_applied_strictly(pattern, cell, offset_us):
     """UTC, GMT or Z in a pattern say the offset; else the zone counts."""
-    done = normalize({"when": cell}, time={"format": pattern, "zone": "Europe/Copenhagen"})
-    assert [BASE_US + offset_us] == times(done)
+    done = read(cell, format=pattern, zone="Europe/Copenhagen")
+    assert [BASE_US + offset_us] == done.times
 
 
 @pytest.mark.parametrize(
@@ -206,111 +205,47 @@ def test_patterns_are_applied_strictly(normalize, pattern, cell, offset_us):
         ("%d/%m/%Y UTC", "31/12/9999 UTC", "timestamp_out_of_range"),
     ],
 )
-def test_a_cell_that_does_not_fit_its_pattern_is_a_reject(normalize, pattern, cell, code):
+def test_a_cell_that_does_not_fit_its_pattern_is_a_reject(pattern, cell, code):
     """One declared format per column; nothing else is tried."""
-    assert [code] == codes(normalize({"when": cell}, time={"format": pattern}))
+    assert [code] == read(cell, format=pattern).codes
 
 
-def test_one_long_fraction_does_not_spoil_the_other_rows(normalize):
+def test_one_long_fraction_does_not_spoil_the_other_rows():
     """Pandas turns a column to nanoseconds for one such cell, and years beyond 2262 to nothing."""
     cells = ["01.05.9999 12:00:00.1", "01.05.2024 12:00:00.123456789"]
-    done = normalize(
-        *({"when": cell} for cell in cells), time={"format": "%d.%m.%Y %H:%M:%S.%f", "zone": "UTC"}
-    )
-    assert codes(done) == ["timestamp_out_of_range"]
+    done = read(*cells, format="%d.%m.%Y %H:%M:%S.%f", zone="UTC")
+    assert done.codes == ["timestamp_out_of_range"]
 
 
 @pytest.mark.parametrize("pattern", ["%Q", "%Y-%", "%Y %Y", "%Y %U"])
-def test_a_senseless_pattern_is_a_usage_error(normalize, pattern):
+def test_a_senseless_pattern_is_a_usage_error(pattern):
     """It must show before the first row, in words of etl."""
     with pytest.raises(UsageError, match="no usable pattern"):
-        normalize({}, time={"format": pattern})
+        read(format=pattern)
 
 
-@pytest.mark.parametrize(
-    "column",
-    [
-        pa.array([BASE_US // 1_000_000], pa.timestamp("s", tz="UTC")),
-        pa.array([BASE_US // 1_000], pa.timestamp("ms", tz="Asia/Tokyo")),
-        pa.array([BASE_US], pa.timestamp("us", tz="+02:00")),
-        pa.array([BASE_US * 1_000 + 999], pa.timestamp("ns", tz="UTC")),
-        pa.array([BASE_US + 7_200_000_000], pa.timestamp("us")),
-    ],
-)
-def test_typed_times_are_taken_exactly(normalize, column):
-    """A time zone makes an instant of them; without one they are what a clock showed in the job's zone."""
-    assert times(normalize(typed={"when": column}, time={"zone": "Europe/Copenhagen"})) == [BASE_US]
-
-
-@pytest.mark.parametrize(
-    ("column", "code", "detail"),
-    [
-        (pa.array([BASE_US], pa.timestamp("us")), "timestamp_without_zone", None),
-        (pa.array([None], pa.timestamp("us")), "missing_timestamp", None),
-        (pa.array([None], pa.null()), "missing_timestamp", None),
-        (pa.array([None], pa.int64()), "missing_timestamp", None),
-        (pa.array([2**63 - 1], pa.timestamp("s", tz="UTC")), "timestamp_out_of_range", None),
-        (pa.array([-(2**63)], pa.timestamp("ms", tz="UTC")), "timestamp_out_of_range", None),
-        (pa.array([1], pa.timestamp("ns", tz="UTC")), "timestamp_out_of_range", "1970-01-01 00:00:00.000000"),
-        (
-            pa.array([1_714_557_600]),
-            "bad_timestamp",
-            "a column of int64: declare its unit in [time] format, such as epoch_ms",
-        ),
-        (pa.array([19_000], pa.date32()), "bad_timestamp", "a column of date32[day] holds no instants"),
-        (pa.array([True]), "bad_timestamp", "a column of bool holds no instants"),
-    ],
-)
-def test_typed_cells_that_are_no_instant_are_rejects(normalize, column, code, detail):
-    """A type alone does not make a time; the detail says what to declare."""
-    rejects = normalize(typed={"when": column}).rejects.to_pylist()
-    assert [(code, detail)] == [(row["code"], row["detail"]) for row in rejects]
-
-
-@pytest.mark.parametrize(
-    ("column", "unit", "offset_us"),
-    [
-        (pa.array([1_714_557_600], pa.uint32()), "epoch_s", 0),
-        (pa.array([1_714_557_600_123], pa.int64()), "epoch_ms", 123_000),
-        (pa.array([Decimal("1714557600.123456789")]), "epoch_s", 123_456),
-        (pa.array([1_714_557_600.25]), "epoch_s", 250_000),
-        (pa.array([1_714_557_600_123_456.0]), "epoch_us", 123_456),
-        (pa.array([1.7145576e18]), "epoch_ns", 0),
-        (pa.array([20_240_501_100_000]), "%Y%m%d%H%M%S", 0),
-    ],
-)
-def test_typed_numbers_follow_the_declared_format(normalize, column, unit, offset_us):
-    """A number says nothing of its unit, so the job does."""
-    done = normalize(typed={"when": column}, time={"format": unit, "zone": "UTC"})
-    assert [BASE_US + offset_us] == times(done)
-
-
-def test_float_oddities_have_their_own_fates(normalize):
-    """NaN is how pandas writes a null; infinity and huge floats are no times."""
-    column = pa.array(np.array([np.nan, np.inf, 1e300, -1e18, 1e-9]), pa.float64(), from_pandas=False)
-    done = normalize(typed={"when": column}, time={"format": "epoch_s"})
-    assert (codes(done)) == [
-        "missing_timestamp",
-        "bad_timestamp",
-        "bad_timestamp",
-        "timestamp_out_of_range",
-        "bad_timestamp",
-    ]
+def test_an_undetected_format_is_a_defect_of_the_caller():
+    """`auto` without a detected format must not fall back to a guess."""
+    with pytest.raises(ValueError, match="must be detected"):
+        read("2024-05-01T10:00Z", format="auto")
+    reader = TimeReader(Time(), "when", now_us=NOW_US, fmt="epoch_ms")
+    assert reader.format == "epoch_ms"
+    assert reader(pa.array(["1714557600123"])).at_us.tolist() == [BASE_US + 123_000]
 
 
 @pytest.mark.parametrize("machine", ["Asia/Kolkata", "America/New_York", "Europe/Berlin"])
-def test_the_zone_of_the_machine_has_no_say(normalize, monkeypatch, machine):
+def test_the_zone_of_the_machine_has_no_say(monkeypatch, machine):
     """`%Z` of a bare pandas takes the machine's own abbreviations."""
     monkeypatch.setenv("TZ", machine)
     time.tzset()
     try:
-        done = normalize({"when": "2024-05-01 12:00"}, time={"zone": "Europe/Copenhagen"})
-        words = normalize(
-            *({"when": f"01/05/2024 10:00 {word}"} for word in ("UTC", "CEST", "IST", "EDT")),
-            time={"format": "%d/%m/%Y %H:%M %Z"},
+        done = read("2024-05-01 12:00", zone="Europe/Copenhagen")
+        words = read(
+            *(f"01/05/2024 10:00 {word}" for word in ("UTC", "CEST", "IST", "EDT")),
+            format="%d/%m/%Y %H:%M %Z",
         )
     finally:
         monkeypatch.undo()
         time.tzset()
-    assert times(done) == [BASE_US]
-    assert times(words) == [BASE_US]
+    assert done.times == [BASE_US]
+    assert words.times == [BASE_US]

@@ -27,7 +27,10 @@ def digest(*values: Any) -> bytes:
 
 
 def make_row(text: str = "hello", **cells: Any) -> Row:
-    """Return a sound message of lane `ann`; `at` is in seconds after some start, `id` a native id."""
+    """Return a sound message of lane `ann`; `at` is in seconds after some start, `id` a native id.
+
+    `line` and `part` are the place in the file where not the next line.
+    """
     row: Row = {"lane": "ann", "at": 0, "role": "customer", "text": text, "id": None, **cells}
     row["content"] = digest(row["lane"], row["at"], row["role"], text)
     row["key"] = row["content"] if row["id"] is None else digest(row["id"])
@@ -42,7 +45,8 @@ def make_messages(rows: Sequence[Row], *, file: str = "in.csv", first_line: int 
             "at": round((START + row["at"]) * 1_000_000),
             "native_id": row["id"],
             "file": file,
-            "line": first_line + place,
+            "line": row.get("line", first_line + place),
+            "part": row.get("part", 1),
         }
         for place, row in enumerate(rows)
     ]
@@ -71,9 +75,14 @@ def stage_file(staging: Staging, rows: Sequence[Row], name: str, **extra: Any) -
             rejects=make_rejects(*(() if start else extra.get("rejects", ())), file=name),
             skipped={} if start else extra.get("skipped", {}),
             changed={} if start else extra.get("changed", {}),
+            found={} if start else extra.get("found", {}),
+            split=0 if start else extra.get("split", 0),
+            offsets={} if start else extra.get("offsets", {}),
         )
         staging.add(batch)
+    staging.add_extra(extra.get("unfolded", 0))
     records = len(rows) + len(extra.get("rejects", ())) + sum(extra.get("skipped", {}).values())
+    records -= extra.get("split", 0) + extra.get("unfolded", 0)
     staging.finish_file(
         FileSummary(file=name, format="csv", records=records, blank_lines=0, bytes_read=100),
     )
@@ -109,6 +118,7 @@ class Planner:
                 ordered,
                 settings=extra.get("settings", {}),
                 names={**NAMES, **extra.get("names", {})},
+                question=extra.get("question"),
             )
 
     def texts(self, plan: PlanFolder) -> list[str]:

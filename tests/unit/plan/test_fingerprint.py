@@ -8,13 +8,13 @@ import pytest
 
 from etl.plan.fingerprint import HASHED_COLUMNS, PlanHasher, digest_of
 
-SOUND = {"at_us": 1, "role": "agent", "conversation": None, "profile": None, "variables": None}
+SOUND = {"at_us": 1, "characters": 2, "conversation": None, "profile": None, "variables": None}
 ROWS = [
-    {**SOUND, "key": b"k1", "lane": "a", "text": "hi", "profile": "{}"},
-    {**SOUND, "key": b"k2", "lane": "b", "text": "", "conversation": "c"},
-    {**SOUND, "key": b"k3", "lane": "b", "text": "ünï", "conversation": "", "variables": "{}"},
+    {**SOUND, "key": b"k1", "content": b"a", "profile": "{}"},
+    {**SOUND, "key": b"k2", "content": b"", "conversation": "c"},
+    {**SOUND, "key": b"k3", "content": b"\xff", "conversation": "", "variables": "{}"},
 ]
-TYPES = {"key": pa.binary(), "at_us": pa.int64()}
+TYPES = {"key": pa.binary(), "content": pa.binary(), "at_us": pa.int64(), "characters": pa.int32()}
 SCHEMA = pa.schema([(name, TYPES.get(name, pa.string())) for name in HASHED_COLUMNS])
 
 
@@ -43,7 +43,7 @@ def test_the_hash_does_not_depend_on_batch_boundaries(batch, cuts):
 @pytest.mark.parametrize("column", HASHED_COLUMNS)
 def test_the_hash_differs_when_any_hashed_value_differs(batch, column):
     """All of them are sent, or decide the order."""
-    other = {"key": b"zz", "at_us": 9}.get(column, "other")
+    other = {"key": b"zz", "content": b"zz", "at_us": 9, "characters": 9}.get(column, "other")
     changed = pa.RecordBatch.from_pylist([{**ROWS[0], column: other}, *ROWS[1:]], schema=SCHEMA)
     assert hashed(batch) != hashed(changed)
 
@@ -54,11 +54,22 @@ def test_the_hash_tells_null_from_empty(batch):
     assert hashed(batch) != hashed(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
 
 
-def test_the_hash_tells_where_one_text_ends_and_the_next_begins():
+def test_the_hash_tells_where_one_value_ends_and_the_next_begins():
     """`ab`, `c` and `a`, `bc` have the same bytes."""
-    one = pa.RecordBatch.from_pylist([{**ROWS[0], "text": "ab"}, {**ROWS[1], "text": "c"}], schema=SCHEMA)
-    two = pa.RecordBatch.from_pylist([{**ROWS[0], "text": "a"}, {**ROWS[1], "text": "bc"}], schema=SCHEMA)
+    pairs = [("ab", "c"), ("a", "bc")]
+    one, two = (
+        pa.RecordBatch.from_pylist([{**ROWS[0], "profile": a}, {**ROWS[1], "profile": b}], schema=SCHEMA)
+        for a, b in pairs
+    )
     assert hashed(one) != hashed(two)
+
+
+def test_a_plan_has_another_hash_when_a_text_is_cut_elsewhere(planner, row):
+    """The parts of a split text have the identity of the whole, and their lengths say where it was cut."""
+    whole = {"content": b"c" * 16, "key": b"k" * 16}
+    assert (
+        planner([{**row("one tw"), **whole}]).summary.hash != planner([{**row("one"), **whole}]).summary.hash
+    )
 
 
 def test_the_hash_does_not_see_bytes_that_hide_under_a_null(batch):

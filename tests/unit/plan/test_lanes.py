@@ -15,8 +15,8 @@ from etl.plan.lanes import PlanReader, plan_rejects
 
 @pytest.fixture
 def small_groups(monkeypatch):
-    """Make row groups of ten messages."""
-    monkeypatch.setattr(tables, "ROWS_PER_GROUP", 10)
+    """Make row groups as small as they get: a vector of DuckDB."""
+    monkeypatch.setattr(tables, "ROWS_PER_GROUP", 2_048)
 
 
 @pytest.fixture
@@ -65,8 +65,8 @@ def test_a_message_reads_back_with_every_value(planner, row):
 def test_the_cache_is_bounded_and_keeps_what_was_used_last(planner, row, monkeypatch):
     """Memory is bounded by the cache, not by the plan (promise P9)."""
     monkeypatch.setattr(lanes_module, "_CACHED_GROUPS", 2)
-    reader = PlanReader(planner([row(str(at), at=at) for at in range(50)]))
-    for first in (0, 10, 0, 20, 30, 20):
+    reader = PlanReader(planner([row(str(at), at=at) for at in range(8_000)]))
+    for first in (0, 2_048, 0, 4_096, 7_000, 5_000):
         assert [str(first)] == [message.text for message in reader.messages(first, first + 1)]
         assert len(reader._groups) <= 2
     assert [3, 2] == list(reader._groups)
@@ -74,12 +74,12 @@ def test_the_cache_is_bounded_and_keeps_what_was_used_last(planner, row, monkeyp
 
 def test_long_texts_make_smaller_row_groups(planner, row, monkeypatch):
     """Sixteen decoded groups of long texts must fit in memory, too."""
-    monkeypatch.setattr(tables, "_BYTES_PER_GROUP", 100_000)
-    plan = planner([row("x" * 9_999 + str(at), at=at) for at in range(50)])
-    reader = PlanReader(plan)
-    sizes = [reader._messages.metadata.row_group(place).num_rows for place in range(3)]
-    assert [9, 9, 9] == sizes
-    assert 50 == len(list(reader.messages(0, 50)))
+    monkeypatch.setattr(tables, "BYTES_PER_GROUP", 1_000_000)
+    plan = planner([row("x" * 999 + str(at), at=at) for at in range(8_000)])
+    metadata = PlanReader(plan)._messages.metadata
+    sizes = [metadata.row_group(place).total_byte_size for place in range(metadata.num_row_groups)]
+    assert max(sizes) < 2 * 1_000_000
+    assert 8_000 == len(list(PlanReader(plan).messages(0, 8_000)))
 
 
 def test_lanes_come_in_order_of_the_plan_in_batches(planner, row, monkeypatch):

@@ -215,3 +215,28 @@ def test_an_input_without_messages_is_a_plan_without_lanes(planner):
     assert (summary.lanes, summary.longest_lane, summary.conservation.planned) == (0, 0, 0)
     assert (summary.first_at, summary.last_at) == (None, None)
     assert summary.conservation.balanced
+
+
+def test_messages_of_one_row_keep_the_order_they_came_in(planner, row):
+    """A transcript, or a text in parts: file and line are the same, and so may the instant be."""
+    rows = [row(f"{n}", line=2, part=n) for n in (1, 2, 3, 10)] + [row("next", line=3)]
+    plan = planner(rows, split=3)
+    assert planner.texts(plan) == ["1", "2", "3", "10", "next"]
+    assert plan.summary.conservation.split == 3
+    assert plan.summary.conservation.balanced
+
+
+def test_equal_lines_of_one_transcript_stay_two(planner, row):
+    """They share even the line: only their order tells them apart."""
+    plan = planner([row("ok", line=2), row("ok", line=2)], unfolded=1)
+    assert plan.summary.conservation.planned == 2
+    assert plan.summary.conservation.balanced
+
+
+def test_offsets_are_told_most_common_first_and_their_number_is_bounded(planner, row):
+    """A column of garbage must not make the summary long."""
+    offsets = {f"+00:{minute:02}": minute for minute in range(1, 60)}
+    found = planner([row()], offsets=offsets).summary.offsets
+    assert 21 == len(found)
+    assert ["+00:59", "+00:58"] == list(found)[:2]
+    assert sum(range(40)) == found["others"]

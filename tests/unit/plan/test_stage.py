@@ -1,12 +1,15 @@
 """Staging: carried messages, and what an earlier plan would leave behind."""
 
+import os
+from collections import Counter
+
 import duckdb
 import pyarrow as pa
 import pytest
 
 from etl.errors import InputError
-from etl.model.schemas import REJECT_SCHEMA, NormalizedBatch
-from etl.plan.stage import Staging
+from etl.model.schemas import REJECT_SCHEMA, FileSummary, NormalizedBatch
+from etl.plan.stage import Staging, Tally
 
 
 @pytest.fixture
@@ -64,14 +67,76 @@ def test_a_plan_can_be_carried_twice(planner, row, old):
     assert third.summary.conservation.duplicates == 2
 
 
-def test_batches_before_the_first_insert_are_bounded_by_bytes(tmp_path, messages, row, monkeypatch):
-    """What is gathered is outside DuckDB's limit, so long texts must not pile up."""
-    monkeypatch.setattr("etl.plan.stage._BYTES_PER_INSERT", 1_000)
+def batch(messages, **counts):
+    """Return messages as normalizing gives them."""
     rejects = pa.RecordBatch.from_pylist([], schema=REJECT_SCHEMA)
-    batch = NormalizedBatch(messages=messages([row("x" * 2_000)]), rejects=rejects, skipped={}, changed={})
+    none = {"skipped": {}, "changed": {}, "found": {}, "split": 0, "offsets": {}}
+    return NormalizedBatch(messages=messages, rejects=rejects, **{**none, **counts})
+
+
+def summary(name, records):
+    """Return the end of a file."""
+    return FileSummary(file=name, format="csv", records=records, blank_lines=0, bytes_read=1)
+
+
+def test_rows_before_the_first_write_are_bounded_by_bytes(tmp_path, messages, row, monkeypatch):
+    """What is gathered is outside DuckDB's limit, so long texts must not pile up."""
+    monkeypatch.setattr("etl.plan.spool._BYTES_PER_PIECE", 1_000)
     with Staging(tmp_path, memory_limit_mb=128) as staging:
-        staging.add(batch)
-        assert staging._pending == []
+        staging.add(batch(messages([row("x" * 2_000)])))
+        assert staging._staged._gathered == []
+
+
+def test_a_staged_input_is_private_whatever_the_umask(tmp_path, messages, row):
+    """It holds the texts (promise P8)."""
+    before = os.umask(0)
+    try:
+        with Staging(tmp_path, memory_limit_mb=128) as staging:
+            staging.add(batch(messages([row()])))
+            staging.connection()
+            modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "spill").glob("*.parquet")}
+            folder = (tmp_path / "spill").stat().st_mode & 0o777
+    finally:
+        os.umask(before)
+    assert ({0o600}, 0o700) == (modes, folder)
+
+
+def test_nothing_of_a_discarded_file_stays(tmp_path, messages, row):
+    """`on_file_error = "skip"` leaves a file out whole: messages, rejects and counts."""
+    counts = {"skipped": {"role": 1}, "changed": {"truncated": 1}, "found": {"email": 1}, "split": 2}
+    bad = pa.RecordBatch.from_pylist([{"file": "b", "line": 1, "code": "empty_text"}], schema=REJECT_SCHEMA)
+    with Staging(tmp_path, memory_limit_mb=128) as staging:
+        staging.add(batch(messages([row("a")]), offsets={"Z": 1}))
+        staging.finish_file(summary("a", 1))
+        staging.add(batch(messages([row("b"), row("a")]), offsets={"Z": 2}, **counts))
+        staging.add_rejects(bad)
+        staging.add_extra(4)
+        staging.discard_file()
+        staging.skip_file("b", "cut off")
+        staging.add(batch(messages([row("c")]), offsets={"none": 1}))
+        staging.finish_file(summary("c", 1))
+        connection = staging.connection()
+        texts = connection.execute("SELECT text FROM staged ORDER BY place").fetchall()
+        rejects = connection.execute("SELECT count(*) FROM rejects").fetchall()
+    assert [("a",), ("c",)] == texts
+    assert [(0,)] == rejects
+    assert Tally(offsets=Counter({"Z": 1, "none": 1})) == staging.tally
+    assert (["b: cut off"], ["a", "c"], 2) == (
+        staging.skipped_files, [file.file for file in staging.files], staging.rows,
+    )  # fmt: skip
+
+
+def test_a_full_disk_while_staging_is_an_input_error(tmp_path, messages, row, monkeypatch):
+    """A plan needs as much room as its input; nothing was sent."""
+    monkeypatch.setattr("etl.plan.spool._ROWS_PER_PIECE", 1)
+
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    with Staging(tmp_path, memory_limit_mb=128) as staging:
+        monkeypatch.setattr(staging._staged._writer, "write_table", fail)
+        with pytest.raises(InputError, match="can't be staged there: No space left on device"):
+            staging.add(batch(messages([row()])))
 
 
 @pytest.mark.parametrize(("limit", "threads"), [(128, 1), (100_000, None)])
@@ -90,7 +155,7 @@ def test_too_little_memory_is_an_input_error_with_a_hint(tmp_path):
         pytest.raises(InputError, match=r"^planning failed: Out of Memory Error: [^\n]*$") as caught,
         Staging(tmp_path, memory_limit_mb=128) as staging,
     ):
-        staging.connection().execute("SET memory_limit = '1KB'")
+        staging.connection().execute("SET memory_limit = '1KB'; CREATE TABLE big AS FROM range(1000000)")
     assert "plan.memory_limit_mb" in caught.value.hint
 
 

@@ -119,7 +119,7 @@ def test_the_same_plan_again_keeps_the_messages_that_a_run_may_be_reading(planne
     assert again == load_plan(plan.path)
 
 
-@pytest.mark.parametrize("other", ["not json", "[]", "5", '{"plan_version": 1}', '{"plan_version": 99}', ""])
+@pytest.mark.parametrize("other", ["not json", "[]", "5", '{"plan_version": 2}', '{"plan_version": 99}', ""])
 def test_a_damaged_plan_or_one_of_another_version_is_none(planner, row, other):
     """The same command then makes it anew."""
     plan = planner([row()])
@@ -214,5 +214,5 @@ def test_the_summary_is_readable_json_with_its_version(planner, row):
     """People and scripts read it, too."""
     plan = planner([row()])
     data = json.loads((plan.path / "plan.json").read_text())
-    assert data["plan_version"] == 1
+    assert data["plan_version"] == 2
     assert data["conservation"]["planned"] == 1

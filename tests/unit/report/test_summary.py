@@ -6,33 +6,11 @@ from dataclasses import asdict, replace
 import pyarrow as pa
 import pytest
 
-from etl.model.plan import Conservation, PlanSummary
 from etl.model.rejects import RejectCode, SkipReason
 from etl.model.schemas import REJECT_SCHEMA
 from etl.report.summary import duration, plan_json, plan_lines, reject_lines, skip_lines, states_line
 from etl.report.validation import RejectLine, first_rejects
-
-COUNTS = Conservation(
-    rows=1_234_567, carried=0, rejects=4, skipped=3, duplicates=60, known=500, planned=1_234_000
-)
-PLAN = PlanSummary(
-    hash="abcdef0123456789" * 4,
-    fingerprint="f",
-    identity="i",
-    source="acme",
-    ledger_mark="new",
-    conservation=COUNTS,
-    lanes=1,
-    longest_lane=3,
-    first_at="2024-05-01T10:00:00+00:00",
-    last_at="2024-06-01T10:00:00+00:00",
-    rejects_by_code={"late": 4},
-    skipped_by_reason={"role": 3},
-    known_by_state={"accepted": 499, "uncertain": 1},
-    roles={"agent": 1_000_000, "customer": 234_000},
-    changed={},
-    files=(),
-)
+from support.plans import COUNTS, PLAN
 
 
 def numbers(lines):
@@ -41,20 +19,20 @@ def numbers(lines):
     return [(match[1], int(match[2].replace(",", ""))) for match in found if match]
 
 
-@pytest.mark.parametrize("carried", [0, 1_000])
-def test_the_lines_of_a_plan_add_up(carried):
+@pytest.mark.parametrize(("carried", "split"), [(0, 0), (1_000, 0), (0, 5), (7, 70)])
+def test_the_lines_of_a_plan_add_up(carried, split):
     """Promise P1, as people read it: what came in equals what went somewhere."""
-    counts = replace(COUNTS, carried=carried, planned=COUNTS.planned + carried)
+    counts = replace(COUNTS, carried=carried, split=split, planned=COUNTS.planned + carried + split)
     assert counts.balanced
     found = numbers(plan_lines(replace(PLAN, conservation=counts)))
     equals = [sign for sign, _ in found].index("=")
     assert sum(n for _, n in found[:equals]) == sum(n for _, n in found[equals:])
-    assert 6 + bool(carried) == len(found)
+    assert 6 + bool(carried) + bool(split) == len(found)
 
 
 def test_the_numbers_of_a_plan_end_in_one_column():
     """Or nobody can add them by eye."""
-    lines = plan_lines(replace(PLAN, conservation=replace(COUNTS, carried=9)))[1:]
+    lines = plan_lines(replace(PLAN, conservation=replace(COUNTS, carried=9, split=9)))[1:]
     assert 1 == len({len(re.sub(r"(?<=\d)   .*", "", line)) for line in lines})
 
 
@@ -77,6 +55,12 @@ def test_a_plan_without_messages_has_no_span():
     lines = plan_lines(replace(empty, conservation=replace(COUNTS, planned=0)))
     assert "plan abcdef012345: 0 messages in 0 lanes" == lines[0]
     assert "texts changed: truncated 2" == lines[-1]
+
+
+def test_files_that_were_left_out_are_told():
+    """`on_file_error = "skip"` must not hide a file."""
+    lines = plan_lines(replace(PLAN, skipped_files=("b.csv.gz: cut off",)))
+    assert "file left out: b.csv.gz: cut off" == lines[-1]
 
 
 def test_the_json_of_a_plan_says_everything():

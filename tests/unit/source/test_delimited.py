@@ -120,7 +120,7 @@ def test_wrong_delimiter_is_recognised(read_bytes, mark, word):
     """One single column is hardly ever meant."""
     data = f"user{mark}text\na{mark}b\n".encode()
     with pytest.raises(InputError, match=f"the delimiter is probably a {word}"):
-        read_bytes(data, COLUMNS)
+        read_bytes(data, COLUMNS, delimiter=",")
     assert [("a", "b")] == read_bytes(data, COLUMNS, delimiter=mark).rows
 
 

@@ -1,3 +1,4 @@
+import bz2
 import gzip
 import os
 
@@ -23,10 +24,18 @@ def test_folder_yields_data_files_sorted_without_hidden_ones(tmp_path):
         "e.md",
         "y=1/z.parquet",
         ".h/x.csv",
+        "_temporary/x.csv",
+        "._f.jsonl",
+        ".z.parquet.crc",
+        "f.jsonl.zst",
+        "g.ndjson",
+        "h.json.bz2",
+        "z.crc",
     ):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "in" / name).write_bytes(b"a,b\n")
-    assert ["in/a.TSV", "in/b.csv", "in/c.csv.gz", "in/y=1/z.parquet"] == _labels(["in"], tmp_path)
+    expected = ["a.TSV", "b.csv", "c.csv.gz", "f.jsonl.zst", "g.ndjson", "h.json.bz2", "y=1/z.parquet"]
+    assert [f"in/{name}" for name in expected] == _labels(["in"], tmp_path)
 
 
 def test_glob_takes_every_match_once(tmp_path):
@@ -69,8 +78,7 @@ def test_all_problems_come_in_one_message(tmp_path):
     [
         (b"PK\x03\x04", "zip"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1", ".xls"),
-        (b"\x28\xb5\x2f\xfd", "zstd"),
-        (b"BZh9", "bzip2"),
+        (b"PK\x05\x06", "empty zip"),
     ],
 )
 def test_foreign_format_is_named(tmp_path, magic, word):
@@ -85,8 +93,14 @@ def test_format_goes_by_the_first_bytes(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"PAR1....")
     (tmp_path / "b.parquet").write_bytes(b"a,b\n")
     (tmp_path / "c.bin").write_bytes(gzip.compress(b"a,b\n"))
-    found = discover(["a.csv", "b.parquet", "c.bin"], base=tmp_path)
-    assert ["parquet", "csv", "csv"] == [file.format for file in found]
+    (tmp_path / "d.csv").write_bytes(bz2.compress(b' \n{"a": 1}\n'))
+    (tmp_path / "e.csv").write_bytes('{"a": 1}'.encode("utf-16"))
+    (tmp_path / "f.csv").write_bytes(b"[id],[text]\n")
+    (tmp_path / "g.jsonl").write_bytes(b'[\n {"a": 1}]')
+    found = discover([f"{name}.*" for name in "abcdefg"], base=tmp_path)
+    expected = ["parquet", "csv", "csv", "jsonl", "jsonl", "csv", "json array"]
+    assert expected == [file.format for file in found]
+    assert ["none", "none", "gzip", "bzip2"] == [file.compression for file in found[:4]]
 
 
 def test_digest_and_size_are_of_the_bytes(tmp_path):
@@ -118,3 +132,28 @@ def test_broken_link_is_a_problem(tmp_path):
     (tmp_path / "a.csv").symlink_to("gone.csv")
     with pytest.raises(InputError, match=r"a\.csv"):
         discover(["a.csv"], base=tmp_path)
+
+
+def test_file_uri_is_a_path_of_this_machine(tmp_path):
+    """Tools hand such addresses over; blanks are encoded in them."""
+    (tmp_path / "my export.csv").write_bytes(b"a,b\n")
+    (file,) = discover([(tmp_path / "my export.csv").as_uri()], base=tmp_path)
+    assert str(tmp_path / "my export.csv") == file.label
+    assert not file.place.remote
+
+
+@pytest.mark.parametrize("uri", ["ftp://host/a.csv", "https://host/a.csv", "s3://bucket/a.csv?regoin=eu"])
+def test_unknown_place_is_a_problem_with_what_is_known(tmp_path, uri):
+    """A typing error must not look like an empty folder; and no request is made for it."""
+    with pytest.raises(InputError, match=r"s3://|known are"):
+        discover([uri], base=tmp_path)
+
+
+def test_partitions_shape_the_digest(tmp_path):
+    """The same bytes under another key are other rows, so a plan made of them must not be used again."""
+    for day in ("1", "2"):
+        (tmp_path / f"dt={day}").mkdir()
+        (tmp_path / f"dt={day}" / "a.csv").write_bytes(b"a,b\n")
+    first, second = discover(["dt=1", "dt=2"], base=tmp_path)
+    assert (("dt", "1"),) == first.partitions[-1:]
+    assert first.digest != second.digest

@@ -1,5 +1,6 @@
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -12,13 +13,13 @@ from etl.errors import InputError
 def read_table(read_bytes):
     """Write a table as Parquet and read it back."""
 
-    def run(columns, wanted, *, times=frozenset(), damage=None, **options):
+    def run(columns, wanted, *, times=frozenset(), damage=None, explode=None, **options):
         sink = pa.BufferOutputStream()
         parquet.write_table(pa.table(columns), sink, **options)
         data = bytearray(sink.getvalue().to_pybytes())
         if damage is not None:
             damage(data)
-        return read_bytes(bytes(data), wanted, name="export.parquet", times=times)
+        return read_bytes(bytes(data), wanted, name="export.parquet", times=times, explode=explode)
 
     return run
 
@@ -140,3 +141,105 @@ def test_truncated_file_is_an_error(read_table):
 
     with pytest.raises(InputError, match="damaged or can't be read"):
         read_table({"text": ["a"] * 100}, ("text",), damage=damage)
+
+
+PEOPLE = pa.array([{"type": "user", "id": {"n": 1}}, None, {"type": None, "id": None}])
+
+
+def test_paths_lead_into_structs(read_table):
+    """Only what is mapped is decoded; of a null struct everything is null."""
+    table = {"author": PEOPLE, "text": ["a", "b", "c"]}
+    rows = read_table(table, ("author.type", "text", "author.id.n")).rows
+    assert [("user", "a", "1"), (None, "b", None), (None, "c", None)] == rows
+
+
+def test_column_of_the_very_name_comes_before_a_path(read_table):
+    """Flattened exports write dots into names."""
+    assert [("x",)] == read_table({"author.type": ["x"], "author": PEOPLE[:1]}, ("author.type",)).rows
+
+
+def test_struct_is_refused_with_a_path_to_map(read_table):
+    """The hint is the next thing to type."""
+    with pytest.raises(InputError, match="column 'author' has the type struct") as caught:
+        read_table({"author": PEOPLE}, ("author",))
+    assert '"author.type"' in caught.value.hint
+
+
+EVENTS = pa.struct(
+    [("text", pa.string()), ("at", pa.timestamp("us", "UTC")), ("by", pa.struct([("n", pa.int64())]))]
+)
+LISTS = [
+    pa.list_(EVENTS), pa.large_list(EVENTS), pa.list_view(EVENTS), pa.large_list_view(EVENTS),
+]  # fmt: skip
+VALUES: list[Any] = [
+    [{"text": "a", "at": 1, "by": {"n": 5}}, {"text": None, "at": 2, "by": None}, None],
+    [],
+    None,
+    [{"text": "b", "at": 3, "by": {"n": 6}}],
+]
+
+
+@pytest.mark.parametrize("kind", LISTS[:2])
+def test_exploded_elements_are_rows(read_table, kind):
+    """One row per conversation is how chats are stored; each message needs its conversation."""
+    table = {"id": [7, 8, 9, 10], "events": pa.array(VALUES, kind)}
+    wanted = ("events.text", "id", "events.by.n", "events.at")
+    result = read_table(table, wanted, explode="events", times=frozenset({"events.at"}))
+    assert [("a", "7", "5"), (None, "7", None), (None, "7", None), ("b", "10", "6")] == [
+        row[:3] for row in result.rows
+    ]
+    assert [1, 1, 1, 4] == result.lines
+    assert 4 == result.summary.records
+    assert "parquet, 4 rows exploded by events" == result.summary.format
+    assert pa.timestamp("us", "UTC") == result.batches[0].rows.schema.field("events.at").type
+
+
+def test_fixed_size_lists_and_inner_lists_are_exploded(read_table):
+    """The list itself may stand in a struct."""
+    fixed = pa.array([VALUES[0][:2], None, VALUES[0][:2]], pa.list_(EVENTS, 2))
+    rows = read_table({"id": [1, 2, 3], "events": fixed}, ("id", "events.text"), explode="events").rows
+    assert [("1", "a"), ("1", None), ("3", "a"), ("3", None)] == rows
+    inner = pa.array([{"log": VALUES[3]}], pa.struct([("log", pa.list_(EVENTS))]))
+    assert [("b",)] == read_table({"data": inner}, ("data.log.text",), explode="data.log").rows
+
+
+def test_long_list_is_cut_into_batches(read_table):
+    """Memory must not grow with one parent's list."""
+    events = pa.array([[{"text": str(number)} for number in range(40_000)]])
+    result = read_table({"id": [1], "events": events}, ("id", "events.text"), explode="events")
+    assert [("1", str(number)) for number in range(40_000)] == result.rows
+    assert 16_384 == max(batch.rows.num_rows for batch in result.batches)
+
+
+def test_list_that_is_not_exploded_is_refused_with_the_setting(read_table):
+    """The hint is the next thing to type."""
+    with pytest.raises(InputError, match="column 'events' has the type list") as caught:
+        read_table({"events": pa.array(VALUES, LISTS[0])}, ("events",))
+    assert '[input] explode = "events"' in caught.value.hint
+
+
+@pytest.mark.parametrize("column", [pa.array([["a"]]), pa.array([1]), pa.array([{"text": "a"}])])
+def test_only_lists_of_structs_can_be_exploded(read_table, column):
+    """Anything else has no fields to map."""
+    with pytest.raises(InputError, match="which is no list of structs"):
+        read_table({"events": column}, ("events.text",), explode="events")
+
+
+def test_missing_names_of_elements_are_listed(read_table):
+    """As for any other column."""
+    with pytest.raises(InputError, match=r"no column 'events\.txt'; found .*'events\.text'"):
+        read_table({"events": pa.array(VALUES, LISTS[0])}, ("events.txt",), explode="events")
+    with pytest.raises(InputError, match=r"no column 'event'; found 'events'"):
+        read_table({"events": pa.array(VALUES, LISTS[0])}, ("event.text",), explode="event")
+
+
+def test_missing_columns_that_may_stand_in_a_list_are_hinted_at(read_table):
+    """The usual first try with such a file."""
+    with pytest.raises(InputError, match="no column 'text'") as caught:
+        read_table({"events": pa.array(VALUES, LISTS[0])}, ("text",))
+    assert '[input] explode = "events"' in caught.value.hint
+
+
+def test_explode_without_a_mapped_element_changes_nothing(read_table):
+    """A second file of the same job need not have that list."""
+    assert [("7",), ("8",)] == read_table({"id": [7, 8]}, ("id",), explode="events").rows

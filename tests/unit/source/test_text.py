@@ -1,5 +1,7 @@
+import bz2
 import gzip
 
+import pyarrow as pa
 import pytest
 
 from etl.errors import InputError
@@ -111,3 +113,61 @@ def test_unknown_encoding_is_an_error(read_bytes):
 def test_nul_in_a_text_stays(read_bytes):
     """Cutting at NUL would alter a text silently; normalize removes and counts it."""
     assert [("a", "x\0y")] == read_bytes(b"user,text\na,x\0y\n", ("user", "text")).rows
+
+
+def _zstd(data):
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(data)
+    return sink.getvalue().to_pybytes()
+
+
+PACKERS = {"zst": _zstd, "bz2": bz2.compress}
+
+
+def _noise():
+    rows = (number * 2_654_435_761 % 10**9 for number in range(60_000))
+    return (HEAD + "".join(f"u{row},t\n" for row in rows)).encode()
+
+
+@pytest.mark.parametrize("name", PACKERS)
+def test_every_frame_is_read(read_bytes, name):
+    """Parallel packers and `cat` make files of several."""
+    pack = PACKERS[name]
+    data = pack(b"user,text\na,1\n") + pack(b"b,2\n") + pack(b"") + pack(b"c,3\n")
+    result = read_bytes(data, ("user", "text"), name=f"export.csv.{name}")
+    assert [("a", "1"), ("b", "2"), ("c", "3")] == result.rows
+    assert result.summary.format.endswith("zstd" if name == "zst" else "bzip2")
+
+
+@pytest.mark.parametrize("name", PACKERS)
+@pytest.mark.parametrize("cut", [1, 9, 100_000])
+def test_truncated_frame_is_damaged(read_bytes, name, cut):
+    """The good part must not pass for the whole."""
+    data = PACKERS[name](_noise())
+    with pytest.raises(InputError, match=r"(zstd|bzip2) file is damaged at byte \d+: it ends in the middle"):
+        read_bytes(data[:-cut], ("user", "text"))
+
+
+@pytest.mark.parametrize("name", PACKERS)
+def test_damaged_frame_is_an_error_with_its_place(read_bytes, name):
+    """A flipped byte must not become other text."""
+    data = bytearray(PACKERS[name](_noise()))
+    middle = len(data) // 2
+    data[middle : middle + 40] = bytes(40)
+    with pytest.raises(InputError, match=r"(zstd|bzip2) file is damaged at byte \d+"):
+        read_bytes(bytes(data), ("user", "text"))
+
+
+@pytest.mark.parametrize("name", PACKERS)
+def test_other_bytes_behind_the_last_frame_are_damage(read_bytes, name):
+    """What follows might be rows that were lost."""
+    with pytest.raises(InputError, match="follows"):
+        read_bytes(PACKERS[name](_noise()) + b"more,rows\n", ("user", "text"))
+
+
+def test_summary_says_how_the_file_was_read(read_bytes):
+    """What was decided without the person must be seen."""
+    data = gzip.compress("user;text\na;b\n".encode("utf-16"))
+    result = read_bytes(data, ("user", "text"))
+    assert "csv, delimiter ;, utf-16 (byte order mark), gzip" == result.summary.format

@@ -1,0 +1,236 @@
+"""Files -> staged messages: read, unfold transcripts, gather second files, normalize."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+
+from etl.clock import SYSTEM
+from etl.config.job import Job
+from etl.config.load import JobFile
+from etl.config.reading import Input, Join, Opening
+from etl.config.secrets import read_key
+from etl.errors import InputError
+from etl.gather.needs import (
+    is_needed,
+    join_columns,
+    join_times,
+    main_columns,
+    opening_columns,
+    opening_times,
+    time_columns,
+)
+from etl.gather.store import Gathering
+from etl.gather.summary import Tally
+from etl.model.events import Event, FileProgress, Warned
+from etl.model.schemas import FileSummary, RowBatch
+from etl.normalize.batch import Normalizer
+from etl.plan.stage import Staging
+from etl.source.discover import SourceFile, discover
+from etl.source.reader import read
+from etl.transcript.columns import POSITION_COLUMN, SPEAKER_COLUMN, TIME_COLUMN
+from etl.transcript.looks import looks_like_transcript
+from etl.transcript.unfold import Unfolder
+
+# pyarrow has no types, so its batches can't be part of a union that mypy reads.
+Item: TypeAlias = Any
+"""A `RowBatch`, a batch of rejects, or at last the file's summary."""
+
+
+class InputStage:
+    """Reads a job's input into a staging area."""
+
+    def __init__(
+        self,
+        job_file: JobFile,
+        staging: Staging,
+        folder: Path,
+        observe: Callable[[Event], None],
+    ) -> None:
+        """Prepare; `folder` is for what does not fit into memory.
+
+        Raises:
+            UsageError: the job wants pseudonyms and there is no key.
+        """
+        self._job_file = job_file
+        self._job = effective(job_file.job)
+        self._staging = staging
+        self._folder = folder
+        self._observe = observe
+        self._normalizer = Normalizer(self._job, now_us=SYSTEM.wall_us(), key=pseudonym_key(self._job))
+        # What is special about the first files is not true of the second ones.
+        self._second = self._job.input.model_copy(
+            update={"explode": None, "transcript": None, "skip_lines": 0, "format": "auto"},
+        )
+        self._unfolder = Unfolder(job_file.job) if self._job.input.transcript else None
+
+    def stage(self, files: Sequence[SourceFile]) -> None:
+        """Stage every row of the files, and of the second files that the job joins or opens.
+
+        Raises:
+            InputError: a file can't be trusted as a whole (unless the job skips such files).
+        """
+        if is_needed(self._job):
+            self._stage_gathered(files)
+            return
+        for file in files:
+            try:
+                self._stage_alone(file)
+            except InputError as error:
+                if self._job.input.on_file_error == "stop":
+                    raise
+                self._staging.discard_file()
+                self._staging.skip_file(file.label, error.message)
+                self._observe(Warned(message=f"skipped whole: {error.message}"))
+
+    def _stage_alone(self, file: SourceFile) -> None:
+        normalizer: Normalizer | None = None
+        for item in self._read_main(file):
+            if isinstance(item, RowBatch):
+                normalizer = normalizer or self._normalizer.for_file(item)
+                self._staging.add(normalizer(item))
+            else:
+                self._take(item)
+
+    def _stage_gathered(self, files: Sequence[SourceFile]) -> None:
+        job = self._job
+        with Gathering(job, self._folder, memory_limit_mb=job.plan.memory_limit_mb) as gathering:
+            labels = [file.label for file in files]
+            for file in files:
+                self._gather(self._read_main(file), gathering.add)
+            for number, join in enumerate(job.join):
+                for batch in self._read_join(join):
+                    gathering.add_joined(number, batch)
+            for number, opening in enumerate(job.opening):
+                for file in discover(opening.files, base=self._job_file.folder):
+                    labels.append(file.label)
+                    self._gather(self._read_opening(file, opening), partial(gathering.add_opening, number))
+            self._stage_rows(gathering.rows(), {label: number for number, label in enumerate(labels)})
+            self._warn(gathering)
+
+    def _gather(self, items: Iterator[Item], add: Callable[[RowBatch], None]) -> None:
+        for item in items:
+            if isinstance(item, RowBatch):
+                add(item)
+            else:
+                self._take(item)
+
+    def _stage_rows(self, batches: Iterator[RowBatch], numbers: dict[str, int]) -> None:
+        """Stage gathered rows under the files that they came from."""
+        normalizers: dict[str, Normalizer] = {}
+        for batch in batches:
+            if batch.file not in normalizers:
+                normalizers = {batch.file: self._normalizer.for_file(batch)}
+            self._staging.resume_file(numbers[batch.file])
+            self._staging.add(normalizers[batch.file](batch))
+        self._staging.end_rows()
+
+    def _take(self, item: pa.RecordBatch | FileSummary) -> None:
+        if isinstance(item, FileSummary):
+            self._staging.finish_file(item)
+        else:
+            self._staging.add_rejects(item)
+
+    def _read_main(self, file: SourceFile) -> Iterator[Item]:
+        """Yield what a first file holds, its transcripts unfolded."""
+        made = {SPEAKER_COLUMN, POSITION_COLUMN, TIME_COLUMN}
+        if self._unfolder is not None:
+            made.add(str(self._job.columns.role))
+        columns = tuple(name for name in main_columns(self._job) if name not in made)
+        first = True
+        for item in self._read(file, columns, time_columns(self._job) & set(columns), self._job.input):
+            if not isinstance(item, RowBatch):
+                yield item
+                continue
+            if first and self._unfolder is None:
+                self._refuse_transcript(item)
+            first = False
+            yield from self._unfolded(item)
+
+    def _unfolded(self, batch: RowBatch) -> Iterator[Item]:
+        if self._unfolder is None:
+            yield batch
+            return
+        unfolded = self._unfolder(batch)
+        self._staging.add_extra(unfolded.extra)
+        yield unfolded.rejects
+        yield from unfolded.rows
+
+    def _refuse_transcript(self, batch: RowBatch) -> None:
+        """Refuse one row per conversation where the job takes it for one per message (trap 37)."""
+        if self._job.columns.role is not None:
+            return
+        parser = looks_like_transcript(batch.rows.column(self._job.columns.text))
+        if parser is not None:
+            raise InputError(
+                f"{batch.file}: column {self._job.columns.text!r} holds whole conversations, one a row",
+                hint="export one row per message; or set `[input] transcript` "
+                'to "salesforce", "zendesk-chat" or "amazon-connect" if it is one of these',
+            )
+
+    def _read_join(self, join: Join) -> Iterator[RowBatch]:
+        columns, times = join_columns(join), join_times(self._job, join)
+        for file in discover(join.files, base=self._job_file.folder):
+            for item in self._read(file, columns, times, self._second):
+                if isinstance(item, RowBatch):
+                    yield item
+                elif isinstance(item, pa.RecordBatch) and item.num_rows:
+                    place = f"{item['file'][0]}:{item['line'][0]}"
+                    raise InputError(
+                        f"{place}: {item['code'][0]}: a row that can't be read in a [[join]] file",
+                        hint="a missing row there would leave messages without their user or role",
+                    )
+
+    def _read_opening(self, file: SourceFile, opening: Opening) -> Iterator[Item]:
+        columns, times = opening_columns(opening), opening_times(self._job, opening)
+        return self._read(file, columns, times, self._second)
+
+    def _read(
+        self,
+        file: SourceFile,
+        columns: tuple[str, ...],
+        times: frozenset[str],
+        settings: Input,
+    ) -> Iterator[Item]:
+        def progress(done: int) -> None:
+            self._observe(FileProgress(file=file.label, bytes_done=done, bytes_total=file.size))
+
+        return read(file, columns, settings, times=times, progress=progress)
+
+    def _warn(self, gathering: Gathering) -> None:
+        found = gathering.summary()
+        for join, tally in zip(self._job.join, found.unmatched, strict=True):
+            self._warn_of(tally, f"rows found no match in {', '.join(join.files)} by {join.on!r}")
+        self._warn_of(found.customers_missing, "rows are of conversations in which no customer wrote")
+        self._warn_of(found.conversations_with_two_customers, "conversations have two customers or more")
+
+    def _warn_of(self, tally: Tally, what: str) -> None:
+        if tally.count and tally.first is not None:
+            self._observe(
+                Warned(message=f"{tally.count:,} {what}; the first: {tally.first.file}:{tally.first.line}"),
+            )
+
+
+def effective(job: Job) -> Job:
+    """Return the job as the stages after unfolding see it.
+
+    A transcript's messages bring their own role (`customer`, `agent`, `bot`, `system`) and ISO times.
+    """
+    if job.input.transcript is None:
+        return job
+    columns = job.columns.model_copy(update={"role": job.columns.role or SPEAKER_COLUMN})
+    time = job.time.model_copy(update={"format": "iso8601"})
+    return job.model_copy(update={"columns": columns, "time": time})
+
+
+def pseudonym_key(job: Job) -> bytes | None:
+    """Return the key of pseudonyms, if the job wants any.
+
+    Raises:
+        UsageError: it wants some and there is no usable key.
+    """
+    wanted = job.users.pseudonymize or job.privacy.replacement == "pseudonym"
+    return read_key(job.users.key_env, os.environ) if wanted else None

@@ -1,0 +1,115 @@
+"""Conversations that the platform will make of the lanes, counted for several session expirations at once."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from etl.model.insight import Preview, Sessions
+from etl.plan.stage import quoted
+
+WHAT_IF_MINUTES: Final = (60, 600, 1_440, 2_880, 10_080)
+"""An hour, the vendor's two suggestions, a day, a week."""
+
+# The windows without an order go through the plan as it is written, so nothing is sorted. The API takes
+# whole seconds, so silences are counted in them.
+_WALK: Final = """
+CREATE OR REPLACE TEMP TABLE walk AS
+SELECT lane, ticket, customer, agent, gap, second,
+       count(CASE WHEN gap IS NULL OR gap > {seconds} THEN 1 END)
+           OVER (ROWS UNBOUNDED PRECEDING)::INTEGER AS chat
+FROM (
+    SELECT lane, ticket, customer, agent, second,
+           CASE WHEN lag(lane) OVER () = lane THEN (second - lag(second) OVER ())::INTEGER END AS gap
+    FROM (
+        SELECT hash(lane) AS lane, at_us // 1000000 AS second,
+               role = 'customer' AS customer, role = 'agent' AS agent,
+               CASE WHEN conversation IS NOT NULL THEN hash(conversation) END AS ticket
+        FROM read_parquet({messages})
+    )
+)
+"""
+
+# A turn begins where a conversation may begin for any of the expirations, or the ticket changes; within
+# it no silence is long enough to matter.
+_TURNS: Final = """
+CREATE OR REPLACE TEMP TABLE turns AS
+SELECT lane, ticket, gap, second AS first,
+       lead(previous, 1, (SELECT arg_max(second, rowid) FROM walk)) OVER () AS last
+FROM (
+    SELECT lane, ticket, gap, second, lag(ticket) OVER () AS before, lag(second) OVER () AS previous FROM walk
+) WHERE gap IS NULL OR gap > {seconds} OR ticket IS DISTINCT FROM before
+"""
+
+_MIXED: Final = """
+WITH chats AS (
+    SELECT ticket, count(CASE WHEN gap IS NULL OR gap > {seconds} THEN 1 END)
+        OVER (ROWS UNBOUNDED PRECEDING) AS chat FROM turns
+)
+SELECT (SELECT count(*) FROM (
+            SELECT ticket FROM chats WHERE ticket IS NOT NULL GROUP BY ticket HAVING min(chat) <> max(chat))),
+       (SELECT count(*) FROM (SELECT chat FROM chats GROUP BY chat HAVING min(ticket) <> max(ticket)))
+"""
+
+# Turns of one ticket may overlap when it has several users: a silence begins after the last of them.
+_BY_TICKET: Final = """
+SELECT {counts} FROM (
+    SELECT max(gap) AS longest, {opened} FROM (
+        SELECT ticket, first - max(last) OVER (
+            PARTITION BY ticket ORDER BY first ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS gap
+        FROM turns WHERE ticket IS NOT NULL
+    ) GROUP BY ticket
+)
+"""
+
+
+def preview(connection: duckdb.DuckDBPyConnection, messages: Path, expiration_minutes: int) -> Preview:
+    """Return the conversations to expect; leaves the tables `walk` and `turns` for other questions."""
+    minutes = sorted({expiration_minutes, *WHAT_IF_MINUTES})
+    walk = _WALK.format(seconds=60 * expiration_minutes, messages=quoted(messages))
+    connection.execute(walk)
+    connection.execute(_TURNS.format(seconds=60 * minutes[0]))
+    tickets, without = one(
+        connection,
+        "SELECT (SELECT count(DISTINCT ticket) FROM turns), (SELECT count(*) FROM walk WHERE ticket IS NULL)",
+    )
+    chats = one(connection, f"SELECT {_opened(minutes)} FROM walk")  # noqa: S608  numbers
+    return Preview(
+        expiration_minutes=expiration_minutes,
+        tickets=tickets,
+        without_ticket=without,
+        as_planned=tuple(
+            _sessions(minute, count, _mixed(connection, minute) if tickets else (0, 0))
+            for minute, count in zip(minutes, chats, strict=True)
+        ),
+        by_ticket=_by_ticket(connection, minutes) if tickets else (),
+    )
+
+
+def one(connection: duckdb.DuckDBPyConnection, query: str, given: Sequence[Any] = ()) -> tuple[Any, ...]:
+    """Return the only row of a query."""
+    return tuple(connection.execute(query, list(given)).fetchall()[0])
+
+
+def _opened(minutes: Sequence[int]) -> str:
+    return ", ".join(
+        f"count(*) FILTER (gap IS NULL OR gap > {60 * minute}) AS opened_{minute}" for minute in minutes
+    )
+
+
+def _mixed(connection: duckdb.DuckDBPyConnection, minutes: int) -> tuple[int, int]:
+    split, merged = one(connection, _MIXED.format(seconds=60 * minutes))
+    return split, merged
+
+
+def _by_ticket(connection: duckdb.DuckDBPyConnection, minutes: Sequence[int]) -> tuple[Sessions, ...]:
+    counts = [f"coalesce(sum(opened_{minute}), 0)::BIGINT" for minute in minutes]
+    counts += [f"count(*) FILTER (longest > {60 * minute})" for minute in minutes]
+    found = one(connection, _BY_TICKET.format(counts=", ".join(counts), opened=_opened(minutes)))
+    rows = zip(minutes, found, found[len(minutes) :], strict=False)
+    return tuple(_sessions(minute, count, (split, 0)) for minute, count, split in rows)
+
+
+def _sessions(minutes: int, conversations: int, mixed: tuple[int, int]) -> Sessions:
+    return Sessions(expiration_minutes=minutes, conversations=conversations, split=mixed[0], merged=mixed[1])
