@@ -11,7 +11,7 @@ from etl.errors import UsageError
 from etl.model.rejects import SkipReason
 from etl.model.schemas import NormalizedBatch, Role, RowBatch
 from etl.normalize.cells import Cells
-from etl.normalize.detect import detect
+from etl.normalize.detect import detect, tells
 from etl.normalize.identity import read_ids
 from etl.normalize.messages import Parts, assemble
 from etl.normalize.roles import read_roles, read_visibility
@@ -19,7 +19,7 @@ from etl.normalize.rows import wanted_rows
 from etl.normalize.sequences import read_sequence
 from etl.normalize.split import split_long
 from etl.normalize.texts import TextReader, Texts
-from etl.normalize.times import AUTO, TimeReader
+from etl.normalize.times import AUTO, Instants, TimeReader
 from etl.normalize.users import read_users
 from etl.normalize.verdict import Mask, Rows, Verdicts, among
 
@@ -46,10 +46,14 @@ class Normalizer:
         self._job = job
         self._now_us = now_us
         self._key = key
+        self.settled = True
+        """Whether a file's later batches are to be read as this one; not before a time was seen."""
         fmt = time_format or job.time.format
-        self._times = (
-            None if fmt == AUTO else TimeReader(job.time, job.columns.timestamp, now_us=now_us, fmt=fmt)
-        )
+        self._times = self._starts = None
+        if fmt != AUTO:
+            self._times = TimeReader(job.time, job.columns.timestamp, now_us=now_us, fmt=fmt)
+        if fmt != AUTO and job.columns.conversation_start is not None:
+            self._starts = TimeReader(job.time, job.columns.conversation_start, now_us=now_us, fmt=fmt)
         self._texts = TextReader(job, key=key)
 
     def for_file(self, first: RowBatch) -> "Normalizer":
@@ -63,6 +67,10 @@ class Normalizer:
         column = self._job.columns.timestamp
         wanted = wanted_rows(first, self._job.rows)
         cells = Cells(wanted if wanted.rows.num_rows else first).time(column)
+        if not tells(cells):
+            blank = Normalizer(self._job, now_us=self._now_us, key=self._key, time_format="iso8601")
+            blank.settled = False
+            return blank
         fmt = detect(cells, self._job.time, column=column, now_us=self._now_us)
         return Normalizer(self._job, now_us=self._now_us, key=self._key, time_format=fmt)
 
@@ -76,7 +84,7 @@ class Normalizer:
         cells = Cells(wanted)
         verdicts = Verdicts(wanted.rows.num_rows)
         verdicts.leave_out(SkipReason.FILTERED, batch.rows.num_rows - wanted.rows.num_rows)
-        parts, placeholder, offsets = self._judge(cells, verdicts)
+        parts, noticed, offsets = self._judge(cells, verdicts)
         # Texts are dear, so only those of rows that are sound so far are looked at.
         sound = np.flatnonzero(verdicts.open)
         texts = self._read_texts(cells, sound, parts.role)
@@ -98,12 +106,12 @@ class Normalizer:
             rejects=verdicts.rejects(batch.file, wanted.lines),
             skipped=verdicts.skipped,
             changed=_counts(texts.changed, kept),
-            found=_counts({"placeholder_user": placeholder[sound], **texts.found}, kept),
+            found=_counts({**{name: hit[sound] for name, hit in noticed.items()}, **texts.found}, kept),
             split=messages.num_rows - whole.num_rows,
             offsets=offsets,
         )
 
-    def _judge(self, cells: Cells, verdicts: Verdicts) -> tuple[Parts, Mask, dict[str, int]]:
+    def _judge(self, cells: Cells, verdicts: Verdicts) -> tuple[Parts, dict[str, Mask], dict[str, int]]:
         """Read all but the texts, decide on every row, and return also what is only counted."""
         if self._times is None:
             raise ValueError("the format of times is found out file by file: call for_file first")
@@ -135,7 +143,11 @@ class Normalizer:
             native_id=ids.native_id,
             conversation=ids.conversation,
         )
-        return parts, users.placeholder, times.offsets
+        noticed = {"placeholder_user": users.placeholder}
+        if self._starts is not None:
+            starts = self._starts(cells.time(str(columns.conversation_start)))
+            noticed["before_conversation_start"] = _readable(starts) & (times.at_us < starts.at_us)
+        return parts, noticed, times.offsets
 
     def _read_texts(self, cells: Cells, sound: Rows, role: pa.Array) -> Texts:
         columns, chosen = self._job.columns, pa.array(sound)
@@ -145,6 +157,13 @@ class Normalizer:
             None if attachments is None else attachments.take(chosen),
             among(role.take(chosen), (Role.CUSTOMER.value,)),
         )
+
+
+def _readable(instants: Instants) -> Mask:
+    faulty = np.zeros(len(instants.at_us), dtype=np.bool_)
+    for fault in instants.faults:
+        faulty |= fault.hit
+    return ~faulty
 
 
 def _refuse_missing_key(job: Job, key: bytes | None) -> None:

@@ -90,7 +90,8 @@ class InputStage:
         normalizer: Normalizer | None = None
         for item in self._read_main(file):
             if isinstance(item, RowBatch):
-                normalizer = normalizer or self._normalizer.for_file(item)
+                if normalizer is None or not normalizer.settled:
+                    normalizer = self._normalizer.for_file(item)
                 self._staging.add(normalizer(item))
             else:
                 self._take(item)
@@ -122,7 +123,8 @@ class InputStage:
         """Stage gathered rows under the files that they came from."""
         normalizers: dict[str, Normalizer] = {}
         for batch in batches:
-            if batch.file not in normalizers:
+            known = normalizers.get(batch.file)
+            if known is None or not known.settled:
                 normalizers = {batch.file: self._normalizer.for_file(batch)}
             self._staging.resume_file(numbers[batch.file])
             self._staging.add(normalizers[batch.file](batch))

@@ -23,7 +23,7 @@ MIXED_SHARE: Final = 0.05
 LEAST: Final = 20
 """Shares of fewer messages or dialogues say nothing."""
 
-_NOT_PERSONAL: Final = frozenset({"html", "mojibake", "placeholder_user"})
+_NOT_PERSONAL: Final = frozenset({"html", "mojibake", "placeholder_user", "before_conversation_start"})
 
 
 def warnings(summary: PlanSummary) -> list[str]:
@@ -137,6 +137,8 @@ def _found(summary: PlanSummary) -> Iterator[str]:
         yield f"{html:,} texts look like HTML and are sent as they are; set `text.html = true`"
     if broken := summary.found.get("mojibake", 0):
         yield f"{broken:,} texts look wrongly decoded; compare with the helpdesk, and set `input.encoding`"
+    if early := summary.found.get("before_conversation_start", 0):
+        yield f"{early:,} messages lie before the start of their own conversation; check `[time] zone`"
     nobody = summary.found.get("placeholder_user", 0)
     if nobody and not any(user.placeholder for user in summary.insight.users.busy):
         yield f"{nobody:,} rows have a user id that stands for nobody; see `[users] placeholder`"

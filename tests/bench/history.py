@@ -37,7 +37,14 @@ def chunks(rows: int, seed: int = 7) -> Iterator[pa.Table]:
                 "user": pc.binary_join_element_wise("u", pa.array(user).cast(pa.string()), ""),
                 "role": pa.array(role),
                 "at": at,
-                "text": texts.take(pa.array(random.integers(0, len(texts), count))),
+                "text": pc.binary_join_element_wise(
+                    texts.take(pa.array(random.integers(0, len(texts), count))),
+                    pc.utf8_slice_codeunits(
+                        texts.take(pa.array(random.integers(0, len(texts), count))), 0, 80
+                    ),
+                    pa.array(np.arange(done, done + count)).cast(pa.string()),
+                    " ",
+                ),
             },
         )
         again = random.integers(0, count, max(count // 50, 1))

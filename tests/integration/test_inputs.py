@@ -150,6 +150,29 @@ def test_unlisted_role_stops_an_import_and_is_listed_by_check(tmp_path, server):
     assert [] == server.arrivals
 
 
+def test_messages_before_their_conversation_are_noticed(tmp_path, server):
+    """Local time labelled UTC shows itself so, and only so."""
+    rows = [(*row, "2024-03-01T09:02:30Z") for row in TABLE]
+    write_csv(tmp_path / "history.csv", rows, (*HEADER, "started"))
+    write_job(tmp_path, server.base_url, columns={"conversation_start": "started"})
+
+    result = run(tmp_path, command="check")
+
+    assert 3 == result.data["plan"]["found"]["before_conversation_start"]
+
+
+def test_file_that_begins_with_rows_without_a_time_is_read(tmp_path, server):
+    """The format is found at the first time there is."""
+    blank = [("0", "t0", "u0", "customer", "", f"no time {number}") for number in range(40_000)]
+    write_csv(tmp_path / "history.csv", [*blank, *TABLE], HEADER)
+    write_job(tmp_path, server.base_url)
+
+    result = run(tmp_path, command="check")
+
+    assert {"missing_timestamp": 40_000} == result.data["plan"]["rejects_by_code"]
+    assert 4 == result.data["plan"]["conservation"]["planned"]
+
+
 def test_filters_skip_rows_and_count_them(tmp_path, server):
     """History tables and soft deletes."""
     rows = [(*row, "true" if row[0] != "2" else "false") for row in TABLE]
