@@ -2,9 +2,21 @@
 
 import os
 
+import pytest
 from hypothesis import settings
+from pytest_socket import disable_socket, enable_socket
 
 # CI gives the same verdict on the same commit; a run by hand looks for new cases each time.
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("hand", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "hand")
+
+OFFLINE = {"unit", "property"}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Close sockets for the tiers that need none; an event loop may have its pair."""
+    if OFFLINE & set(item.path.parts):
+        disable_socket(allow_unix_socket=True)
+    else:
+        enable_socket()

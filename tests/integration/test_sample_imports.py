@@ -1,8 +1,11 @@
 """The samples through the embedded sandbox: what the README's first command does, checked in its store."""
 
 import json
+import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -148,6 +151,23 @@ def test_human_summary_ends_with_ledger_report_and_verdict(project):
         assert words in result.err
     (report,) = project.glob("etl-state/*/reports/*.json")
     assert 296 == json.loads(report.read_text(encoding="utf-8"))["states"]["accepted"]
+
+
+def test_readme_blocks_run_as_they_stand(project):
+    """The first two install; the others are typed after them, with the environment's commands at hand."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    env = environment(PATH=f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    for block in blocks[2:]:
+        done = subprocess.run(
+            ["/bin/bash", "-euo", "pipefail", "-c", block],
+            cwd=project,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert 0 == done.returncode, done.stderr
+    assert len(blocks) > 2
 
 
 def test_state_folder_is_private(project):
