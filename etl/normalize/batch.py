@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from etl.config.job import Job
 from etl.config.reading import POSITION_COLUMN
-from etl.errors import UsageError
+from etl.errors import InputError, UsageError
 from etl.model.rejects import SkipReason
 from etl.model.schemas import NormalizedBatch, Role, RowBatch
 from etl.normalize.cells import Cells
@@ -71,7 +71,10 @@ class Normalizer:
             blank = Normalizer(self._job, now_us=self._now_us, key=self._key, time_format="iso8601")
             blank.settled = False
             return blank
-        fmt = detect(cells, self._job.time, column=column, now_us=self._now_us)
+        try:
+            fmt = detect(cells, self._job.time, column=column, now_us=self._now_us)
+        except InputError as problem:
+            raise InputError(f"{first.file}: {problem.message}", hint=problem.hint) from problem
         return Normalizer(self._job, now_us=self._now_us, key=self._key, time_format=fmt)
 
     def __call__(self, batch: RowBatch) -> NormalizedBatch:

@@ -289,3 +289,16 @@ def _write_as(folder: Path, form: str) -> None:
             tickets = sorted({row["ticket"] for row in rows})
             inner = [[row for row in rows if row["ticket"] == ticket] for ticket in tickets]
             pq.write_table(pa.table({"ticket": tickets, "m": inner}), other)
+
+
+def test_ambiguous_days_and_months_are_refused_with_the_files_name(tmp_path, server):
+    """03/04/2024 is two days; nobody but the exporter knows which."""
+    rows = [(*row[:4], f"0{number + 1}/04/2024 10:00", row[5]) for number, row in enumerate(TABLE)]
+    write_csv(tmp_path / "history.csv", rows, HEADER)
+    write_job(tmp_path, server.base_url)
+
+    result = run(tmp_path, command="check")
+
+    assert 4 == result.code
+    assert "history.csv: column 'at'" in result.err
+    assert "ambiguous" in result.err
