@@ -1,7 +1,9 @@
 """Files -> staged messages: read, unfold transcripts, gather second files, normalize."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -26,7 +28,7 @@ from etl.gather.needs import (
 from etl.gather.store import Gathering
 from etl.gather.summary import Tally
 from etl.model.events import Event, FileProgress, Warned
-from etl.model.schemas import FileSummary, RowBatch
+from etl.model.schemas import FileSummary, NormalizedBatch, RowBatch
 from etl.normalize.batch import Normalizer
 from etl.plan.stage import Staging
 from etl.source.discover import SourceFile, discover
@@ -38,6 +40,9 @@ from etl.transcript.unfold import Unfolder
 # pyarrow has no types, so its batches can't be part of a union that mypy reads.
 Item: TypeAlias = Any
 """A `RowBatch`, a batch of rejects, or at last the file's summary."""
+
+_BATCHES_AHEAD = 4
+"""Normalized batches that wait to be staged: enough to keep two cores busy, few enough for memory."""
 
 
 class InputStage:
@@ -87,14 +92,19 @@ class InputStage:
                 self._observe(Warned(message=f"skipped whole: {error.message}"))
 
     def _stage_alone(self, file: SourceFile) -> None:
+        """Stage one file; normalizing runs beside reading and writing, results in order."""
         normalizer: Normalizer | None = None
-        for item in self._read_main(file):
-            if isinstance(item, RowBatch):
-                if normalizer is None or not normalizer.settled:
-                    normalizer = self._normalizer.for_file(item)
-                self._staging.add(normalizer(item))
-            else:
-                self._take(item)
+        ahead: deque[Future[NormalizedBatch]] = deque()
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            for item in self._read_main(file):
+                if isinstance(item, RowBatch):
+                    if normalizer is None or not normalizer.settled:
+                        normalizer = self._normalizer.for_file(item)
+                    ahead.append(pool.submit(normalizer, item))
+                while ahead and (len(ahead) > _BATCHES_AHEAD or not isinstance(item, RowBatch)):
+                    self._staging.add(ahead.popleft().result())
+                if not isinstance(item, RowBatch):
+                    self._take(item)
 
     def _stage_gathered(self, files: Sequence[SourceFile]) -> None:
         job = self._job
