@@ -1,6 +1,7 @@
 """`etl check`."""
 
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -37,7 +38,13 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     input can't be read or nothing of it may be sent.
     """
     wish = Wish(files=files, unfinished=unfinished, new_identity=new_identity)
-    return show(run(job, wish, sandbox=sandbox, rate=rate, as_json=as_json), as_json=as_json)
+    result = run(job, wish, sandbox=sandbox, rate=rate, as_json=as_json)
+    return show(result, command=import_command(job, files, sandbox=sandbox), as_json=as_json)
+
+
+def import_command(job: Path, files: tuple[str, ...], *, sandbox: bool) -> str:
+    """Return the import that a check stands for, as it would be typed."""
+    return shlex.join(["etl", "import", str(job), *files, *(["--sandbox"] if sandbox else [])])
 
 
 def run(job: Path, wish: Wish, *, sandbox: bool, rate: float | None, as_json: bool) -> CheckResult:
@@ -47,13 +54,13 @@ def run(job: Path, wish: Wish, *, sandbox: bool, rate: float | None, as_json: bo
         return run_check(job_file, wish, sandbox=sandbox, rate_per_second=rate, observe=progress)
 
 
-def show(result: CheckResult, *, as_json: bool) -> int:
-    """Print a result and return its exit code."""
+def show(result: CheckResult, *, command: str, as_json: bool) -> int:
+    """Print a result and return its exit code; `command` is what an import would be typed as."""
     if as_json:
         json.dump(_as_json(result), sys.stdout)
         sys.stdout.write("\n")
         return result.exit_code
-    for line in _lines(result):
+    for line in _lines(result, command):
         say(line)
     return result.exit_code
 
@@ -75,7 +82,7 @@ def _as_json(result: CheckResult) -> dict[str, object]:
     }
 
 
-def _lines(result: CheckResult) -> list[str]:
+def _lines(result: CheckResult, command: str) -> list[str]:
     summary = result.plan.summary
     bounds = result.forecast
     bound_lines = (
@@ -102,7 +109,7 @@ def _lines(result: CheckResult) -> list[str]:
         listed = ", ".join(f"{value} ({count:,} rows)" for value, count in result.unknown_roles.items())
         lines.append(f"next     name these roles under [roles], an import would stop: {listed}")
     elif summary.conservation.planned:
-        lines.append(f"next     etl import JOB --expect-plan {summary.hash[:12]}   (nothing was sent yet)")
+        lines.append(f"next     {command} --expect-plan {summary.hash[:12]}   (nothing was sent yet)")
     else:
         lines.append("next     nothing: there is no message that the ledger does not know")
     return lines

@@ -46,10 +46,9 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     """
     wish = Wish(files=files, unfinished=unfinished, new_identity=new_identity, expect_plan=expect_plan)
     if dry_run:
-        return check.show(
-            check.run(job, wish, sandbox=sandbox, rate=rate, as_json=as_json),
-            as_json=as_json,
-        )
+        result_of_check = check.run(job, wish, sandbox=sandbox, rate=rate, as_json=as_json)
+        typed = check.import_command(job, files, sandbox=sandbox)
+        return check.show(result_of_check, command=typed, as_json=as_json)
     job_file = load_job(job)
     with Progress(quiet=as_json) as progress:
         result = run_import(
