@@ -49,8 +49,8 @@ class _LazyGroup(click.Group):
 def cli() -> None:
     """Replay a helpdesk history into Certainly as standby messages, with exact accounting.
 
-    Start with `etl check JOB`, then `etl import JOB`. With --sandbox both run against a stand-in platform on
-    this machine and need no account. JOB is a TOML file; configs/example.toml explains every setting.
+    Start with `etl init FILES`, which writes a job file, then `etl check JOB` and `etl import JOB`. With
+    --sandbox these run against a stand-in platform on this machine and need no account.
     """
 
 

@@ -53,7 +53,9 @@ def load_job(path: Path) -> JobFile:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise UsageError(f"no such job file: {path}", hint="configs/ holds examples to start from") from error
+        raise UsageError(
+            f"no such job file: {path}", hint="etl init FILES writes one; configs/ holds examples"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise UsageError(f"{path}: can't be read: {reason}") from error

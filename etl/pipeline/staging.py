@@ -13,7 +13,7 @@ import pyarrow as pa
 from etl.clock import SYSTEM
 from etl.config.job import Job
 from etl.config.load import JobFile
-from etl.config.reading import Input, Join, Opening
+from etl.config.reading import POSITION_COLUMN, Input, Join, Opening
 from etl.config.secrets import read_key
 from etl.errors import InputError
 from etl.gather.needs import (
@@ -33,7 +33,7 @@ from etl.normalize.batch import Normalizer
 from etl.plan.stage import Staging
 from etl.source.discover import SourceFile, discover
 from etl.source.reader import read
-from etl.transcript.columns import POSITION_COLUMN, SPEAKER_COLUMN, TIME_COLUMN
+from etl.transcript.columns import SPEAKER_COLUMN, TIME_COLUMN
 from etl.transcript.looks import looks_like_transcript
 from etl.transcript.unfold import Unfolder
 

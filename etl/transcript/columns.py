@@ -3,12 +3,11 @@
 from typing import Final
 
 from etl.config.job import Job
+from etl.config.reading import POSITION_COLUMN
 from etl.errors import UsageError
 
 SPEAKER_COLUMN: Final = "(speaker)"
 """The column of roles where the job maps none; no export has one of that name."""
-POSITION_COLUMN: Final = "(position)"
-"""The column with each message's place in its transcript, from 0."""
 TIME_COLUMN: Final = "(time)"
 """What a job may name as its timestamp column when the export has none beside the transcript."""
 

@@ -9,11 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.config.job import Job
+from etl.config.reading import POSITION_COLUMN
 from etl.errors import InputError, UsageError
 from etl.model.rejects import RejectCode
 from etl.model.schemas import REJECT_SCHEMA, RowBatch
 from etl.transcript.amazon_connect import parse_amazon_connect
-from etl.transcript.columns import POSITION_COLUMN, SPEAKER_COLUMN, refuse_shared
+from etl.transcript.columns import SPEAKER_COLUMN, refuse_shared
 from etl.transcript.entry import Entry, Flaw, Parse
 from etl.transcript.moments import written
 from etl.transcript.salesforce import parse_salesforce
