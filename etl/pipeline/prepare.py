@@ -1,6 +1,6 @@
 """Files -> plan: what `check` and `import` share up to the first byte (promise P4)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from etl.model.events import Event
 from etl.model.plan import PlanFolder
 from etl.model.schemas import REJECT_SCHEMA
 from etl.normalize.identity import identity_settings
-from etl.pipeline.staging import InputStage, pseudonym_key
+from etl.pipeline.staging import InputFiles, InputStage, pseudonym_key
 from etl.plan.fingerprint import PLAN_VERSION, digest_of
 from etl.plan.insight import Question
 from etl.plan.lanes import plan_rejects
@@ -60,9 +60,8 @@ def prepare(
         UsageError: the plan is not the expected one; or an unfinished plan, or one made under another
             identity, stands in the way.
     """
-    files = _discover(job_file, wish)
-    digests = [file.digest for file in (*files, *_second_files(job_file))]
-    fingerprint = digest_of({**_shape(job_file, wish), "files": digests})
+    files = InputFiles(first=_discover(job_file, wish), second=_second_files(job_file))
+    fingerprint = digest_of({**_shape(job_file, wish), "files": files.digests})
     mark = ledger.mark() if ledger and ledger.plans() else NEW_LEDGER_MARK
     under_way = ledger.open_plan() if ledger else None
     plan = _existing(workspace, fingerprint, mark, under_way)
@@ -87,10 +86,10 @@ def _discover(job_file: JobFile, wish: Wish) -> tuple[SourceFile, ...]:
     return discover(job_file.job.input.files, base=job_file.folder)
 
 
-def _second_files(job_file: JobFile) -> tuple[SourceFile, ...]:
+def _second_files(job_file: JobFile) -> dict[tuple[str, ...], tuple[SourceFile, ...]]:
     job = job_file.job
     patterns = [table.files for table in job.join] + [table.files for table in job.opening]
-    return tuple(file for files in patterns for file in discover(files, base=job_file.folder))
+    return {files: discover(files, base=job_file.folder) for files in patterns}
 
 
 def _shape(job_file: JobFile, wish: Wish) -> dict[str, Any]:
@@ -207,7 +206,7 @@ class _Build:
 
     def build(
         self,
-        files: Sequence[SourceFile],
+        files: InputFiles,
         fingerprint: str,
         mark: str,
         under_way: PlanRecord | None,

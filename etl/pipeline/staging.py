@@ -2,8 +2,9 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -31,7 +32,7 @@ from etl.model.events import Event, FileProgress, Warned
 from etl.model.schemas import FileSummary, NormalizedBatch, RowBatch
 from etl.normalize.batch import Normalizer
 from etl.plan.stage import Staging
-from etl.source.discover import SourceFile, discover
+from etl.source.discover import SourceFile
 from etl.source.reader import read
 from etl.transcript.columns import SPEAKER_COLUMN, TIME_COLUMN
 from etl.transcript.looks import looks_like_transcript
@@ -43,6 +44,21 @@ Item: TypeAlias = Any
 
 _BATCHES_AHEAD = 4
 """Normalized batches that wait to be staged: enough to keep two cores busy, few enough for memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputFiles:
+    """Every file of a job, found and hashed once: what names a plan is what is then read."""
+
+    first: tuple[SourceFile, ...]
+    second: Mapping[tuple[str, ...], tuple[SourceFile, ...]]
+    """Those of joins and openings, by their patterns."""
+
+    @property
+    def digests(self) -> list[str]:
+        """Return the digests of all, in order."""
+        second = (file for files in self.second.values() for file in files)
+        return [file.digest for file in (*self.first, *second)]
 
 
 class InputStage:
@@ -60,7 +76,6 @@ class InputStage:
         Raises:
             UsageError: the job wants pseudonyms and there is no key.
         """
-        self._job_file = job_file
         self._job = effective(job_file.job)
         self._staging = staging
         self._folder = folder
@@ -72,7 +87,7 @@ class InputStage:
         )
         self._unfolder = Unfolder(job_file.job) if self._job.input.transcript else None
 
-    def stage(self, files: Sequence[SourceFile]) -> None:
+    def stage(self, files: InputFiles) -> None:
         """Stage every row of the files, and of the second files that the job joins or opens.
 
         Raises:
@@ -81,7 +96,7 @@ class InputStage:
         if is_needed(self._job):
             self._stage_gathered(files)
             return
-        for file in files:
+        for file in files.first:
             try:
                 self._stage_alone(file)
             except InputError as error:
@@ -106,17 +121,17 @@ class InputStage:
                 if not isinstance(item, RowBatch):
                     self._take(item)
 
-    def _stage_gathered(self, files: Sequence[SourceFile]) -> None:
+    def _stage_gathered(self, files: InputFiles) -> None:
         job = self._job
         with Gathering(job, self._folder, memory_limit_mb=job.plan.memory_limit_mb) as gathering:
-            labels = [file.label for file in files]
-            for file in files:
+            labels = [file.label for file in files.first]
+            for file in files.first:
                 self._gather(self._read_main(file), gathering.add)
             for number, join in enumerate(job.join):
-                for batch in self._read_join(join):
+                for batch in self._read_join(join, files.second[join.files]):
                     gathering.add_joined(number, batch)
             for number, opening in enumerate(job.opening):
-                for file in discover(opening.files, base=self._job_file.folder):
+                for file in files.second[opening.files]:
                     labels.append(file.label)
                     self._gather(self._read_opening(file, opening), partial(gathering.add_opening, number))
             self._stage_rows(gathering.rows(), {label: number for number, label in enumerate(labels)})
@@ -183,9 +198,9 @@ class InputStage:
                 'to "salesforce", "zendesk-chat" or "amazon-connect" if it is one of these',
             )
 
-    def _read_join(self, join: Join) -> Iterator[RowBatch]:
+    def _read_join(self, join: Join, files: Sequence[SourceFile]) -> Iterator[RowBatch]:
         columns, times = join_columns(join), join_times(self._job, join)
-        for file in discover(join.files, base=self._job_file.folder):
+        for file in files:
             for item in self._read(file, columns, times, self._second):
                 if isinstance(item, RowBatch):
                     yield item

@@ -54,6 +54,18 @@ def assert_nothing_done(folder: Path, server) -> None:
     assert not list(folder.rglob(".building-*"))
 
 
+def shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of shell in which "$0" is Python."""
+    return subprocess.run(
+        ["/bin/bash", "-c", line, sys.executable],
+        cwd=folder,
+        env=ENV,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def test_missing_job_file_is_named(folder, server):
     """Exit code 2."""
     assert_refused(etl("import", "nowhere.toml", cwd=folder, env=ENV), 2, "no such job file: nowhere.toml")
@@ -201,15 +213,8 @@ def test_status_and_export_before_the_first_import_say_so(folder, server):
 def test_full_stdout_is_one_line(folder):
     """A full disk behind `>` must not look like success, nor like a traceback."""
     etl("import", "job.toml", cwd=folder, env=ENV)
-    line = '"$0" -m etl ledger export job.toml > /dev/full'
-    result = subprocess.run(
-        ["/bin/bash", "-c", line, sys.executable],
-        cwd=folder,
-        env=ENV,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+
+    result = shell(folder, '"$0" -m etl ledger export job.toml > /dev/full')
 
     assert 2 == result.returncode
     assert 1 == len(result.stderr.splitlines()), result.stderr
@@ -219,15 +224,8 @@ def test_full_stdout_is_one_line(folder):
 def test_reader_that_goes_away_is_no_error(folder):
     """As in `etl ledger export JOB | head -1`."""
     etl("import", "job.toml", cwd=folder, env=ENV)
-    line = '"$0" -m etl ledger export job.toml | head -c 1; exit ${PIPESTATUS[0]}'
-    result = subprocess.run(
-        ["/bin/bash", "-c", line, sys.executable],
-        cwd=folder,
-        env=ENV,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+
+    result = shell(folder, '"$0" -m etl ledger export job.toml | head -c 1; exit ${PIPESTATUS[0]}')
 
     assert (0, "") == (result.returncode, result.stderr)
 
