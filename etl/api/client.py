@@ -24,7 +24,7 @@ class Sender:
 
     async def send(self, message: PlannedMessage) -> Exchange:
         """Send one message once and return what came of it; raises nothing but a cancellation."""
-        answer = await self._transport.post(encode(message, self._settings))
+        answer = await self._transport.exchange(encode(message, self._settings))
         if isinstance(answer, Failure):
             return answer
         return decode(

@@ -58,13 +58,15 @@ class Transport:
         UsageError: the address can't be one.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what a request is, flat
         self,
         url: str,
         *,
         headers: dict[str, str],
         tls: ssl.SSLContext,
         timeout_seconds: float,
+        method: str = "POST",
+        answer_limit_bytes: int = ANSWER_LIMIT_BYTES,
     ) -> None:
         try:
             self._url = httpx.URL(url)
@@ -72,6 +74,8 @@ class Transport:
             raise UsageError(f"target.base_url and path make no address: {error}") from error
         self._headers = {**headers, "Accept-Encoding": "identity", "Connection": "close"}
         self._timeout_seconds = timeout_seconds
+        self._method = method
+        self._answer_limit_bytes = answer_limit_bytes
         # No timeouts per read or write: one deadline for the whole exchange stands around it.
         self._http = httpx.AsyncHTTPTransport(
             verify=tls,
@@ -83,8 +87,8 @@ class Transport:
         """Release the connection."""
         await self._http.aclose()
 
-    async def post(self, body: bytes) -> RawAnswer | Failure:
-        """Post once. Whatever the network and the server do, nothing but a cancellation escapes."""
+    async def exchange(self, body: bytes) -> RawAnswer | Failure:
+        """Send one request once. Whatever the network and the server do, nothing but a cancellation escapes."""
         left = False
         streams = []
 
@@ -95,7 +99,7 @@ class Transport:
                 streams.append(told["return_value"])
 
         request = httpx.Request(
-            "POST",
+            self._method,
             self._url,
             content=body,
             headers=self._headers,
@@ -103,7 +107,7 @@ class Transport:
         )
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                return await self._exchange(request)
+                return await self._read(request)
         except TimeoutError:
             return Failure(phase=_phase(left=left), kind="timeout" if left else "connect_timeout")
         except Exception as error:  # noqa: BLE001  below httpx, a TLS alert escapes as ssl.SSLError or anyio's own
@@ -113,7 +117,7 @@ class Transport:
             for stream in streams:
                 await stream.aclose()
 
-    async def _exchange(self, request: httpx.Request) -> RawAnswer | Failure:
+    async def _read(self, request: httpx.Request) -> RawAnswer | Failure:
         response = await self._http.handle_async_request(request)
         try:
             if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
@@ -121,7 +125,7 @@ class Transport:
             body = bytearray()
             async for chunk in response.aiter_raw():
                 body += chunk
-                if len(body) > ANSWER_LIMIT_BYTES:
+                if len(body) > self._answer_limit_bytes:
                     return Failure(phase=Phase.SENT, kind="answer_too_large")
         finally:
             await response.aclose()

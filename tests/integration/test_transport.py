@@ -127,7 +127,7 @@ def post(
             timeout_seconds=timeout_seconds,
         )
         try:
-            return [await transport.post(BODY) for _ in range(times)]
+            return [await transport.exchange(BODY) for _ in range(times)]
         finally:
             await transport.close()
 
@@ -334,7 +334,7 @@ def test_address_that_leads_nowhere_never_raises(host):
         transport = Transport(
             f"http://{host}/", headers={}, tls=tls_context(None), timeout_seconds=DEADLINE_SECONDS * 10
         )
-        return await transport.post(BODY)
+        return await transport.exchange(BODY)
 
     result = asyncio.run(play())
 
@@ -444,7 +444,7 @@ def test_cancellation_passes_through():
             f"http://127.0.0.1:{port}/", headers={}, tls=tls_context(None), timeout_seconds=30.0
         )
         async with asyncio.timeout(DEADLINE_SECONDS):
-            await transport.post(BODY)
+            await transport.exchange(BODY)
 
     with serving(never_read) as (_, port), pytest.raises(TimeoutError):
         asyncio.run(play(port))
