@@ -58,7 +58,7 @@ class Transport:
         UsageError: the address can't be one.
     """
 
-    def __init__(  # noqa: PLR0913  what a request is, flat
+    def __init__(
         self,
         url: str,
         *,
@@ -88,7 +88,7 @@ class Transport:
         await self._http.aclose()
 
     async def exchange(self, body: bytes) -> RawAnswer | Failure:
-        """Send one request once. Whatever the network and the server do, nothing but a cancellation escapes."""
+        """Send one request once; whatever network and server do, nothing but a cancellation escapes."""
         left = False
         streams = []
 
