@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from etl.ledger.interface import EXPORT_SCHEMA, TOUCHED_SCHEMA, Entry, PlanRecord, RunRecord
+from etl.ledger.interface import EXPORT_SCHEMA, TOUCHED_SCHEMA, Entry, LedgerName, PlanRecord, RunRecord
 from etl.ledger.migrations import connect, translated
 from etl.model.states import State
 
@@ -36,9 +36,19 @@ _LAST_RUN = """
     FROM run ORDER BY number DESC LIMIT 1
 """
 
-_COUNTS = "SELECT state, count(*) FROM message GROUP BY state"
-
-_PLAN_COUNTS = "SELECT state, count(*) FROM message WHERE plan = ? GROUP BY state"
+# Accepted messages are tallied; each other part repeats the condition of the partial index that answers it.
+_COUNTS = """
+    SELECT 'accepted', sum(accepted) AS messages FROM tally WHERE ?1 IS NULL OR plan = ?1 HAVING messages > 0
+    UNION ALL
+    SELECT state, count(*) FROM message
+    WHERE state = 'in_flight' AND (?1 IS NULL OR plan = ?1) GROUP BY state
+    UNION ALL
+    SELECT state, count(*) FROM message INDEXED BY message_unsettled
+    WHERE state IN ('uncertain', 'rejected') AND (?1 IS NULL OR plan = ?1) GROUP BY state
+    UNION ALL
+    SELECT state, count(*) FROM message INDEXED BY message_waiting
+    WHERE state IN ('pending', 'skipped') AND (?1 IS NULL OR plan = ?1) GROUP BY state
+"""
 
 _PROGRESS = (
     "SELECT ordinal, state FROM message WHERE plan = ? AND ordinal >= ? AND ordinal < ? ORDER BY ordinal"
@@ -82,6 +92,16 @@ class SqliteReader:
     def mark(self) -> str:
         """Return the mark that every change of a message or a plan draws anew."""
         return str(self._rows("SELECT mark FROM meta")[0][0])
+
+    def name(self) -> LedgerName:
+        """Return which ledger this is, and its generation."""
+        ((target, identity, generation),) = self._rows("SELECT target, identity, generation FROM meta")
+        return LedgerName(target=target, identity=identity, generation=generation)
+
+    def learned_rate_per_second(self) -> float | None:
+        """Return the rate that earlier runs found this target to bear, if they had to slow down."""
+        value: float | None = self._rows("SELECT learned_rate_per_second FROM meta")[0][0]
+        return value
 
     def last_send_us(self) -> int | None:
         """Return when the newest intent was written."""
@@ -127,8 +147,7 @@ class SqliteReader:
 
     def counts(self, plan: int | None = None) -> dict[State, int]:
         """Return stored messages by state, of one plan or of all."""
-        rows = self._rows(_COUNTS) if plan is None else self._rows(_PLAN_COUNTS, (plan,))
-        return {_STATES[state]: count for state, count in rows}
+        return {_STATES[state]: count for state, count in self._rows(_COUNTS, (plan,))}
 
     def blocked_lanes(self, states: frozenset[State]) -> dict[str, int]:
         """Return each lane with a message in one of `states`, and how many it has."""

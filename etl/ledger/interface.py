@@ -42,6 +42,18 @@ EXPORT_SCHEMA: Final = pa.schema(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerName:
+    """Which ledger a file is, and how far it has come."""
+
+    target: str
+    identity: str
+    """Drawn once, 32 hex digits; a copy has the same."""
+    generation: int
+    """Grows with every run's start and end, every word of a person and every backup; a copy that was put
+    back has an older one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRecord:
     """A plan that was started. At most one per ledger is open."""
 
@@ -142,6 +154,12 @@ class Ledger(Protocol):
     def mark(self) -> str:
         """Return a short text that changes whenever a plan was started or a message touched."""
 
+    def name(self) -> LedgerName:
+        """Return which ledger this is, and its generation."""
+
+    def advance(self) -> None:
+        """Let the generation grow, so that any copy made before is recognised as older."""
+
     def open_plan(self) -> PlanRecord | None:
         """Return the plan whose messages may still be sent, if any."""
 
@@ -203,6 +221,12 @@ class Ledger(Protocol):
 
     def set_hold_off(self, until_us: int) -> None:
         """Remember that across runs."""
+
+    def learned_rate_per_second(self) -> float | None:
+        """Return the rate that earlier runs found this target to bear, if they had to slow down."""
+
+    def remember_learned_rate(self, rate_per_second: float | None) -> None:
+        """Keep that rate for the next run; None: the target bears what the job asks for."""
 
     def export(self) -> Iterator[pa.RecordBatch]:
         """Yield `EXPORT_SCHEMA` in order of (plan, ordinal), at most 65,536 rows a batch."""

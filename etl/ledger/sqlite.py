@@ -35,6 +35,8 @@ _INTERRUPTED: Final = "interrupted"
 
 _CHANGED = "UPDATE meta SET mark = lower(hex(randomblob(8))), last_send_us = coalesce(?, last_send_us)"
 
+_ADVANCE = "UPDATE meta SET generation = generation + 1"
+
 _INTENT = """
     INSERT INTO message (plan, ordinal, run, key, content, lane, at_us, intent_us, state, attempts)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'in_flight', 1)
@@ -113,6 +115,7 @@ class SqliteLedger(SqliteReader):
             )  # fmt: skip
             number = int(cursor.lastrowid or 0)
             cursor.execute(_CHANGED, (None,))
+            cursor.execute(_ADVANCE)
         return replace(record, number=number, open=True)
 
     def start_run(self, plan: int, *, host: str, pid: int, version: str, now_us: int) -> int:
@@ -122,7 +125,9 @@ class SqliteLedger(SqliteReader):
                 "INSERT INTO run (plan, host, pid, version, started_us) VALUES (?, ?, ?, ?, ?)",
                 (plan, host, pid, version, now_us),
             )
-            return int(cursor.lastrowid or 0)
+            number = int(cursor.lastrowid or 0)
+            cursor.execute(_ADVANCE)
+        return number
 
     def end_run(self, run: int, *, exit_code: int, now_us: int) -> None:
         """Record how it ended; after that it can send nothing."""
@@ -133,6 +138,7 @@ class SqliteLedger(SqliteReader):
             )
             if cursor.rowcount != 1:
                 raise LedgerError(f"the ledger {self._path} has no run {run}", hint=_DEFECT)
+            cursor.execute(_ADVANCE)
 
     def recover(self, *, now_us: int) -> int:
         """Turn what a dead run left in flight into `uncertain`; return how many."""
@@ -164,11 +170,22 @@ class SqliteLedger(SqliteReader):
             for decision in decisions:
                 _apply(cursor, decision)
             cursor.execute(_CHANGED, (None,))
+            cursor.execute(_ADVANCE)
+
+    def advance(self) -> None:
+        """Let the generation grow, so that any copy made before is recognised as older."""
+        with self._write() as cursor:
+            cursor.execute(_ADVANCE)
 
     def set_hold_off(self, until_us: int) -> None:
         """Remember that across runs; the mark stays, because no message changes."""
         with self._write() as cursor:
             cursor.execute("UPDATE meta SET hold_off_us = ?", (until_us,))
+
+    def remember_learned_rate(self, rate_per_second: float | None) -> None:
+        """Keep the rate that this target bears for the next run; the mark stays."""
+        with self._write() as cursor:
+            cursor.execute("UPDATE meta SET learned_rate_per_second = ?", (rate_per_second,))
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Cursor]:

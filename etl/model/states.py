@@ -33,6 +33,7 @@ MOVES: Final[frozenset[tuple[State, State]]] = frozenset(
     {
         (State.PENDING, State.IN_FLIGHT),
         (State.PENDING, State.SKIPPED),
+        (State.PENDING, State.UNCERTAIN),  # only after a restore: it may have been sent since the copy
         (State.IN_FLIGHT, State.ACCEPTED),
         (State.IN_FLIGHT, State.REJECTED),
         (State.IN_FLIGHT, State.UNCERTAIN),

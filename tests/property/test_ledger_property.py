@@ -138,7 +138,7 @@ class LedgerMachine(RuleBasedStateMachine):
         address = (self.plan, ordinal)
         before = self.messages.get(address)
         allowed = before is not None and before.state in DECIDABLE and (before.state, word) in MOVES
-        allowed = allowed and word is not State.IN_FLIGHT
+        allowed = allowed and word not in {State.IN_FLIGHT, State.UNCERTAIN}
         decision = Decision(plan=self.plan, ordinal=ordinal, state=word, who="w", why="y", now_us=self.tick())
         if allowed and before is not None:
             self.ledger.decide([decision])

@@ -47,7 +47,20 @@ def test_schema_allows_exactly_the_moves_of_the_model(ledger, raw, intent, outco
         "UPDATE message SET maybe_doubled = 0",
         "UPDATE message SET state = 'lost'",
         "UPDATE plan SET is_open = 1 WHERE number = 1",
-        "INSERT INTO meta SELECT 2, identity, target, created_us, mark, NULL, NULL FROM meta",
+        "INSERT INTO meta SELECT 2, identity, target, created_us, mark, NULL, NULL, 1, NULL FROM meta",
+        "UPDATE meta SET identity = 'x'",
+        "UPDATE meta SET target = 'x'",
+        "UPDATE meta SET generation = generation - 1",
+        "UPDATE meta SET generation = -1",
+        "UPDATE meta SET learned_rate_per_second = 0",
+        "DELETE FROM meta",
+        "DELETE FROM tally",
+        "UPDATE plan SET hash = 'x'",
+        "DELETE FROM restore",
+        "UPDATE restore SET who = 'x'",
+        """INSERT INTO message
+           (plan, ordinal, key, content, lane, at_us, run, intent_us, attempts, state, settled_us)
+           VALUES (2, 9, zeroblob(16), zeroblob(16), 'x', 5000, 2, 1, 1, 'uncertain', 1)""",
         """INSERT INTO message
            (plan, ordinal, key, content, lane, at_us, run, intent_us, attempts, state, settled_us)
            VALUES (2, 9, zeroblob(16), zeroblob(16), 'x', 1, 2, 1, 1, 'accepted', 1)""",
@@ -59,6 +72,7 @@ def test_schema_refuses_to_rewrite_history(ledger, raw, intent, outcome, new_pla
     """The rules hold for everybody with a SQL shell, too."""
     ledger.commit([intent(0), outcome(0, State.UNCERTAIN)])
     raw.execute("UPDATE message SET state = 'pending', settled_us = NULL")
+    raw.execute("INSERT INTO restore VALUES (1, 'ann', 'disk broke', 5000)")
     raw.execute("INSERT INTO decision VALUES (1, 1, 0, 'uncertain', 'pending', 'ann', 'asked', 1)")
     plan = ledger.start_plan(new_plan("b"), now_us=1).number
     ledger.start_run(plan, host="host", pid=1, version="0", now_us=2)
@@ -89,11 +103,16 @@ def test_no_column_can_hold_a_message_text(raw):
     for table, column in raw.execute(sql):
         columns.setdefault(table, set()).add(column)
     assert {
-        "meta": {"one", "identity", "target", "created_us", "mark", "last_send_us", "hold_off_us"},
+        "meta": {
+            "one", "identity", "target", "created_us", "mark", "last_send_us", "hold_off_us",
+            "generation", "learned_rate_per_second",
+        },
         "plan": {
             "number", "hash", "fingerprint", "identity", "source",
-            "messages", "lanes", "is_open", "started_us",
+            "messages", "lanes", "is_open", "started_us", "doubted_us",
         },
+        "tally": {"plan", "accepted"},
+        "restore": {"number", "who", "why", "at_us"},
         "run": {"number", "plan", "host", "pid", "version", "started_us", "ended_us", "exit_code"},
         "message": {
             "plan", "ordinal", "key", "content", "lane", "at_us", "state", "attempts", "maybe_doubled", "run",
