@@ -20,7 +20,7 @@ _PLAUSIBLE: Final = [
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "mac_roman",
     "shift_jis", "gb18030", "big5", "euc_kr", "utf_16_le", "utf_16_be",
 ]  # fmt: skip
-"""What exports are written in. A few bytes fit many rarer encodings just as well."""
+"""What exports are written in, the commonest first. A few bytes fit many rarer encodings just as well."""
 
 
 def text_codec(name: str) -> str:
@@ -132,6 +132,16 @@ def _likely_encoding(sample: bytes, failed: str) -> str | None:
     # Heavy and only ever needed for a message.
     from charset_normalizer import from_bytes  # noqa: PLC0415  heavy, and only for a message
 
-    best = from_bytes(sample, cp_isolation=_PLAUSIBLE).best()
-    name = best.encoding.replace("_", "-") if best else None
-    return None if name in {None, "utf-8", "ascii", failed} else name
+    matches = from_bytes(sample, cp_isolation=_PLAUSIBLE)
+    best = matches.best()
+    if best is None:
+        return None
+    # Of those that fit equally well the first by name comes first: ours go by how common they are.
+    fitting = {
+        name
+        for match in matches
+        if (match.chaos, match.coherence) == (best.chaos, best.coherence)
+        for name in match.could_be_from_charset
+    }
+    name = next((name for name in _PLAUSIBLE if name in fitting), best.encoding).replace("_", "-")
+    return None if name in {"utf-8", "ascii", failed} else name
