@@ -7,12 +7,7 @@ from typing import Final
 from etl.config.guess import AUTHORS, SHARED, Guess, guess_author, guess_columns, shared_ids
 from etl.config.look import Seen
 from etl.config.presets import Header, Preset, Recipe, Target, chosen, companion, is_made, plain
-
-SUSPECTS: Final = frozenset({
-    "public", "ispublic", "private", "isprivate", "internal", "isinternal", "visibility", "type", "parttype",
-    "messagetype", "recipients",
-})  # fmt: skip
-"""Columns that can tell internal notes from messages; none of them may be overlooked."""
+from etl.config.suspects import NOTES
 
 _HISTORY: Final = {"_fivetran_active": "keep", "_fivetran_deleted": "drop"}
 _FEW: Final = 20
@@ -65,7 +60,7 @@ class Chosen:
 
     def suspects(self, seen: Seen) -> tuple[str, ...]:
         """Return the columns without a use that can tell internal notes from messages."""
-        return tuple(name for name in seen.names if plain(name) in SUSPECTS and name not in self.taken())
+        return tuple(name for name in seen.names if plain(name) in NOTES and name not in self.taken())
 
     def worded(self, seen: Seen) -> tuple[str, ...]:
         """Return the columns of the export whose values decide something, for counting."""

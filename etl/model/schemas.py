@@ -99,3 +99,5 @@ class FileSummary:
     blank_lines: int
     bytes_read: int
     """Uncompressed bytes that passed (CSV), the file's size (Parquet)."""
+    overlooked: tuple[str, ...] = ()
+    """Columns that can tell notes, drafts or deleted rows from messages and that the job does not use."""

@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,6 +16,7 @@ from etl.config.job import Job
 from etl.config.load import JobFile
 from etl.config.reading import POSITION_COLUMN, Input, Join, Opening
 from etl.config.secrets import read_key
+from etl.config.suspects import overlooked
 from etl.errors import InputError
 from etl.gather.needs import (
     is_needed,
@@ -31,6 +32,7 @@ from etl.gather.summary import Tally
 from etl.model.events import Event, FileProgress, Warned
 from etl.model.schemas import FileSummary, NormalizedBatch, RowBatch
 from etl.normalize.batch import Normalizer
+from etl.pipeline.sample import columns_of
 from etl.plan.stage import Staging
 from etl.source.discover import SourceFile
 from etl.source.reader import read
@@ -169,6 +171,9 @@ class InputStage:
         columns = tuple(name for name in main_columns(self._job) if name not in made)
         first = True
         for item in self._read(file, columns, time_columns(self._job) & set(columns), self._job.input):
+            if isinstance(item, FileSummary):
+                yield replace(item, overlooked=overlooked(self._job, columns_of(file, self._job.input)))
+                continue
             if not isinstance(item, RowBatch):
                 yield item
                 continue

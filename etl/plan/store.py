@@ -105,7 +105,9 @@ def load_plan(path: Path) -> PlanFolder | None:
         if data.pop("plan_version") != PLAN_VERSION:
             return None
         data["conservation"] = Conservation(**data["conservation"])
-        data["files"] = tuple(FileSummary(**file) for file in data["files"])
+        data["files"] = tuple(
+            FileSummary(**{**file, "overlooked": tuple(file.get("overlooked", ()))}) for file in data["files"]
+        )
         data["skipped_files"] = tuple(data["skipped_files"])
         data["insight"] = read_insight(data["insight"])
         plan = PlanFolder(path=path, summary=PlanSummary(**data))

@@ -1,5 +1,6 @@
 """What in a plan should make a person look again. Pure, with every threshold by name."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -30,6 +31,7 @@ def warnings(summary: PlanSummary) -> list[str]:
     """Return what to look at before sending, one line each, the gravest first; empty when all is well."""
     return [
         *(f"left out: {file}" for file in summary.skipped_files),
+        *_overlooked(summary),
         *_users(summary),
         *_dialogues(summary),
         *_times(summary),
@@ -52,6 +54,16 @@ def share(part: int, whole: int) -> str:
 
 def _more(part: int, whole: int, most: float) -> bool:
     return whole >= LEAST and part > most * whole
+
+
+def _overlooked(summary: PlanSummary) -> Iterator[str]:
+    files = Counter(name for file in summary.files for name in file.overlooked)
+    if files:
+        names = ", ".join(repr(name) for name in files)
+        yield (
+            f"the job does not use {names}: such columns tell internal notes, drafts or deleted rows from "
+            "messages, and all rows are sent; map `columns.visibility`, or say under `[rows]` which count"
+        )
 
 
 def _users(summary: PlanSummary) -> Iterator[str]:
