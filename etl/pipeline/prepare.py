@@ -10,7 +10,7 @@ from etl.config.load import JobFile
 from etl.config.workspace import Workspace
 from etl.errors import InputError, UsageError
 from etl.ledger.interface import Ledger, PlanRecord
-from etl.model.events import Event
+from etl.model.events import Event, Warned
 from etl.model.plan import PlanFolder
 from etl.model.schemas import REJECT_SCHEMA
 from etl.normalize.identity import identity_settings
@@ -27,6 +27,8 @@ from etl.source.discover import SourceFile, discover
 
 NEW_LEDGER_MARK = "new"
 """The mark of a ledger in which no plan was ever started, or that does not exist yet."""
+
+_SHOWN_FILES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,7 @@ def prepare(
         UsageError: the plan is not the expected one; or an unfinished plan, or one made under another
             identity, stands in the way.
     """
-    files = InputFiles(first=_discover(job_file, wish), second=_second_files(job_file))
+    files = InputFiles(first=_discover(job_file, wish, observe), second=_second_files(job_file))
     fingerprint = digest_of({**_shape(job_file, wish), "files": files.digests})
     mark = ledger.mark() if ledger and ledger.plans() else NEW_LEDGER_MARK
     under_way = ledger.open_plan() if ledger else None
@@ -78,12 +80,24 @@ def prepare(
     return plan
 
 
-def _discover(job_file: JobFile, wish: Wish) -> tuple[SourceFile, ...]:
-    if wish.files:
-        return discover(wish.files, base=Path())
-    if not job_file.job.input.files:
+def _discover(job_file: JobFile, wish: Wish, observe: Callable[[Event], None]) -> tuple[SourceFile, ...]:
+    if not (wish.files or job_file.job.input.files):
         raise UsageError("no input: name files on the command line or in `input.files`")
-    return discover(job_file.job.input.files, base=job_file.folder)
+    others: list[str] = []
+    files = discover(
+        wish.files or job_file.job.input.files,
+        base=Path() if wish.files else job_file.folder,
+        pass_over=others.append,
+    )
+    if others:
+        more = ", …" if len(others) > _SHOWN_FILES else ""
+        observe(
+            Warned(
+                message=f"{len(others):,} files are no data by their names and were passed over: "
+                f"{', '.join(others[:_SHOWN_FILES])}{more}; name one in `[input] files` to read it",
+            ),
+        )
+    return files
 
 
 def _second_files(job_file: JobFile) -> dict[tuple[str, ...], tuple[SourceFile, ...]]:

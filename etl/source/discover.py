@@ -1,7 +1,7 @@
 """Which files a job means, what they are and what identifies their content."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
 from hashlib import blake2b
@@ -36,12 +36,18 @@ class SourceFile:
     partitions: Partitions = ()
 
 
-def discover(patterns: Sequence[str], *, base: Path) -> tuple[SourceFile, ...]:
+def _silent(_: str) -> None:
+    """Tell nobody."""
+
+
+def discover(
+    patterns: Sequence[str], *, base: Path, pass_over: Callable[[str], None] = _silent
+) -> tuple[SourceFile, ...]:
     """Return the files that `patterns` mean, each once, sorted by label.
 
     A pattern is a file, a folder (searched through, hidden and `_` names left out, only `SUFFIXES`) or a
     glob pattern, relative to `base` or a URI. A file that exists under the very name is never taken as a
-    pattern.
+    pattern. `pass_over` is told the label of each other file in a folder.
 
     Raises:
         InputError: one message with everything that is wrong: nothing matches, unreadable, empty, or of a
@@ -50,7 +56,7 @@ def discover(patterns: Sequence[str], *, base: Path) -> tuple[SourceFile, ...]:
     problems: list[str] = []
     found: dict[str, Place] = {}
     for pattern in patterns:
-        for label, place in _matches(pattern, base, problems):
+        for label, place in _matches(pattern, base, problems, pass_over):
             found.setdefault(label, place)
     files = _identify_all(found, problems)
     if problems:
@@ -77,16 +83,21 @@ def _identify_all(found: dict[str, Place], problems: list[str]) -> list[SourceFi
     return [file for file in files.values() if file is not None]
 
 
-def _matches(pattern: str, base: Path, problems: list[str]) -> Iterator[tuple[str, Place]]:
+def _matches(
+    pattern: str, base: Path, problems: list[str], pass_over: Callable[[str], None]
+) -> Iterator[tuple[str, Place]]:
     """Yield label and place of everything that `pattern` means; say so when that is nothing."""
     if is_uri(pattern) and not pattern.lower().startswith("file://"):
-        yield from named_remote(pattern, problems)
+        yield from named_remote(pattern, problems, pass_over)
         return
     pattern = local_path(pattern) if is_uri(pattern) else pattern
     count = 0
     for label, path in _named(pattern, base):
         inner = _walk(label, path, frozenset(), problems) if Path(path).is_dir() else [(label, path)]
         for name, inner_path in inner:
+            if inner_path is None:
+                pass_over(name)
+                continue
             count += 1
             yield name, Place(path=os.path.abspath(inner_path))  # noqa: PTH100  links are resolved later
     if not count:
@@ -113,8 +124,13 @@ def _named(pattern: str, base: Path) -> Iterator[tuple[str, str]]:
                 yield shown(match), str(base / match)
 
 
-def _walk(label: str, folder: str, above: frozenset[str], problems: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the data files below `folder`; a link back to a folder above is not followed."""
+def _walk(
+    label: str, folder: str, above: frozenset[str], problems: list[str]
+) -> Iterator[tuple[str, str | None]]:
+    """Yield the data files below `folder`, and without a path all others.
+
+    Hidden folders are one name; a link back to a folder above is not followed.
+    """
     real = os.path.realpath(folder)
     if real in above:
         return
@@ -125,14 +141,12 @@ def _walk(label: str, folder: str, above: frozenset[str], problems: list[str]) -
         problems.append(f"{label}: the folder can't be read ({reason(error)})")
         return
     for name in names:
-        if is_hidden(name):
-            continue
         path = str(Path(folder) / name)
         inner = f"{label.rstrip('/')}/{shown(name)}"
-        if Path(path).is_dir():
+        if not is_hidden(name) and Path(path).is_dir():
             yield from _walk(inner, path, above | {real}, problems)
-        elif is_data(name):
-            yield inner, path
+        else:
+            yield inner, path if is_data(name) and not is_hidden(name) else None
 
 
 def _identify(place: Place, label: str, partitions: Partitions) -> SourceFile:

@@ -1,6 +1,6 @@
 """Files in an object store: one by name, a folder, or a glob pattern."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from glob import has_magic
 
@@ -12,13 +12,18 @@ from etl.source.places import Place, filesystem, reason, split_uri
 from etl.source.suffixes import is_data, is_hidden
 
 
-def named_remote(uri: str, problems: list[str]) -> Iterator[tuple[str, Place]]:
-    """Yield label and place of every file that a URI means; say so when there is none or no access."""
+def named_remote(
+    uri: str, problems: list[str], pass_over: Callable[[str], None]
+) -> Iterator[tuple[str, Place]]:
+    """Yield label and place of every file that a URI means; say so when there is none or no access.
+
+    `pass_over` is told each other file below a folder.
+    """
     label = uri.partition("://")[0] + "://"
     try:
         root, path, label = split_uri(uri)
         store = filesystem(root)
-        paths = sorted(_files(store, path))
+        paths = sorted(_files(store, path, pass_over))
         if not paths:
             problems.append(f"{label}: {_nothing(store, path)}")
     except InputError as error:
@@ -30,25 +35,29 @@ def named_remote(uri: str, problems: list[str]) -> Iterator[tuple[str, Place]]:
         yield from ((f"{scheme}://{found}", Place(root=root, path=found)) for found in paths)
 
 
-def _files(store: fs.FileSystem, path: str) -> Iterator[str]:
+def _files(store: fs.FileSystem, path: str, pass_over: Callable[[str], None]) -> Iterator[str]:
     info = store.get_file_info([path])[0]
     if info.type is fs.FileType.File:
         yield path
     elif info.type is fs.FileType.Directory:
-        yield from _below(store, path)
+        yield from _below(store, path, pass_over)
     elif has_magic(path):
-        yield from _matching(store, path.split("/"))
+        yield from _matching(store, path.split("/"), pass_over)
 
 
-def _below(store: fs.FileSystem, folder: str) -> Iterator[str]:
+def _below(store: fs.FileSystem, folder: str, pass_over: Callable[[str], None]) -> Iterator[str]:
     """Yield the data files below a folder."""
     for info in store.get_file_info(fs.FileSelector(folder, recursive=True)):
         inner = info.path.removeprefix(folder).strip("/").split("/")
-        if info.type is fs.FileType.File and is_data(inner[-1]) and not any(map(is_hidden, inner)):
+        if info.type is not fs.FileType.File:
+            continue
+        if is_data(inner[-1]) and not any(map(is_hidden, inner)):
             yield info.path
+        else:
+            pass_over(info.path)
 
 
-def _matching(store: fs.FileSystem, parts: Sequence[str]) -> Iterator[str]:
+def _matching(store: fs.FileSystem, parts: Sequence[str], pass_over: Callable[[str], None]) -> Iterator[str]:
     fixed = next(number for number, part in enumerate(parts) if has_magic(part))
     folder, pattern = "/".join(parts[:fixed]), parts[fixed:]
     selector = fs.FileSelector(folder, recursive=len(pattern) > 1, allow_not_found=True)
@@ -57,7 +66,7 @@ def _matching(store: fs.FileSystem, parts: Sequence[str]) -> Iterator[str]:
         if any(map(is_hidden, names)) or not _fits(names, pattern):
             continue
         if info.type is fs.FileType.Directory and "**" not in pattern:
-            yield from _below(store, info.path)
+            yield from _below(store, info.path, pass_over)
         elif info.type is fs.FileType.File:
             yield info.path
 
