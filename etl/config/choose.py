@@ -40,6 +40,8 @@ class Chosen:
     customer: CustomerGuess | None
     keep: dict[str, tuple[str, ...]]
     drop: dict[str, tuple[str, ...]]
+    filled: tuple[str, ...]
+    empty: tuple[str, ...]
     seconds: tuple[Second, ...]
 
     def column(self, target: Target) -> str | None:
@@ -56,6 +58,7 @@ class Chosen:
     def taken(self) -> frozenset[str]:
         """Return every column that has a use."""
         names = {guess.column for guess in self.columns.values()} | self.keep.keys() | self.drop.keys()
+        names |= {*self.filled, *self.empty}
         return frozenset(names | ({self.customer.author} if self.customer else set()))
 
     def suspects(self, seen: Seen) -> tuple[str, ...]:
@@ -100,6 +103,8 @@ def _by_preset(preset: Preset, seen: Seen, seconds: tuple[Second, ...]) -> Chose
         customer=customer,
         keep=_present(preset.rows.keep, header),
         drop=_present(preset.rows.drop, header),
+        filled=_found(preset.rows.filled, header),
+        empty=_found(preset.rows.empty, header),
         seconds=seconds,
     )
 
@@ -113,6 +118,11 @@ def _origin(name: str, seen: Seen) -> str:
 def _present(rules: dict[str, tuple[str, ...]], header: Header) -> dict[str, tuple[str, ...]]:
     found = ((header.find((name,)), values) for name, values in rules.items())
     return {name: values for name, values in found if name is not None}
+
+
+def _found(columns: Iterable[str], header: Header) -> tuple[str, ...]:
+    found = (header.find((name,)) for name in columns)
+    return tuple(name for name in found if name is not None)
 
 
 def _by_guess(seen: Seen) -> Chosen:
@@ -129,6 +139,8 @@ def _by_guess(seen: Seen) -> Chosen:
         customer=customer,
         keep={name: ("true",) for name, rule in history.items() if rule == "keep"},
         drop={name: ("true",) for name, rule in history.items() if rule == "drop"},
+        filled=(),
+        empty=(),
         seconds=(),
     )
 

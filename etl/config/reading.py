@@ -79,6 +79,15 @@ class Rows(Table):
     """Only rows with one of these values, as `_fivetran_active = ["true"]`."""
     drop: dict[Column, tuple[str, ...]] = Field(default_factory=dict)
     """Not the rows with one of these values, as `_fivetran_deleted = ["true"]`, `status = ["draft"]`."""
+    filled: tuple[Column, ...] = ()
+    """Only rows in which all these columns hold something, as `["delivered_at"]`."""
+    empty: tuple[Column, ...] = ()
+    """Only rows in which all these columns hold nothing, as `["failed_datetime"]`."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return every column that a rule looks at, each once, in a fixed order."""
+        return tuple(dict.fromkeys([*self.keep, *self.drop, *self.filled, *self.empty]))
 
 
 class Columns(Table):

@@ -33,7 +33,7 @@ def overlooked(job: Job, names: Iterable[str]) -> tuple[str, ...]:
 
 def _used(job: Job) -> frozenset[str]:
     columns = job.columns
-    names = [*columns.mapped, *job.rows.keep, *job.rows.drop, *(join.on for join in job.join)]
+    names = [*columns.mapped, *job.rows.columns, *(join.on for join in job.join)]
     if columns.author is not None:
         names.append(columns.author)
     if isinstance(columns.user, CustomerOf):

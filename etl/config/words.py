@@ -130,6 +130,9 @@ def row_settings(chosen: Chosen, seen: Seen) -> Iterator[Setting]:
                 spelled[column] = values
         if spelled:
             yield Setting(table="rows", key=key, value=spelled, why=tuple(why))
+    for key, columns in (("filled", chosen.filled), ("empty", chosen.empty)):
+        if columns:
+            yield Setting(table="rows", key=key, value=list(columns))
 
 
 def same(value: str, word: str) -> bool:

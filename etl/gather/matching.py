@@ -45,7 +45,7 @@ def find_customers(database: Database, view: View, job: Job, kinds: Kinds) -> tu
         return nothing, nothing
     names = [columns.user.customer_of, columns.author, columns.role, columns.timestamp]
     conversation, author, role, time = (view.text(name) for name in names)
-    ruled = [name for name in (*job.rows.keep, *job.rows.drop) if name != CUSTOMER_COLUMN]
+    ruled = [name for name in job.rows.columns if name != CUSTOMER_COLUMN]
     counts = _counts(view, job.rows)
     database.run(
         f"CREATE TABLE speakers AS SELECT g.place, {author} AS author, "  # noqa: S608  literals are escaped
@@ -89,7 +89,9 @@ def _counts(view: View, rules: Rows) -> str:
     """Return the SQL that says whether a row counts at all; a rule about the customer comes too early."""
     kept = [_among(view.text(name), rules.keep[name]) for name in rules.keep if name != CUSTOMER_COLUMN]
     dropped = [_among(view.text(name), rules.drop[name]) for name in rules.drop if name != CUSTOMER_COLUMN]
-    return " AND ".join(["true", *kept, *(f"NOT {rule}" for rule in dropped)])
+    filled = [f"NOT {is_blank(view.text(name))}" for name in rules.filled if name != CUSTOMER_COLUMN]
+    empty = [is_blank(view.text(name)) for name in rules.empty if name != CUSTOMER_COLUMN]
+    return " AND ".join(["true", *kept, *(f"NOT {rule}" for rule in dropped), *filled, *empty])
 
 
 def _among(cell: str, values: tuple[str, ...]) -> str:

@@ -24,7 +24,7 @@ def main_columns(job: Job) -> tuple[str, ...]:
 
 def output_columns(job: Job) -> tuple[str, ...]:
     """Return the columns of gathered rows: the mapped ones and those of `[rows]`, each once."""
-    return tuple(dict.fromkeys([*job.columns.mapped, *job.rows.keep, *job.rows.drop]))
+    return tuple(dict.fromkeys([*job.columns.mapped, *job.rows.columns]))
 
 
 def added_columns(job: Job) -> tuple[str, ...]:
@@ -137,10 +137,12 @@ def _check_openings(job: Job) -> None:
                 f"[[opening]] {number} gives a column {unknown[0]!r} that the job does not use",
                 hint=f"the names on the left are columns of the first files: {', '.join(sorted(usable))}",
             )
-        lacking = sorted({*job.rows.keep} - {*opening.columns, *opening.constants, *added_columns(job)})
+        lacking = sorted(
+            {*job.rows.keep, *job.rows.filled} - {*opening.columns, *opening.constants, *added_columns(job)}
+        )
         if lacking:
             raise UsageError(
-                f"[[opening]] {number} gives no column {lacking[0]!r}, so `[rows] keep` would leave out all "
-                "its rows",
+                f"[[opening]] {number} gives no column {lacking[0]!r}, so `[rows]` would leave out all its "
+                "rows",
                 hint="map the column under `[opening.columns]`, or set it under `[opening.constants]`",
             )

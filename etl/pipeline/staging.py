@@ -32,6 +32,7 @@ from etl.gather.summary import Tally
 from etl.model.events import Event, FileProgress, Warned
 from etl.model.schemas import FileSummary, NormalizedBatch, RowBatch
 from etl.normalize.batch import Normalizer
+from etl.pipeline.beginnings import together
 from etl.pipeline.sample import columns_of
 from etl.plan.stage import Staging
 from etl.source.discover import SourceFile
@@ -113,7 +114,7 @@ class InputStage:
         normalizer: Normalizer | None = None
         ahead: deque[Future[NormalizedBatch]] = deque()
         with ThreadPoolExecutor(max_workers=1) as pool:
-            for item in self._read_main(file):
+            for item in together(self._read_main(file)):
                 if isinstance(item, RowBatch):
                     if normalizer is None or not normalizer.settled:
                         normalizer = self._normalizer.for_file(item)

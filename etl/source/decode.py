@@ -132,7 +132,9 @@ def _likely_encoding(sample: bytes, failed: str) -> str | None:
     # Heavy and only ever needed for a message.
     from charset_normalizer import from_bytes  # noqa: PLC0415  heavy, and only for a message
 
-    matches = from_bytes(sample, cp_isolation=_PLAUSIBLE)
+    # Where two encodings are mixed, sound lines would speak for the wrong one.
+    foreign = [line for line in sample.split(b"\n") if not _is_utf8(line, len(line))]
+    matches = from_bytes(b"\n".join(foreign) or sample, cp_isolation=_PLAUSIBLE)
     best = matches.best()
     if best is None:
         return None

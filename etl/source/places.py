@@ -183,5 +183,8 @@ def local_path(uri: str) -> str:
 
 
 def shown(path: str) -> str:
-    """Return a name that fits into Arrow, SQL and reports even if it is no UTF-8."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    """Return a name that fits into Arrow, SQL and one line of a report, whatever its bytes are."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)

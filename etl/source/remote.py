@@ -8,7 +8,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from etl.errors import InputError
-from etl.source.places import Place, filesystem, reason, split_uri
+from etl.source.places import Place, filesystem, reason, shown, split_uri
 from etl.source.suffixes import is_data, is_hidden
 
 
@@ -32,7 +32,7 @@ def named_remote(
         problems.append(f"{label}: can't be read ({reason(error)})")
     else:
         scheme = label.partition("://")[0]
-        yield from ((f"{scheme}://{found}", Place(root=root, path=found)) for found in paths)
+        yield from ((shown(f"{scheme}://{found}"), Place(root=root, path=found)) for found in paths)
 
 
 def _files(store: fs.FileSystem, path: str, pass_over: Callable[[str], None]) -> Iterator[str]:
@@ -54,7 +54,7 @@ def _below(store: fs.FileSystem, folder: str, pass_over: Callable[[str], None]) 
         if is_data(inner[-1]) and not any(map(is_hidden, inner)):
             yield info.path
         else:
-            pass_over(info.path)
+            pass_over(shown(info.path))
 
 
 def _matching(store: fs.FileSystem, parts: Sequence[str], pass_over: Callable[[str], None]) -> Iterator[str]:

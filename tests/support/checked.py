@@ -1,8 +1,9 @@
 """The dry run in this process: hostile files in, the plan and everything that a person would read out."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,35 @@ from etl.pipeline.prepare import Wish
 from etl.plan.lanes import plan_rejects
 from etl.report.insight import insight_lines
 from etl.report.summary import plan_lines, reject_lines, skip_lines
+from support.history import write_csv
 from support.recorder import DEPLOYMENT
 
 COLUMNS = {
     "id": "id", "conversation": "ticket", "user": "user", "role": "role", "timestamp": "at", "text": "text",
 }  # fmt: skip
-HEADER = tuple(COLUMNS.values())
+_START = datetime(2024, 3, 1, 10, tzinfo=UTC)
+
+
+def rows(*differing: Mapping[str, Any], **common: Any) -> list[dict[str, Any]]:
+    """Return sound rows, one a second, that differ from each other as told."""
+    return [
+        {
+            "id": f"m{number}",
+            "ticket": "t1",
+            "user": "u1",
+            "role": "customer",
+            "at": f"{_START + timedelta(seconds=number):%Y-%m-%dT%H:%M:%SZ}",
+            "text": f"text {number}",
+            **common,
+            **told,
+        }
+        for number, told in enumerate(differing)
+    ]
+
+
+def write(folder: Path, table: Sequence[Mapping[str, Any]], name: str = "history.csv") -> Path:
+    """Write rows as CSV, under the columns of the first one."""
+    return write_csv(folder / name, [tuple(row.values()) for row in table], tuple(table[0]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +60,8 @@ class Checked:
     """Warnings while planning, one line each."""
     printed: str
     """What `etl check` prints of the plan."""
+    rejects_csv: Path
+    state: Path
     exit_code: int
 
     @property
@@ -112,5 +138,7 @@ def checked(result: CheckResult, events: Sequence[Event]) -> Checked:
         rejects=rejects,
         notes=tuple(event.message for event in events if isinstance(event, Warned)),
         printed="\n".join(lines),
+        rejects_csv=plan.rejects_csv,
+        state=plan.path.parent.parent,
         exit_code=int(result.exit_code),
     )

@@ -164,7 +164,7 @@ def test_preset_with_every_column_and_a_target_is_a_valid_job(name):
     names = [
         choice[0] for choice in [*preset.recognition.must, *preset.columns.values()] if not is_made(choice[0])
     ]
-    every = list(dict.fromkeys([*names, *preset.rows.keep, *preset.rows.drop]))
+    every = list(dict.fromkeys([*names, *preset.rows.columns]))
 
     job = job_of(preset, every)
 

@@ -180,6 +180,22 @@ def test_rows_that_do_not_count_tell_nobodys_customer(gather, batch, job, row, r
     assert NONE == gather.summary.conversations_with_two_customers
 
 
+@pytest.mark.parametrize("rules", [{"empty": ("failed",)}, {"filled": ("sent",)}])
+def test_rows_left_out_for_what_they_hold_tell_nobodys_customer(gather, batch, job, row, rules):
+    """A message that failed was written by nobody whom the agent answered."""
+    rows = gather(
+        job(rows=rules),
+        batch(
+            "in.csv",
+            {**row("x", author="c2", at="1"), "failed": "2024", "sent": " "},
+            {**row("y", author="c1", at="2"), "failed": "", "sent": "2024"},
+            {**row("z", author="a", role="agent"), "failed": " ", "sent": "2024"},
+        ),
+    )
+    assert ["c1", "c1"] == users(rows)[1:]
+    assert NONE == gather.summary.conversations_with_two_customers
+
+
 def test_rows_without_the_cell_of_a_rule_follow_the_rule(gather, batch, job, row):
     """A null cell is in no list: `keep` leaves its row out, `drop` does not."""
     null = {**row("x"), "state": None}

@@ -117,7 +117,7 @@ def test_a_key_is_text_even_where_it_is_a_time_as_well(job):
         ({"opening": ({**OPENING, "constants": {"rôle": "x"}},)}, "'rôle' that the job does not use"),
         (
             {"opening": (OPENING,), "rows": {"keep": {"active": ("true",)}}},
-            "[[opening]] 1 gives no column 'active', so `[rows] keep` would leave out all its rows",
+            "[[opening]] 1 gives no column 'active', so `[rows]` would leave out all its rows",
         ),
         ({"roles": {"agent": ("agent",)}}, "roles.customer is empty"),
         ({"join": ({**USERS, "on": "(customer)"},)}, "the column '(customer)' is made last"),

@@ -24,6 +24,15 @@ def test_rows_are_kept_only_with_a_listed_value_in_every_column(normalize):
     assert {"filtered": 3} == done.skipped
 
 
+def test_rows_count_by_cells_that_hold_something_or_nothing(normalize):
+    """A time of failure has no list of values; that there is one is what matters."""
+    rules = {"filled": ("plan",), "empty": ("gone",)}
+    cells = [{"plan": "x", "gone": ""}, {"plan": "x", "gone": "2024"}, {"plan": " ", "gone": ""}]
+    done = normalize(*cells, {"plan": "x", "gone": None}, {"plan": None, "gone": "\u200b"}, rows=rules)
+    assert [2, 5] == done.messages["line"].to_pylist()
+    assert {"filtered": 3} == done.skipped
+
+
 def test_values_of_typed_columns_are_compared_as_they_are_written_in_text(normalize):
     """Parquet has real booleans where CSV has words."""
     done = normalize(

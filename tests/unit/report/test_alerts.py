@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from etl.model.insight import BusyUser, Sessions
+from etl.model.schemas import FileSummary
 from etl.report.alerts import share, warnings
 from support.plans import COUNTS, INSIGHT, PLAN
 
@@ -119,3 +120,13 @@ def test_an_empty_plan_has_no_warnings():
 def test_shares_never_hide_a_rest(part, whole, expected):
     """Neither one in a million nor all but one."""
     assert expected == share(part, whole)
+
+
+def test_columns_that_the_job_overlooks_are_named_once():
+    """Notes among the messages are the worst that an import can do."""
+    file = FileSummary(file="a.csv", format="csv", records=1, blank_lines=0, bytes_read=1)
+    files = (file, replace(file, overlooked=("public", "draft")), replace(file, overlooked=("public",)))
+
+    (line,) = warnings(replace(PLAN, files=files))
+
+    assert line.startswith("the job does not use 'public', 'draft': ")

@@ -117,7 +117,20 @@ def test_digest_and_size_are_of_the_bytes(tmp_path):
 def test_odd_names_are_taken_literally(tmp_path, name):
     """A file that exists under the very name is no option and no pattern."""
     (tmp_path / name).write_bytes(b"a,b\n")
-    assert [name] == _labels([name], tmp_path)
+    assert [name.replace("\n", "\\n")] == _labels([name], tmp_path)
+
+
+def test_other_files_of_a_folder_are_told(tmp_path):
+    """A workbook among the exports must not be missed in silence; hidden folders are one name."""
+    for name in ("a.csv", "book.xlsx", ".hidden/b.csv", "_SUCCESS"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"a,b\n")
+    told: list[str] = []
+
+    found = discover(["."], base=tmp_path, pass_over=told.append)
+
+    assert ["./a.csv"] == [file.label for file in found]
+    assert ["./.hidden", "./_SUCCESS", "./book.xlsx"] == told
 
 
 def test_special_file_is_refused(tmp_path):
