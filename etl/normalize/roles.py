@@ -1,6 +1,7 @@
 """Who wrote a row, and whether customers saw it."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -10,9 +11,12 @@ from etl.config.job import Job
 from etl.config.reading import Roles
 from etl.model.rejects import RejectCode
 from etl.model.schemas import Role
-from etl.normalize.verdict import SHOWN_CHARACTERS, Fault, Mask, among, details_of, mask, missing
+from etl.normalize.verdict import SHOWN_CHARACTERS, Details, Fault, Mask, Rows, among, mask, missing, shown
 
 _SKIP = "skip"
+_TEXT: Final = r"@|\S\s+\S+\s+\S+\s+\S+\s+\S"
+"""What no role and no flag has: an address, or five words."""
+_TOLD: Final = "(a text)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,7 @@ def read_roles(job: Job, cells: pa.Array | None, rows: int) -> RoleReading:
         meaning = _meaning(job.roles, cells)
         unlisted = mask(pc.is_null(meaning))
         blank = missing(cells)
-        details = details_of(cells, SHOWN_CHARACTERS)
+        details = _words_of(cells)
         column = job.columns.role
         faults = (
             Fault(code=RejectCode.MISSING_ROLE, column=column, hit=unlisted & blank),
@@ -67,9 +71,21 @@ def read_visibility(job: Job, cells: pa.Array | None, rows: int) -> Reading:
         code=RejectCode.UNKNOWN_VISIBILITY,
         column=job.columns.visibility,
         hit=unknown,
-        details=details_of(cells, SHOWN_CHARACTERS),
+        details=_words_of(cells),
     )
     return Reading(skip=private, faults=(fault,))
+
+
+def _words_of(cells: pa.Array) -> Details:
+    """Return details that show values; a column of texts that was mapped by mistake is not quoted."""
+
+    def details(rows: Rows) -> pa.Array:
+        values = cells.take(pa.array(rows))
+        long = pc.greater(pc.utf8_length(values), SHOWN_CHARACTERS)
+        is_text = pc.or_(long, pc.match_substring_regex(values, _TEXT))
+        return pc.if_else(is_text, _TOLD, shown(values, SHOWN_CHARACTERS))
+
+    return details
 
 
 def _meaning(roles: Roles, cells: pa.Array) -> pa.Array:

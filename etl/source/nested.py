@@ -3,18 +3,23 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pyarrow import types
 
 from etl.errors import InputError
 
 _ROWS = 16_384
 """Rows of a batch at most: an exploded list may be long."""
+_BYTES = 64 << 20
+"""What a batch may repeat of its parents' texts: one long text beside a long list would fill any memory."""
 _LISTS = (
     types.is_list, types.is_large_list, types.is_fixed_size_list, types.is_list_view,
     types.is_large_list_view,
 )  # fmt: skip
+_TEXTS = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +91,37 @@ def exploded(
     lists = values_of(batch, steps)
     parents, elements = pc.list_parent_indices(lists), pc.list_flatten(lists)
     own = {column: values_of(batch, column.steps) for column in columns if not column.of_element}
-    for start in range(0, len(parents), _ROWS):
-        rows = parents.slice(start, _ROWS)
-        part = elements.slice(start, _ROWS)
+    widths = sum((_widths(cells) for cells in own.values()), np.zeros(batch.num_rows, np.int64))
+    for start, end in cuts(widths[parents.to_numpy(zero_copy_only=False)]):
+        rows = parents.slice(start, end - start)
+        part = elements.slice(start, end - start)
         values = [
             pc.struct_field(part, list(column.steps)) if column.of_element else own[column].take(rows)
             for column in columns
         ]
         yield values, rows
+
+
+def cuts(widths: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Yield the first row and the end of each batch of exploded rows, which repeat so many bytes each.
+
+    A batch has at most 16,384 rows and 64 MiB of repeated texts, but always a row.
+    """
+    repeated = np.cumsum(widths)
+    start = 0
+    while start < len(widths):
+        before = repeated[start - 1] if start else 0
+        fitting = int(np.searchsorted(repeated, before + _BYTES, side="right"))
+        end = max(start + 1, min(start + _ROWS, fitting))
+        yield start, end
+        start = end
+
+
+def _widths(cells: pa.Array) -> NDArray[np.int64]:
+    """Return how many bytes of text each cell has."""
+    if types.is_dictionary(cells.type):
+        cells = cells.dictionary_decode()
+    if not any(test(cells.type) for test in _TEXTS):
+        return np.zeros(len(cells), np.int64)
+    lengths = pc.fill_null(pc.binary_length(cells), 0)
+    return np.asarray(lengths.to_numpy(zero_copy_only=False), np.int64)

@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from etl.errors import InputError
 from etl.model.rejects import RejectCode
 from etl.source.discover import SourceFile
+from etl.source.nested import cuts
 from etl.source.sheet import Reject
 from etl.source.strict import MISSING, find, kind_of
 
-_ROWS: Final = 16_384
 """Rows of a batch at most: an exploded list may be long and its parent large."""
 _NAMES: Final = 1_000
 
@@ -69,8 +71,8 @@ class Objects:
             self._constants = self._path & self._unseen.keys()
             self._unseen = {name: None for name in self._unseen if name not in self._constants}
             self.columns = tuple(name for name in self.columns if name not in self._constants)
-        for start in range(0, len(elements), _ROWS):
-            part = slice(start, start + _ROWS)
+        for start, end in cuts(self._widths(records)):
+            part = slice(start, end)
             yield self._columns(records[part], elements[part], lines[part])
 
     def unseen(self) -> list[str]:
@@ -114,6 +116,19 @@ class Objects:
             places += [line] * len(value)
         self._elements += len(elements)
         return parents, elements, places
+
+    def _widths(self, records: list[dict[str, Any]]) -> NDArray[np.int64]:
+        """Return how many characters of its parent's texts each exploded row repeats."""
+        widths = np.zeros(len(records), np.int64)
+        if self.explode:
+            names = [name for name in self.columns if not self._of_element(name)]
+            known: dict[int, int] = {}
+            for place, record in enumerate(records):
+                if id(record) not in known:
+                    values = (find(record, name) for name in names)
+                    known[id(record)] = sum(len(value) for value in values if isinstance(value, str))
+                widths[place] = known[id(record)]
+        return widths
 
     def _look(self, records: list[dict[str, Any]], elements: list[dict[str, Any]]) -> None:
         """Note which of the names that were not seen yet are there."""

@@ -7,7 +7,6 @@ from etl.errors import InputError
 from etl.model.schemas import MESSAGE_SCHEMA, REJECT_SCHEMA
 
 FILLER = "1970: an empty value? (1970-01-01 00:00:00.000000)"
-VISIBLE_ROLE = "a" * 38 + "<U+000A>" + "b" + "…"
 
 
 @pytest.mark.parametrize(
@@ -20,7 +19,10 @@ VISIBLE_ROLE = "a" * 38 + "<U+000A>" + "b" + "…"
         ({"who": None}, "missing_role", "who", None),
         ({"who": " \u00a0"}, "missing_role", "who", None),
         ({"who": "End-User"}, "unknown_role", "who", "End-User"),
-        ({"who": "a" * 38 + "\nbc"}, "unknown_role", "who", VISIBLE_ROLE),
+        ({"who": "a" * 38 + "\nb"}, "unknown_role", "who", "a" * 38 + "<U+000A>b"),
+        ({"who": "a" * 41}, "unknown_role", "who", "(a text)"),
+        ({"who": "where is my parcel now"}, "unknown_role", "who", "(a text)"),
+        ({"public": "jo@example.com"}, "unknown_visibility", "public", "(a text)"),
         ({"user": ""}, "missing_user", "user", None),
         ({"user": None}, "missing_user", "user", None),
         ({"user": "\t\u3000"}, "missing_user", "user", None),

@@ -150,6 +150,13 @@ def test_long_list_is_cut_into_batches(read_bytes):
     assert 16_384 == max(batch.rows.num_rows for batch in result.batches)
 
 
+def test_long_text_beside_a_long_list_makes_smaller_batches(read_bytes):
+    """Each element repeats its parent's texts."""
+    data = _lines({"own": "x" * (10 << 20), "events": [{"text": "a"}] * 20}, {"own": "y", "events": [{}]})
+    result = read_bytes(data, ("own", "events.text"), explode="events")
+    assert [6, 6, 6, 3] == [batch.rows.num_rows for batch in result.batches]
+
+
 @pytest.mark.parametrize("value", ["x", {"a": 1}, [1], [[1]]])
 def test_only_lists_of_objects_can_be_exploded(read_bytes, value):
     """Anything else has no fields to map."""

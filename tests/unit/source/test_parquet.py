@@ -211,6 +211,16 @@ def test_long_list_is_cut_into_batches(read_table):
     assert 16_384 == max(batch.rows.num_rows for batch in result.batches)
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_long_text_beside_a_long_list_makes_smaller_batches(read_table, kind):
+    """Each element repeats its parent's texts: 16,384 times ten megabytes is more than any machine has."""
+    own = pa.array(["x" * (10 << 20), "y"], kind)
+    events = pa.array([[{"text": "a"}] * 20, [{"text": "b"}] * 20])
+    result = read_table({"own": own, "events": events}, ("own", "events.text"), explode="events")
+    assert [6, 6, 6, 22] == [batch.rows.num_rows for batch in result.batches]
+    assert 40 == result.summary.records
+
+
 def test_list_that_is_not_exploded_is_refused_with_the_setting(read_table):
     """The hint is the next thing to type."""
     with pytest.raises(InputError, match="column 'events' has the type list") as caught:
