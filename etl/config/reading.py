@@ -53,7 +53,8 @@ class Join(Table):
     files: tuple[str, ...]
     """The second file or files, read like the first ones."""
     on: Column
-    """The column of the first files."""
+    """The column of the first files, one that an earlier join adds, or `(customer)`, which `customer_of`
+    finds."""
     key: Column
     """The column of the second one that it is looked up in; a key found twice with other
     values is an error."""

@@ -110,7 +110,14 @@ def _check_joins(job: Job) -> None:
 
 def _check_customers(job: Job) -> None:
     columns = job.columns
+    joins = [number for number, join in enumerate(job.join) if join.on == CUSTOMER_COLUMN]
     if not isinstance(columns.user, CustomerOf):
+        if joins:
+            raise UsageError(
+                f"[[join]] {joins[0] + 1} is on the column {CUSTOMER_COLUMN!r}, and columns.user says no "
+                "customer_of, which makes it",
+                hint="join on the column that holds the user",
+            )
         return
     if not job.roles.customer:
         raise UsageError(
@@ -118,10 +125,15 @@ def _check_customers(job: Job) -> None:
             hint="list the values of columns.role that mean the customer",
         )
     sources = {columns.user.customer_of, columns.author, columns.role, columns.timestamp}
-    if CUSTOMER_COLUMN in {*sources, *(join.on for join in job.join)}:
+    if CUSTOMER_COLUMN in sources:
+        raise UsageError(f"the column {CUSTOMER_COLUMN!r} is made by customer_of, which can't begin with it")
+    later = {name for join in job.join[joins[0] :] for name in join.columns} if joins else set()
+    needed = sorted(later.intersection(name for name in (*sources, *job.rows.columns) if name is not None))
+    if needed:
         raise UsageError(
-            f"the column {CUSTOMER_COLUMN!r} is made last: neither a join nor customer_of can begin with it",
-            hint="join on a column of the first files, such as the author",
+            f"[[join]] {joins[0] + 1} is on the column {CUSTOMER_COLUMN!r}, but {needed[0]!r}, which decides "
+            "who the customer is, comes of that join or a later one",
+            hint="move the join that adds it up, before the one on the customer",
         )
 
 

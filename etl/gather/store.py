@@ -8,6 +8,7 @@ from typing import Self
 import pyarrow as pa
 
 from etl.config.job import Job
+from etl.config.reading import CUSTOMER_COLUMN
 from etl.gather.cells import Kinds, as_text
 from etl.gather.database import Database
 from etl.gather.joins import Lookup
@@ -21,7 +22,7 @@ from etl.gather.needs import (
     time_columns,
 )
 from etl.gather.rows import FIRST_FILES, RowTable, StoredFile
-from etl.gather.summary import GatherSummary
+from etl.gather.summary import GatherSummary, Tally
 from etl.gather.view import View
 from etl.model.schemas import RowBatch
 
@@ -124,10 +125,13 @@ class Gathering:
         if self._summary is None:
             self._rows.settle()
             unmatched = []
+            customers: tuple[Tally, Tally] | None = None
             for number, lookup in enumerate(self._lookups):
+                if lookup.join.on == CUSTOMER_COLUMN and customers is None:
+                    customers = self._find_customers()
                 lookup.settle()
                 unmatched.append(match(self._database, self._view, number, lookup))
-            missing, several = find_customers(self._database, self._view, self._job, self._kinds)
+            missing, several = customers or self._find_customers()
             first = self._rows.rows_of(FIRST_FILES)
             openings = range(FIRST_FILES + 1, FIRST_FILES + 1 + len(self._job.opening))
             self._summary = GatherSummary(
@@ -138,6 +142,9 @@ class Gathering:
                 conversations_with_two_customers=several,
             )
         return self._summary
+
+    def _find_customers(self) -> tuple[Tally, Tally]:
+        return find_customers(self._database, self._view, self._job, self._kinds)
 
     def _fetch(self, file: StoredFile, first: int, end: int) -> RowBatch:
         names = [*output_columns(self._job), *self._rows.extras]

@@ -32,6 +32,7 @@ def warnings(summary: PlanSummary) -> list[str]:
     return [
         *(f"left out: {file}" for file in summary.skipped_files),
         *_overlooked(summary),
+        *_nothing(summary),
         *_users(summary),
         *_dialogues(summary),
         *_times(summary),
@@ -54,6 +55,11 @@ def share(part: int, whole: int) -> str:
 
 def _more(part: int, whole: int, most: float) -> bool:
     return whole >= LEAST and part > most * whole
+
+
+def _nothing(summary: PlanSummary) -> Iterator[str]:
+    if not summary.conservation.rows:
+        yield "the files hold no rows, only headers: is it the right export?"
 
 
 def _overlooked(summary: PlanSummary) -> Iterator[str]:

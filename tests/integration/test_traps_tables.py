@@ -177,6 +177,8 @@ def test_trap_33_rows_of_another_width_are_rejects_with_their_line(tmp_path):
         check(tmp_path, "report.csv")
     assert "skip_lines" in refused.value.hint
     assert ["x"] == check(tmp_path, "report.csv", input={"skip_lines": 3}).texts
+    (tmp_path / "bare.csv").write_text(f"{HEADER}\n", encoding="utf-8")
+    assert "the files hold no rows" in check(tmp_path, "bare.csv").printed
 
 
 @pytest.mark.parametrize(

@@ -144,3 +144,36 @@ def test_rows_after_the_reading_are_refused(tmp_path, batch, joined):
             gathering.add(batch("in.csv", comment("1")))
         with pytest.raises(ValueError, match="read already"):
             gathering.add_joined(0, batch("users.csv", user("1")))
+
+
+def test_a_join_on_the_customer_describes_the_user_of_every_row(gather, batch, job, row):
+    """The customer's country belongs to the agent's answers, too; only customer_of knows whose they are."""
+    roles = {"files": ("staff",), "on": "author", "key": "id", "columns": {"kind": "kind"}}
+    people = {
+        "files": ("people",),
+        "on": "(customer)",
+        "key": "id",
+        "columns": {"country": "land", "org": "org"},
+    }
+    orgs = {"files": ("orgs",), "on": "org", "key": "id", "columns": {"plan": "plan"}}
+    told = job(
+        join=(roles, people, orgs),
+        columns={"role": "kind", "profile": {"country": "country", "plan": "plan"}},
+    )
+    comments = [
+        {name: cell for name, cell in one.items() if name != "role"}
+        for one in (row("x"), row("y", author="a"), row("z", ticket="t2", author="a"))
+    ]
+    rows = gather(
+        told,
+        batch("in.csv", *comments),
+        joined=[
+            [batch("staff", {"id": "c1", "kind": "end-user"}, {"id": "a", "kind": "agent"})],
+            [batch("people", {"id": "c1", "land": "DK", "org": "o"}, {"id": "a", "land": "SE", "org": "o"})],
+            [batch("orgs", {"id": "o", "plan": "gold"})],
+        ],
+    )
+    assert [("c1", "DK", "gold"), ("c1", "DK", "gold"), (None, None, None)] == [
+        (found["(customer)"], found["country"], found["plan"]) for found in rows
+    ]
+    assert [0, 1, 1] == [tally.count for tally in gather.summary.unmatched]

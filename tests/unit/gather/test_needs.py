@@ -120,8 +120,21 @@ def test_a_key_is_text_even_where_it_is_a_time_as_well(job):
             "[[opening]] 1 gives no column 'active', so `[rows]` would leave out all its rows",
         ),
         ({"roles": {"agent": ("agent",)}}, "roles.customer is empty"),
-        ({"join": ({**USERS, "on": "(customer)"},)}, "the column '(customer)' is made last"),
-        ({"columns": {"author": "(customer)"}}, "the column '(customer)' is made last"),
+        (
+            {"join": ({**USERS, "on": "(customer)"},)},
+            "but 'role', which decides who the customer is, comes of",
+        ),
+        (
+            {
+                "join": ({**TICKETS, "on": "(customer)", "columns": {"plan": "plan"}}, USERS),
+            },
+            "[[join]] 1 is on the column '(customer)', but 'role'",
+        ),
+        (
+            {"join": ({**TICKETS, "on": "(customer)"},), "columns": {"user": "author"}},
+            "columns.user says no customer_of",
+        ),
+        ({"columns": {"author": "(customer)"}}, "is made by customer_of, which can't begin with it"),
     ],
 )
 def test_tables_that_do_not_fit_together_are_refused(job, settings, message):

@@ -130,3 +130,12 @@ def test_columns_that_the_job_overlooks_are_named_once():
     (line,) = warnings(replace(PLAN, files=files))
 
     assert line.startswith("the job does not use 'public', 'draft': ")
+
+
+def test_an_input_without_rows_is_told():
+    """An export of an empty view succeeds like any other."""
+    counts = replace(COUNTS, rows=0, rejects=0, skipped=0, duplicates=0, known=0, planned=0)
+
+    assert ["the files hold no rows, only headers: is it the right export?"] == warnings(
+        replace(PLAN, conservation=counts, found={}, offsets={})
+    )
