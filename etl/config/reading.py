@@ -58,6 +58,8 @@ class Join(Table):
     key: Column
     """The column of the second one that it is looked up in; a key found twice with other
     values is an error."""
+    prefix: Column | None = None
+    """What stands before keys in `on` only, as `agent:`; cells without it are looked up as they are."""
     columns: dict[Column, Column]
     """New column = column of the second file. Rows without a match get an empty cell."""
 

@@ -26,7 +26,7 @@ def match(database: Database, view: View, number: int, lookup: Lookup) -> Tally:
     database.run(
         f"CREATE TABLE step_{number} AS "  # noqa: S608  names are made of numbers
         f"SELECT g.place, l.key IS NOT NULL AS found{values} FROM {view.tables([on])} "
-        f"LEFT JOIN {lookup.name} l ON l.key = {view.text(on)} ORDER BY g.place",
+        f"LEFT JOIN {lookup.name} l ON l.key = {_bare(view.text(on), lookup.join.prefix)} ORDER BY g.place",
     )
     database.run(f"DROP TABLE {lookup.name}")
     free = ", ".join(map(str, view.parts_without(lookup)))
@@ -35,6 +35,15 @@ def match(database: Database, view: View, number: int, lookup: Lookup) -> Tally:
         f"SELECT count(*), min(place) FROM {judged or f'step_{number} WHERE'} NOT found",  # noqa: S608  as above
     )
     return view.tally(*counted)
+
+
+def _bare(cell: str, prefix: str | None) -> str:
+    """Return the expression of a cell without a prefix that it may have."""
+    if prefix is None:
+        return cell
+    return (
+        f"CASE WHEN starts_with({cell}, {_literal(prefix)}) THEN {cell}[{len(prefix) + 1}:] ELSE {cell} END"
+    )
 
 
 def find_customers(database: Database, view: View, job: Job, kinds: Kinds) -> tuple[Tally, Tally]:

@@ -90,11 +90,12 @@ def _discover(job_file: JobFile, wish: Wish, observe: Callable[[Event], None]) -
         pass_over=others.append,
     )
     if others:
-        more = ", …" if len(others) > _SHOWN_FILES else ""
+        shown = ", ".join(others[:_SHOWN_FILES])
+        more = f" and {len(others) - _SHOWN_FILES:,} more" if len(others) > _SHOWN_FILES else ""
         observe(
             Warned(
-                message=f"{len(others):,} files are no data by their names and were passed over: "
-                f"{', '.join(others[:_SHOWN_FILES])}{more}; name one in `[input] files` to read it",
+                message=f"passed over, as by its name no data: {shown}{more}; "
+                "to read a file, name it in `[input] files`",
             ),
         )
     return files

@@ -91,8 +91,8 @@ def test_trap_43_a_folder_gives_its_data_once_and_names_the_rest(tmp_path):
 
     assert (["text 0", "text 1"], 1) == (result.texts, len(result.summary.files))
     assert (
-        "5 files are no data by their names and were passed over: ./._part-0.csv, ./.part-0.csv.crc, "
-        "./_SUCCESS, ./_delta.csv, ./book.xlsx; name one in `[input] files` to read it"
+        "passed over, as by its name no data: ./._part-0.csv, ./.part-0.csv.crc, ./_SUCCESS, ./_delta.csv, "
+        "./book.xlsx; to read a file, name it in `[input] files`"
     ) in result.notes
 
 

@@ -177,3 +177,14 @@ def test_a_join_on_the_customer_describes_the_user_of_every_row(gather, batch, j
         (found["(customer)"], found["country"], found["plan"]) for found in rows
     ]
     assert [0, 1, 1] == [tally.count for tally in gather.summary.unmatched]
+
+
+def test_a_prefix_is_taken_off_before_the_key_is_looked_up(gather, batch, job):
+    """A chat's events write agents as `agent:7` and customers as `7`; the users' table has numbers only."""
+    users = {"files": ("u",), "on": "author", "key": "id", "prefix": "a'g:", "columns": {"role": "kind"}}
+    rows = gather(
+        job(join=(users,)),
+        batch("in.csv", *(comment(author) for author in ("7", "a'g:7", "a'g:", "xa'g:7", "a'g:a'g:7"))),
+        joined=[[batch("u", user("7"))]],
+    )
+    assert ["agent", "agent", None, None, None] == [row["role"] for row in rows]
