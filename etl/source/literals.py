@@ -65,6 +65,15 @@ def as_strings(column: pa.Array) -> pa.StringArray:
     return column.cast(pa.string())
 
 
+def is_sound(column: pa.Array) -> bool:
+    """Return whether a column is what its type says: Parquet keeps bytes and only calls them UTF-8."""
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
 def _floats(column: pa.Array) -> pa.StringArray:
     limit = _EXACT[column.type]
     wide = column.cast(pa.float64())

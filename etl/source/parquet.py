@@ -13,7 +13,7 @@ from etl.errors import InputError
 from etl.model.schemas import FileSummary, RowBatch
 from etl.source.discover import SourceFile
 from etl.source.header import explode_advice, missing_columns, present
-from etl.source.literals import as_strings, as_times, check_text_type, check_time_type
+from etl.source.literals import as_strings, as_times, check_text_type, check_time_type, is_sound
 from etl.source.nested import Column, element_type, exploded, is_explodable, locate, names_of, values_of
 
 _BATCH_ROWS = 16_384
@@ -64,7 +64,7 @@ def read_parquet(
             for values, parents in _rows(batch, layout):
                 rows = pa.RecordBatch.from_arrays(
                     [
-                        as_times(value) if column.name in times else as_strings(value)
+                        _cells(file, value, column.name, is_time=column.name in times, before=done)
                         for column, value in zip(layout.columns, values, strict=True)
                     ],
                     names=[column.name for column in layout.columns],
@@ -83,6 +83,16 @@ def read_parquet(
         blank_lines=0,
         bytes_read=file.size,
     )
+
+
+def _cells(file: SourceFile, column: pa.Array, name: str, *, is_time: bool, before: int) -> pa.Array:
+    cells = as_times(column) if is_time else as_strings(column)
+    if not is_sound(cells):
+        raise InputError(
+            f"{file.label}: column {name!r} holds bytes that are no UTF-8, in the rows after {before}",
+            hint="the file is damaged or was written wrongly: export it again; nothing of it was taken",
+        )
+    return cells
 
 
 def _rows(batch: pa.RecordBatch, layout: _Layout) -> Iterator[tuple[list[pa.Array], Any]]:

@@ -158,6 +158,16 @@ def test_column_of_the_very_name_comes_before_a_path(read_table):
     assert [("x",)] == read_table({"author.type": ["x"], "author": PEOPLE[:1]}, ("author.type",)).rows
 
 
+@pytest.mark.parametrize("times", [frozenset(), frozenset({"text"})])
+@pytest.mark.parametrize("as_dictionary", [False, True])
+def test_bytes_that_are_no_utf8_are_refused_with_their_column(read_table, times, as_dictionary):
+    """Parquet only says that texts are UTF-8; whoever believes it falls over the first letter."""
+    damaged = pa.array([b"ok", b"r\xf8d"]).view(pa.string())
+    texts = damaged.dictionary_encode() if as_dictionary else damaged
+    with pytest.raises(InputError, match="column 'text' holds bytes that are no UTF-8, in the rows after 0"):
+        read_table({"text": texts}, ("text",), times=times)
+
+
 def test_struct_is_refused_with_a_path_to_map(read_table):
     """The hint is the next thing to type."""
     with pytest.raises(InputError, match="column 'author' has the type struct") as caught:
