@@ -41,12 +41,17 @@ def test_trap_41_damage_and_disguise_are_told_by_the_bytes(tmp_path):
     packed[-8] ^= 0xFF
     sink = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(table), sink)
+    foreign = pa.table(
+        {**{name: [row] for name, row in table[0].items()}, "text": pa.array([b"r\xf8d"]).view("string")}
+    )
+    pq.write_table(foreign, latin := io.BytesIO())
     with zipfile.ZipFile(archive := io.BytesIO(), "w") as pack:
         pack.writestr("../escape.csv", plain)
     refused = {
         "crc.csv.gz": (bytes(packed), "the gzip file is damaged at byte"),
         "cut.csv.gz": (gzip.compress(plain, mtime=0)[:-20], "the gzip file"),
         "third.parquet": (damaged_parquet(pa.Table.from_pylist(table)), "200 rows were readable"),
+        "latin.parquet": (latin.getvalue(), "column 'text' holds bytes that are no UTF-8"),
         "cut.parquet": (sink.getvalue()[:-9], "Parquet file is damaged"),
         "export.csv": (archive.getvalue(), "is a zip archive or an Excel workbook"),
         "empty.csv": (b"\xef\xbb\xbf", "is empty"),
