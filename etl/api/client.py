@@ -2,10 +2,11 @@
 
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, assert_never
 
 from etl import __version__
-from etl.api.transport import Transport, tls_context
+from etl.api.own import Endpoint, OwnTransport
+from etl.api.transport import Exchanger, Transport, tls_context
 from etl.api.wire import decode, encode
 from etl.config.secrets import Secret
 from etl.config.sending import Message
@@ -17,7 +18,7 @@ from etl.model.plan import PlannedMessage
 class Sender:
     """Sends messages one at a time."""
 
-    def __init__(self, transport: Transport, *, settings: Message, token: Secret) -> None:
+    def __init__(self, transport: Exchanger, *, settings: Message, token: Secret) -> None:
         self._transport = transport
         self._settings = settings
         self._token = token
@@ -63,7 +64,9 @@ class Client:
             "Accept": "application/json",
             "User-Agent": f"etl/{__version__}",
         }
-        self._open: list[Transport] = []
+        self._kind = target.transport
+        self._own = OwnTransport(tls=self._tls, timeout_seconds=timeout_seconds)
+        self._open: list[Exchanger] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -74,16 +77,26 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for transport in self._open:
-            await transport.close()
+        for exchanger in self._open:
+            await exchanger.close()
+        await self._own.aclose()
 
     def sender(self) -> Sender:
-        """Return a new sender with a connection of its own."""
-        transport = Transport(
-            self._url,
-            headers=self._headers,
-            tls=self._tls,
-            timeout_seconds=self._timeout_seconds,
-        )
-        self._open.append(transport)
-        return Sender(transport, settings=self._settings, token=self._token)
+        """Return a new sender for one lane at a time."""
+        exchanger = self._exchanger()
+        self._open.append(exchanger)
+        return Sender(exchanger, settings=self._settings, token=self._token)
+
+    def _exchanger(self) -> Exchanger:
+        match self._kind:
+            case "own":
+                return Endpoint(self._own, self._url, headers=self._headers)
+            case "httpx":
+                return Transport(
+                    self._url,
+                    headers=self._headers,
+                    tls=self._tls,
+                    timeout_seconds=self._timeout_seconds,
+                )
+            case _:
+                assert_never(self._kind)

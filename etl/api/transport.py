@@ -11,7 +11,7 @@ import asyncio
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httpx
 
@@ -24,7 +24,7 @@ _FIRST_BYTE: Final = frozenset({"http11.send_request_headers.started", "http2.se
 
 _CONNECTED: Final = "connection.connect_tcp.complete"
 
-KINDS: Final[tuple[tuple[type[httpx.TransportError], str], ...]] = (
+KINDS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (httpx.ConnectTimeout, "connect_timeout"),
     (httpx.ReadTimeout, "timeout"),
     (httpx.WriteTimeout, "timeout"),
@@ -37,8 +37,17 @@ KINDS: Final[tuple[tuple[type[httpx.TransportError], str], ...]] = (
     (httpx.LocalProtocolError, "request_invalid"),
     (httpx.ProxyError, "proxy_error"),
     (httpx.UnsupportedProtocol, "unsupported_protocol"),
+    (httpx.InvalidURL, "request_invalid"),
+    (httpx.RequestNotRead, "request_invalid"),
+    (httpx.DecodingError, "answer_encoded"),
+    (httpx.TooManyRedirects, "redirected"),
+    (httpx.HTTPStatusError, "transport_error"),
+    (httpx.CookieConflict, "transport_error"),
+    (httpx.StreamConsumed, "transport_error"),
+    (httpx.StreamClosed, "transport_error"),
+    (httpx.ResponseNotRead, "transport_error"),
 )
-"""Every concrete transport error of httpx and its short name; a test fails when a version adds one."""
+"""Every concrete exception of httpx and its short name; a test fails when a version adds one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +60,21 @@ class RawAnswer:
     body: bytes = field(repr=False)
 
 
+class Exchanger(Protocol):
+    """Sends bodies to one address, each once."""
+
+    async def exchange(self, body: bytes) -> RawAnswer | Failure:
+        """Return what came of it; nothing but a cancellation escapes."""
+
+    async def close(self) -> None:
+        """Release what it holds."""
+
+
 class Transport:
     """Sends single requests to one address. One for each lane that is served at a time.
 
     Raises:
-        UsageError: the address can't be one.
+        UsageError: the address or the headers can't become a request.
     """
 
     def __init__(
@@ -68,11 +87,11 @@ class Transport:
         method: str = "POST",
         answer_limit_bytes: int = ANSWER_LIMIT_BYTES,
     ) -> None:
+        self._url = parse_address(url)
         try:
-            self._url = httpx.URL(url)
-        except httpx.InvalidURL as error:
-            raise UsageError(f"target.base_url and path make no address: {error}") from error
-        self._headers = {**headers, "Accept-Encoding": "identity", "Connection": "close"}
+            self._headers = httpx.Headers({**headers, "Accept-Encoding": "identity", "Connection": "close"})
+        except UnicodeEncodeError:
+            raise UsageError("a header of the request is not ASCII") from None
         self._timeout_seconds = timeout_seconds
         self._method = method
         self._answer_limit_bytes = answer_limit_bytes
@@ -134,6 +153,18 @@ class Transport:
             headers=dict(response.headers.multi_items()),
             body=bytes(body),
         )
+
+
+def parse_address(url: str) -> httpx.URL:
+    """Return an address of httpx.
+
+    Raises:
+        UsageError: it can't be one.
+    """
+    try:
+        return httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise UsageError(f"target.base_url and path make no address: {error}") from error
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:

@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
@@ -41,6 +41,9 @@ class Target(Table):
     """The service name in the system's keyring that holds it instead (user name: the deployment id)."""
     ca_file: Path | None = None
     """Extra certificate authorities, PEM."""
+    transport: Literal["own", "httpx"] = "own"
+    """What carries the requests: `own` keeps connections for a moment and is fast, `httpx` opens one for
+    each message. Both say of every failure whether the message may have been taken."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

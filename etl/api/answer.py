@@ -1,0 +1,174 @@
+"""The bytes of one answer in, what they say out: strict HTTP/1.1, and no I/O.
+
+llhttp refuses by itself both lengths at once, repeated or unreadable lengths, folded or malformed header
+lines, bare line feeds and bad chunks. What it lets pass is refused here: other versions, other transfer
+codings, encoded content, and sizes beyond the bounds.
+"""
+
+from typing import Final
+
+import httptools
+
+from etl.api.transport import RawAnswer
+from etl.model.exchange import Failure, Phase
+
+HEAD_LIMIT_BYTES: Final = 65_536
+"""Of status lines and header lines of one answer, interim answers and trailers included."""
+
+_INTERIM: Final = range(100, 200)
+_SWITCHING_PROTOCOLS: Final = 101
+_SMALLEST_STATUS: Final = 100
+_WITHOUT_BODY: Final = frozenset({204, 304})
+_LAST_CHUNK: Final = b"0\r\n\r\n"
+
+
+class _RefusedError(Exception):
+    """Stops the parser; the answer's fault says why."""
+
+
+class AnswerReader:
+    """Reads the answer to one request.
+
+    `feed` and `end` return the outcome as soon as it is decided: a complete answer, or a failure in the
+    phase `SENT`. Its `on_*` methods are llhttp's callbacks.
+    """
+
+    __slots__ = (
+        "_chunked",
+        "_clean",
+        "_complete",
+        "_fault",
+        "_headers",
+        "_interim",
+        "_keep_alive",
+        "_limit_bytes",
+        "_pairs",
+        "_parser",
+        "_pieces",
+        "_received_bytes",
+        "_size_bytes",
+        "_status",
+        "_until_close",
+    )
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._parser = httptools.HttpResponseParser(self)
+        self._pairs: list[tuple[bytes, bytes]] = []
+        self._headers: dict[str, str] | None = None
+        self._pieces: list[bytes] = []
+        self._status = 0
+        self._received_bytes = 0
+        self._size_bytes = 0
+        self._fault = "protocol_error"
+        self._interim = False
+        self._chunked = False
+        self._until_close = False
+        self._complete = False
+        self._keep_alive = False
+        self._clean = True
+
+    def feed(self, data: bytes) -> RawAnswer | Failure | None:
+        """Return the outcome once `data` decides it; not to be called again after that."""
+        self._received_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            # What follows a complete answer spoils the connection, not the answer.
+            if not self._complete:
+                return Failure(phase=Phase.SENT, kind=self._fault)
+            self._clean = False
+        if self._complete:
+            self._clean = self._clean and self._ends_with_the_answer(data)
+            return self._answer()
+        if self._headers is None and self._received_bytes > HEAD_LIMIT_BYTES:
+            return Failure(phase=Phase.SENT, kind="protocol_error")
+        if self._received_bytes > self._limit_bytes + HEAD_LIMIT_BYTES:
+            return Failure(phase=Phase.SENT, kind="answer_too_large")
+        return None
+
+    def end(self) -> RawAnswer | Failure:
+        """Return the outcome when the server has closed in order; only without a length is that an end."""
+        if self._until_close:
+            return self._answer()
+        return Failure(phase=Phase.SENT, kind="protocol_error")
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the answer ended by its own framing, nothing came after it, and the server stays."""
+        return self._complete and self._clean and self._keep_alive
+
+    def on_message_begin(self) -> None:
+        """Notice a second answer."""
+        if self._complete:
+            raise _RefusedError
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect a header line, or a trailer, which nobody reads."""
+        if self._headers is None:
+            self._pairs.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Decide from status and headers how the body is framed, and whether it may come at all."""
+        self._status = status = self._parser.get_status_code()
+        if status in _INTERIM and status != _SWITCHING_PROTOCOLS:
+            self._interim = True
+            self._clean = False
+            return
+        version = self._parser.get_http_version()
+        if version not in {"1.0", "1.1"} or status in {_SWITCHING_PROTOCOLS, *range(_SMALLEST_STATUS)}:
+            raise _RefusedError
+        if self._received_bytes > HEAD_LIMIT_BYTES and self._head_bytes() > HEAD_LIMIT_BYTES:
+            raise _RefusedError
+        self._headers = {
+            name.lower().decode("latin-1"): value.decode("latin-1") for name, value in self._pairs
+        }
+        self._frame(version)
+
+    def on_body(self, data: bytes) -> None:
+        """Collect a piece of the body."""
+        self._size_bytes += len(data)
+        if self._size_bytes > self._limit_bytes:
+            self._refuse("answer_too_large")
+        self._pieces.append(data)
+
+    def on_message_complete(self) -> None:
+        """Notice the end of the answer; interim answers are not it."""
+        if self._interim:
+            self._interim = False
+            return
+        self._keep_alive = self._parser.should_keep_alive()
+        self._complete = True
+
+    def _frame(self, version: str) -> None:
+        headers = self._headers or {}
+        if headers.get("content-encoding", "identity").strip().lower() != "identity":
+            self._refuse("answer_encoded")
+        coding = headers.get("transfer-encoding")
+        self._chunked = coding is not None
+        # A second coding, or one in HTTP/1.0, means that two parties may see different ends (RFC 9112, 6.1).
+        if self._chunked and (version == "1.0" or self._codings() != [b"chunked"]):
+            raise _RefusedError
+        length = headers.get("content-length")
+        if length is not None and int(length) > self._limit_bytes:
+            self._refuse("answer_too_large")
+        self._until_close = not self._chunked and length is None and self._status not in _WITHOUT_BODY
+
+    def _codings(self) -> list[bytes]:
+        return [value.strip().lower() for name, value in self._pairs if name.lower() == b"transfer-encoding"]
+
+    def _head_bytes(self) -> int:
+        return sum(len(name) + len(value) for name, value in self._pairs)
+
+    def _ends_with_the_answer(self, data: bytes) -> bool:
+        """Return whether nothing follows, not even the empty lines that llhttp passes over silently."""
+        if self._chunked:
+            return data.endswith(_LAST_CHUNK)
+        return bool(self._pieces) and data.endswith(self._pieces[-1])
+
+    def _answer(self) -> RawAnswer:
+        return RawAnswer(status=self._status, headers=self._headers or {}, body=b"".join(self._pieces))
+
+    def _refuse(self, fault: str) -> None:
+        self._fault = fault
+        raise _RefusedError

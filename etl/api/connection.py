@@ -1,0 +1,150 @@
+"""One connection of our own transport: a protocol of asyncio with a single future.
+
+No lock, no task, no stream: one write for a request, one future for its outcome. A connection is used
+again only in the state in which it was opened: nothing unread, nothing unasked, nothing half done.
+"""
+
+import asyncio
+import select
+import ssl
+from dataclasses import dataclass
+from typing import Final, cast
+
+from etl.api.answer import AnswerReader
+from etl.api.transport import RawAnswer
+from etl.model.exchange import Failure, Phase
+
+IDLE_LIMIT_SECONDS: Final = 0.5
+"""A quarter of the shortest idle limit among common servers (gunicorn's 2 s; uvicorn and Apache have 5 s):
+writing while the server closes costs an uncertain message, a handshake costs milliseconds."""
+
+_HAPPY_EYEBALLS_DELAY_SECONDS: Final = 0.25
+"""RFC 8305 recommends it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a connection leads."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+
+
+class Connection(asyncio.Protocol):
+    """One connection; one exchange at a time."""
+
+    __slots__ = ("_idle_since", "_loop", "_poll", "_reader", "_tainted", "_transport", "_waiter", "closed")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._transport: asyncio.Transport | None = None
+        self._reader: AnswerReader | None = None
+        self._waiter: asyncio.Future[RawAnswer | Failure] | None = None
+        self._poll = select.poll()
+        self._tainted = False
+        self._idle_since = 0.0
+        self.closed: asyncio.Future[None] = loop.create_future()
+
+    @property
+    def pristine(self) -> bool:
+        """Whether nothing but requests and their answers has passed, and the other side is there."""
+        return not self._tainted and self._transport is not None and not self._transport.is_closing()
+
+    def fit(self) -> bool:
+        """Return whether an idle connection may carry another request."""
+        if not self.pristine or self._loop.time() - self._idle_since >= IDLE_LIMIT_SECONDS:
+            return False
+        # What the loop has not read yet counts too: an unasked answer must not go to the next message.
+        return not self._poll.poll(0)
+
+    async def exchange(self, request: bytes, *, deadline: float, limit_bytes: int) -> RawAnswer | Failure:
+        """Write a request and return what came of it; from the write on every failure is in `SENT`.
+
+        `deadline` is on the loop's clock. A cancellation ends the connection.
+        """
+        transport = cast("asyncio.Transport", self._transport)
+        self._reader = AnswerReader(limit_bytes)
+        self._waiter = self._loop.create_future()
+        timer = self._loop.call_at(deadline, self._settle, Failure(phase=Phase.SENT, kind="timeout"))
+        transport.write(request)
+        settled = False
+        try:
+            outcome = await self._waiter
+            settled = True
+        finally:
+            timer.cancel()
+            if not (settled and self._reader.reusable and transport.get_write_buffer_size() == 0):
+                self.abort()
+            self._idle_since = self._loop.time()
+        return outcome
+
+    def abort(self) -> None:
+        """End it without ceremony; its socket is released by the loop's next turn."""
+        self._tainted = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take over an open connection; for TLS after the handshake."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        if self._tainted:
+            self.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Read an answer; bytes that nobody asked for end the connection."""
+        if self._waiter is None or self._waiter.done() or self._reader is None:
+            self.abort()
+            return
+        outcome = self._reader.feed(data)
+        if outcome is not None:
+            self._settle(outcome)
+
+    def eof_received(self) -> None:
+        """Take an orderly close as the end of an answer that has no other."""
+        if self._reader is not None and self._waiter is not None and not self._waiter.done():
+            self._settle(self._reader.end())
+        self._tainted = True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Settle what was under way: a lost connection says nothing of the message."""
+        self._tainted = True
+        orderly = error is None or isinstance(error, ssl.SSLError)
+        self._settle(Failure(phase=Phase.SENT, kind="protocol_error" if orderly else "reset"))
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+    def _settle(self, outcome: RawAnswer | Failure) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(outcome)
+
+
+async def connect(origin: Origin, *, deadline: float) -> Connection | Failure:
+    """Return an open connection, or why there is none; no byte of a request has left.
+
+    `deadline` is on the loop's clock; it covers name, TCP and TLS. A cancellation leaves nothing open.
+    """
+    loop = asyncio.get_running_loop()
+    connection = Connection(loop)
+    opened = False
+    try:
+        async with asyncio.timeout_at(deadline):
+            await loop.create_connection(
+                lambda: connection,
+                origin.host,
+                origin.port,
+                ssl=origin.tls,
+                happy_eyeballs_delay=_HAPPY_EYEBALLS_DELAY_SECONDS,
+            )
+        opened = connection.pristine
+    except TimeoutError:
+        return Failure(phase=Phase.CONNECT, kind="connect_timeout")
+    except ssl.SSLCertVerificationError:
+        return Failure(phase=Phase.CERTIFICATE, kind="certificate")
+    except Exception:  # noqa: BLE001  a name or port that can't be one raises whatever the resolver likes
+        return Failure(phase=Phase.CONNECT, kind="connect_failed")
+    finally:
+        if not opened:
+            connection.abort()
+    return connection if opened else Failure(phase=Phase.CONNECT, kind="connect_failed")

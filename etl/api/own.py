@@ -1,0 +1,175 @@
+"""Our own transport: kept connections, one write and one future a message, and the truth about each.
+
+It never sends anything twice by itself: a kept connection that is no longer fit is replaced before the
+write, and after the write there is no second try. It follows no redirect, knows no proxy and no cookie.
+"""
+
+import asyncio
+import re
+import ssl
+from typing import Final
+
+import httpx
+
+from etl.api.connection import Connection, Origin, connect
+from etl.api.transport import ANSWER_LIMIT_BYTES, RawAnswer, parse_address
+from etl.errors import UsageError
+from etl.model.exchange import Failure, Phase
+
+DELIVERY: Final = "delivery"
+"""The extension of a request that says how far it got: a value of `Phase`, or `answered`."""
+
+_PORTS: Final = {"http": 80, "https": 443}
+_UNREADABLE: Final = frozenset({"HEAD", "CONNECT"})
+"""Methods whose answers are framed unlike all others."""
+
+_NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_UNPRINTABLE: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+_ERRORS: Final[dict[str, type[httpx.TransportError]]] = {
+    "connect_timeout": httpx.ConnectTimeout,
+    "timeout": httpx.ReadTimeout,
+    "reset": httpx.ReadError,
+}
+
+
+class OwnTransport(httpx.AsyncBaseTransport):
+    """Sends requests to any address; keeps what connections it can.
+
+    As a transport of httpx it puts `delivery` into the request's extensions, whatever comes of it. Its
+    one deadline stands for all four of httpx's timeouts.
+    """
+
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext,
+        timeout_seconds: float,
+        answer_limit_bytes: int = ANSWER_LIMIT_BYTES,
+    ) -> None:
+        self._tls = tls
+        self._timeout_seconds = timeout_seconds
+        self._answer_limit_bytes = answer_limit_bytes
+        self._idle: dict[Origin, list[Connection]] = {}
+        self._open: set[Connection] = set()
+
+    def origin(self, url: httpx.URL) -> Origin:
+        """Return where requests to `url` go.
+
+        Raises:
+            UnsupportedProtocol: of httpx, when it is neither http nor https.
+        """
+        if url.scheme not in _PORTS or not url.host:
+            raise httpx.UnsupportedProtocol("only http and https addresses with a host can be reached")
+        return Origin(
+            host=url.raw_host.decode("ascii"),
+            port=_PORTS[url.scheme] if url.port is None else url.port,
+            tls=self._tls if url.scheme == "https" else None,
+        )
+
+    async def send(self, origin: Origin, request: bytes) -> RawAnswer | Failure:
+        """Send one request once; nothing but a cancellation escapes."""
+        deadline = asyncio.get_running_loop().time() + self._timeout_seconds
+        connection = self._take(origin)
+        if connection is None:
+            opened = await connect(origin, deadline=deadline)
+            if isinstance(opened, Failure):
+                return opened
+            connection = opened
+            self._open.add(connection)
+            connection.closed.add_done_callback(lambda _: self._open.discard(opened))
+        try:
+            return await connection.exchange(request, deadline=deadline, limit_bytes=self._answer_limit_bytes)
+        finally:
+            if connection.pristine:
+                self._idle.setdefault(origin, []).append(connection)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request of httpx and return its whole answer.
+
+        Raises:
+            TransportError: of httpx; `delivery` says whether the message may have been taken.
+        """
+        request.extensions[DELIVERY] = Phase.CONNECT.value
+        if request.method in _UNREADABLE:
+            raise httpx.UnsupportedProtocol(f"{request.method} is not supported", request=request)
+        body = await request.aread()
+        headers = request.headers.copy()
+        if headers.pop("Transfer-Encoding", None) is not None:
+            headers["Content-Length"] = str(len(body))
+        head = serialize_head(request.method, request.url, headers)
+        outcome = await self.send(self.origin(request.url), head + b"\r\n" + body)
+        if isinstance(outcome, Failure):
+            request.extensions[DELIVERY] = outcome.phase.value
+            raise _error(outcome, request)
+        request.extensions[DELIVERY] = "answered"
+        return httpx.Response(
+            outcome.status,
+            headers=outcome.headers,
+            stream=httpx.ByteStream(outcome.body),
+            request=request,
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection and wait until their sockets are released."""
+        self._idle.clear()
+        for connection in self._open:
+            connection.abort()
+        await asyncio.gather(*(connection.closed for connection in self._open))
+
+    def _take(self, origin: Origin) -> Connection | None:
+        """Return the connection used last, if it is still fit: few stay warm, the rest grow too old."""
+        idle = self._idle.get(origin, ())
+        while idle:
+            connection = idle.pop()
+            if connection.fit():
+                return connection
+            connection.abort()
+        return None
+
+
+class Endpoint:
+    """One address to which bodies are posted; everything but the body is made once.
+
+    Raises:
+        UsageError: the address or the headers can't become a request.
+    """
+
+    def __init__(self, transport: OwnTransport, url: str, *, headers: dict[str, str]) -> None:
+        address = parse_address(url)
+        self._transport = transport
+        try:
+            self._origin = transport.origin(address)
+            # As a GET it gets a Host and nothing else of httpx's own.
+            fixed = httpx.Request("GET", address, headers={**headers, "Accept-Encoding": "identity"})
+            head = serialize_head("POST", address, fixed.headers)
+        except (httpx.TransportError, ValueError) as error:
+            raise UsageError("the address and headers make no request") from error
+        self._head = head + b"Content-Length: "
+
+    async def exchange(self, body: bytes) -> RawAnswer | Failure:
+        """Post a body once; nothing but a cancellation escapes."""
+        return await self._transport.send(self._origin, b"%s%d\r\n\r\n%s" % (self._head, len(body), body))
+
+    async def close(self) -> None:
+        """Do nothing: the connections belong to the transport."""
+
+
+def serialize_head(method: str, url: httpx.URL, headers: httpx.Headers) -> bytes:
+    """Return request line and header lines, all but the empty line that ends them.
+
+    Raises:
+        LocalProtocolError: of httpx, when a header would end its line or is no header at all.
+    """
+    if any(not _NAME.fullmatch(name) or _UNPRINTABLE.search(value) for name, value in headers.raw):
+        raise httpx.LocalProtocolError("a header's name or value holds characters that it can't")
+    lines = [b"%s %s HTTP/1.1" % (method.encode("ascii"), url.raw_path)]
+    lines += [b"%s: %s" % pair for pair in headers.raw]
+    return b"\r\n".join([*lines, b""])
+
+
+def _error(failure: Failure, request: httpx.Request) -> httpx.TransportError:
+    """Return httpx's error for a failure; `delivery` tells more than its class."""
+    before = failure.phase is not Phase.SENT
+    kind = _ERRORS.get(failure.kind, httpx.ConnectError if before else httpx.RemoteProtocolError)
+    return kind(f"{failure.kind} ({failure.phase})", request=request)
