@@ -1,220 +1,39 @@
-"""The transport against a server that does everything wrong, over real sockets."""
+"""Both transports against a server that does everything wrong, over real sockets."""
 
 import asyncio
-import gc
 import gzip
-import ipaddress
 import socket
-import ssl
-import struct
-import threading
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.api.transport import ANSWER_LIMIT_BYTES, RawAnswer, Transport, tls_context
+from etl.api.transport import ANSWER_LIMIT_BYTES, RawAnswer
 from etl.clock import SYSTEM
 from etl.model.exchange import Failure, Phase
-
-DEADLINE_SECONDS = 0.3
-BODY = b'{"text": "My parcel never came."}'
-TOKEN = "bearer tok-0123456789"  # noqa: S105  made up
-GOOD = b'{"error": null, "message": []}'
-
-Behaviour = Callable[["Hostile", socket.socket], None]
-
-
-def answer(body: bytes = GOOD, *, head: bytes = b"HTTP/1.1 200 OK", fields: bytes = b"") -> bytes:
-    """Return a whole answer."""
-    return head + b"\r\nContent-Length: %d\r\n" % len(body) + fields + b"\r\n" + body
-
-
-@dataclass
-class Hostile:
-    """A server on loopback that counts what reached it."""
-
-    behaviour: Behaviour
-    tls: ssl.SSLContext | None = None
-    connections: int = 0
-    copies: int = 0
-    """Complete requests."""
-    seen: bytes = b""
-    """Everything that was received, after TLS if there is any."""
-    over: threading.Event = field(default_factory=threading.Event)
-    faults: list[BaseException] = field(default_factory=list)
-
-    def read_request(self, peer: socket.socket) -> None:
-        """Return when a whole request is there, or the client has gone."""
-        data = b""
-        while b"\r\n\r\n" not in data or len(data.partition(b"\r\n\r\n")[2]) < len(BODY):
-            more = peer.recv(65_536)
-            if not more:
-                return
-            data += more
-            self.seen += more
-        self.copies += 1
-
-    def serve(self, listener: socket.socket) -> None:
-        """Treat one connection after the other until the listener is closed."""
-        while True:
-            try:
-                peer, _ = listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            peer.settimeout(10)
-            with peer:
-                try:
-                    self._treat(peer)
-                except (OSError, ssl.SSLError):
-                    continue  # the client has gone
-                except Exception as error:  # noqa: BLE001  shown by the test, not lost with the thread
-                    self.faults.append(error)
-
-    def _treat(self, peer: socket.socket) -> None:
-        if self.tls is None:
-            self.behaviour(self, peer)
-            return
-        with self.tls.wrap_socket(peer, server_side=True) as secure:
-            self.behaviour(self, secure)
-
-
-@contextmanager
-def serving(behaviour: Behaviour, *, tls: ssl.SSLContext | None = None) -> Iterator[tuple[Hostile, int]]:
-    """Yield a server and its port."""
-    hostile = Hostile(behaviour, tls)
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=hostile.serve, args=(listener,))
-    thread.start()
-    try:
-        yield hostile, listener.getsockname()[1]
-    finally:
-        hostile.over.set()
-        with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(timeout=20)
-    assert not thread.is_alive()
-    assert hostile.faults == []
-
-
-def post(
-    port: int,
-    *,
-    times: int = 1,
-    ca_file: Path | None = None,
-    scheme: str = "http",
-    timeout_seconds: float = 5.0,
-) -> list[RawAnswer | Failure]:
-    """Return what came of each of so many posts over one transport."""
-
-    async def play() -> list[RawAnswer | Failure]:
-        transport = Transport(
-            f"{scheme}://127.0.0.1:{port}/messages/",
-            headers={"Authorization": TOKEN, "Content-Type": "application/json"},
-            tls=tls_context(ca_file),
-            timeout_seconds=timeout_seconds,
-        )
-        try:
-            return [await transport.exchange(BODY) for _ in range(times)]
-        finally:
-            await transport.close()
-
-    return asyncio.run(play())
-
-
-def says(data: bytes) -> Behaviour:
-    """Return a server that reads the request, says `data` and closes."""
-
-    def behave(server: Hostile, peer: socket.socket) -> None:
-        server.read_request(peer)
-        peer.sendall(data)
-        # A close with unread bytes would be a reset, which may overtake the answer.
-        peer.shutdown(socket.SHUT_WR)
-        with suppress(OSError):
-            while peer.recv(65_536):
-                pass
-
-    return behave
-
-
-def silent_after(data: bytes) -> Behaviour:
-    """Return a server that reads the request, says `data` and then nothing more."""
-
-    def behave(server: Hostile, peer: socket.socket) -> None:
-        server.read_request(peer)
-        peer.sendall(data)
-        server.over.wait(10)
-
-    return behave
-
-
-def reset(peer: socket.socket) -> None:
-    """Close with RST."""
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    peer.close()
-
-
-def close_at_once(_: Hostile, __: socket.socket) -> None:
-    """Accept and close."""
-
-
-def reset_at_once(_: Hostile, peer: socket.socket) -> None:
-    """Accept and reset."""
-    reset(peer)
-
-
-def reset_after_request(server: Hostile, peer: socket.socket) -> None:
-    """Read the whole request and reset."""
-    server.read_request(peer)
-    reset(peer)
-
-
-def reset_in_body(server: Hostile, peer: socket.socket) -> None:
-    """Answer by half and reset."""
-    server.read_request(peer)
-    peer.sendall(answer()[:-9])
-    reset(peer)
-
-
-def never_read(server: Hostile, _: socket.socket) -> None:
-    """Accept and say nothing."""
-    server.over.wait(10)
-
-
-def dribble(server: Hostile, peer: socket.socket) -> None:
-    """Send a byte every 50 ms: each single read is quick, the whole never ends."""
-    server.read_request(peer)
-    peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n")
-    while not server.over.wait(0.05):
-        peer.sendall(b"x")
-
-
-def dribble_headers(server: Hostile, peer: socket.socket) -> None:
-    """Never end the headers."""
-    server.read_request(peer)
-    peer.sendall(b"HTTP/1.1 200 OK\r\n")
-    while not server.over.wait(0.05):
-        peer.sendall(b"X-More: 1\r\n")
-
-
-def endless_early_hints(server: Hostile, peer: socket.socket) -> None:
-    """Send 103 for ever."""
-    server.read_request(peer)
-    while not server.over.wait(0.01):
-        peer.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
-
+from support.hostile import (
+    BODY,
+    DEADLINE_SECONDS,
+    GOOD,
+    TOKEN,
+    Behaviour,
+    Hostile,
+    answer,
+    close_at_once,
+    dribble,
+    dribble_headers,
+    endless_early_hints,
+    exchanger,
+    never_read,
+    post,
+    reset_after_request,
+    reset_at_once,
+    reset_in_body,
+    says,
+    serving,
+    silent_after,
+)
 
 TOO_LARGE = answer(b"x" * (ANSWER_LIMIT_BYTES + 1))
 GZIP = answer(gzip.compress(GOOD), fields=b"Content-Encoding: gzip\r\n")
@@ -270,10 +89,10 @@ ANSWERS: dict[str, tuple[bytes, int, bytes]] = {
 
 
 @pytest.mark.parametrize(("behaviour", "kind"), FAILURES.values(), ids=FAILURES.keys())
-def test_broken_answer_is_a_failure_after_sending(behaviour, kind):
+def test_broken_answer_is_a_failure_after_sending(transport, behaviour, kind):
     """The message may have been taken, so nothing is sent again by the transport."""
     with serving(behaviour) as (server, port):
-        (result,) = post(port)
+        (result,) = post(transport, port)
 
     assert isinstance(result, Failure)
     assert kind == result.kind
@@ -283,10 +102,10 @@ def test_broken_answer_is_a_failure_after_sending(behaviour, kind):
 
 
 @pytest.mark.parametrize("behaviour", [close_at_once, reset_at_once])
-def test_connection_that_ends_at_once_sent_nothing_or_is_in_doubt(behaviour):
+def test_connection_that_ends_at_once_sent_nothing_or_is_in_doubt(transport, behaviour):
     """A reset may come before the first byte is written or after: only then is the message in doubt."""
     with serving(behaviour) as (server, port):
-        (result,) = post(port)
+        (result,) = post(transport, port)
 
     assert isinstance(result, Failure)
     assert result.phase in {Phase.CONNECT, Phase.SENT}
@@ -294,11 +113,11 @@ def test_connection_that_ends_at_once_sent_nothing_or_is_in_doubt(behaviour):
 
 
 @pytest.mark.parametrize("behaviour", SILENCES.values(), ids=SILENCES.keys())
-def test_one_deadline_covers_the_whole_exchange(behaviour):
+def test_one_deadline_covers_the_whole_exchange(transport, behaviour):
     """Read timeouts never fire against a byte now and then."""
     with serving(behaviour) as (server, port):
         began = SYSTEM.monotonic()
-        result = post(port, timeout_seconds=DEADLINE_SECONDS)
+        result = post(transport, port, timeout_seconds=DEADLINE_SECONDS)
         took = SYSTEM.monotonic() - began
 
     assert result == [Failure(phase=Phase.SENT, kind="timeout")]
@@ -308,33 +127,31 @@ def test_one_deadline_covers_the_whole_exchange(behaviour):
 
 
 @pytest.mark.parametrize(("data", "status", "body"), ANSWERS.values(), ids=ANSWERS.keys())
-def test_complete_answer_comes_back_as_it_is(data, status, body):
+def test_complete_answer_comes_back_as_it_is(transport, data, status, body):
     """What it means is decided elsewhere."""
     with serving(says(data)) as (server, port):
-        (result,) = post(port)
+        (result,) = post(transport, port)
 
     assert isinstance(result, RawAnswer)
     assert (status, body) == (result.status, result.body)
     assert (1, 1) == (server.connections, server.copies)
 
 
-def test_refused_connection_surely_sent_nothing():
+def test_refused_connection_surely_sent_nothing(transport):
     """So it may be tried again."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-    assert post(port) == [Failure(phase=Phase.CONNECT, kind="connect_failed")]
+    assert post(transport, port) == [Failure(phase=Phase.CONNECT, kind="connect_failed")]
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "127.0.0.1:99999"])
-def test_address_that_leads_nowhere_never_raises(host):
+def test_address_that_leads_nowhere_never_raises(transport, host):
     """Whatever the resolver says, nothing was sent."""
 
     async def play() -> RawAnswer | Failure:
-        transport = Transport(
-            f"http://{host}/", headers={}, tls=tls_context(None), timeout_seconds=DEADLINE_SECONDS * 10
-        )
-        return await transport.exchange(BODY)
+        async with exchanger(transport, f"http://{host}/", timeout_seconds=DEADLINE_SECONDS * 10) as opened:
+            return await opened.exchange(BODY)
 
     result = asyncio.run(play())
 
@@ -343,43 +160,28 @@ def test_address_that_leads_nowhere_never_raises(host):
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirect_is_not_followed(status):
+def test_redirect_is_not_followed(transport, status):
     """Following one loses the message, or hands the token to another host."""
     with serving(says(answer())) as (other, elsewhere):
         head = b"HTTP/1.1 %d Moved\r\nLocation: http://127.0.0.1:%d/" % (status, elsewhere)
         with serving(says(answer(b"", head=head))) as (server, port):
-            (result,) = post(port)
+            (result,) = post(transport, port)
 
     assert isinstance(result, RawAnswer)
     assert status == result.status
     assert (1, 0) == (server.copies, other.connections)
 
 
-def test_second_answer_is_not_given_to_the_next_message():
+def test_second_answer_is_not_given_to_the_next_message(transport):
     """A desynchronised connection would give one message the fate of another."""
     with serving(says(answer(b"first") + answer(b"second"))) as (server, port):
-        results = post(port, times=2)
+        results = post(transport, port, times=2)
 
     assert [result.body for result in results if isinstance(result, RawAnswer)] == [b"first", b"first"]
     assert (2, 2) == (server.connections, server.copies)
 
 
-def test_every_message_has_a_connection_of_its_own():
-    """A kept one may be closed just when the next message is written."""
-
-    def keep_alive(server: Hostile, peer: socket.socket) -> None:
-        server.read_request(peer)
-        peer.sendall(answer(fields=b"Connection: keep-alive\r\n"))
-        while peer.recv(65_536):
-            pass
-
-    with serving(keep_alive) as (server, port):
-        post(port, times=3)
-
-    assert (3, 3) == (server.connections, server.copies)
-
-
-def test_refusal_before_the_body_is_read_is_an_answer():
+def test_refusal_before_the_body_is_read_is_an_answer(transport):
     """Some servers say 413 or 401 and close before the request is whole."""
 
     def refuse(_: Hostile, peer: socket.socket) -> None:
@@ -389,16 +191,16 @@ def test_refusal_before_the_body_is_read_is_an_answer():
             pass
 
     with serving(refuse) as (_, port):
-        (result,) = post(port)
+        (result,) = post(transport, port)
 
     assert isinstance(result, RawAnswer)
     assert result.status == 401
 
 
-def test_request_is_exactly_what_was_asked_for():
+def test_request_is_exactly_what_was_asked_for(transport):
     """No compression, no kept connection, no cookies, nothing that httpx adds by itself."""
     with serving(says(answer(fields=b"Set-Cookie: session=1\r\n"))) as (server, port):
-        post(port, times=2)
+        post(transport, port, times=2)
 
     first, second = (
         server.seen[: len(server.seen) // 2],
@@ -408,176 +210,54 @@ def test_request_is_exactly_what_was_asked_for():
     assert first == second
     assert first.startswith(b"POST /messages/ HTTP/1.1\r\n")
     assert first.endswith(b"\r\n\r\n" + BODY)
-    assert b"Accept-Encoding: identity\r\nConnection: close\r\n" in first
-    assert sorted(set(names) - {b'{"text"'}) == [
-        b"accept-encoding", b"authorization", b"connection", b"content-length", b"content-type", b"host",
+    assert b"\r\nAccept-Encoding: identity\r\n" in first
+    assert sorted(set(names) - {b'{"text"', b"connection"}) == [
+        b"accept-encoding", b"authorization", b"content-length", b"content-type", b"host",
     ]  # fmt: skip
 
 
-def test_repeated_header_is_the_last_one():
+def test_repeated_header_is_the_last_one(transport):
     """Joined by a comma, a pause could not be read."""
     fields = b"Retry-After: 5\r\nRetry-After: 7\r\n"
     with serving(says(answer(fields=fields, head=b"HTTP/1.1 429 Too Many Requests"))) as (_, port):
-        (result,) = post(port)
+        (result,) = post(transport, port)
 
     assert isinstance(result, RawAnswer)
     assert result.headers["retry-after"] == "7"
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
-def test_proxies_of_the_environment_are_ignored(monkeypatch, name):
+def test_proxies_of_the_environment_are_ignored(transport, monkeypatch, name):
     """A token in plain http must not pass through somebody's proxy."""
     with serving(says(answer(b"proxy"))) as (proxy, proxy_port), serving(says(answer())) as (_, port):
         monkeypatch.setenv(name, f"http://127.0.0.1:{proxy_port}")
-        (result,) = post(port)
+        (result,) = post(transport, port)
 
     assert isinstance(result, RawAnswer)
     assert result.body == GOOD
     assert proxy.connections == 0
 
 
-def test_cancellation_passes_through():
+def test_cancellation_passes_through(transport):
     """The second signal leaves at once."""
 
     async def play(port: int) -> None:
-        transport = Transport(
-            f"http://127.0.0.1:{port}/", headers={}, tls=tls_context(None), timeout_seconds=30.0
-        )
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            await transport.exchange(BODY)
+        async with exchanger(transport, f"http://127.0.0.1:{port}/", timeout_seconds=30.0) as opened:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                await opened.exchange(BODY)
 
     with serving(never_read) as (_, port), pytest.raises(TimeoutError):
         asyncio.run(play(port))
 
 
-def test_failure_shows_neither_token_nor_text():
+def test_failure_shows_neither_token_nor_text(transport):
     """Failures go into the ledger and the log."""
     echo = answer(BODY + TOKEN.encode(), fields=b"X-Echo: " + TOKEN.encode() + b"\r\n")
     for data in (echo[:-9], echo):
         with serving(says(data)) as (_, port):
-            shown = repr(post(port))
+            shown = repr(post(transport, port))
         assert "tok-" not in shown
         assert "parcel" not in shown
-
-
-@dataclass(frozen=True)
-class Identity:
-    """A certificate that nobody but its owner trusts."""
-
-    certificate: Path
-    key: Path
-
-    def server(self) -> ssl.SSLContext:
-        """Return a server's context with it."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.certificate, self.key)
-        return context
-
-
-@pytest.fixture(scope="session")
-def identity(tmp_path_factory) -> Callable[[str], Identity]:
-    """Return a maker of self-signed certificates for an address."""
-
-    def make(address: str) -> Identity:
-        folder = tmp_path_factory.mktemp("tls")
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "sandbox")])
-        start = datetime.fromisoformat("2024-01-01T00:00:00+00:00")
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(start)
-            .not_valid_after(start + timedelta(days=36_500))
-            .add_extension(
-                x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False
-            )
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        pem = serialization.Encoding.PEM
-        made = Identity(folder / "certificate.pem", folder / "key.pem")
-        made.certificate.write_bytes(certificate.public_bytes(pem))
-        made.key.write_bytes(
-            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        )
-        return made
-
-    return make
-
-
-def test_trusted_certificate_is_accepted(identity):
-    """`target.ca_file` is for a company's own authority."""
-    own = identity("127.0.0.1")
-    with serving(says(answer()), tls=own.server()) as (server, port):
-        (result,) = post(port, scheme="https", ca_file=own.certificate)
-
-    assert isinstance(result, RawAnswer)
-    assert server.copies == 1
-
-
-@pytest.mark.parametrize(("address", "trusted"), [("127.0.0.1", False), ("192.0.2.1", True)])
-def test_wrong_certificate_stops_before_the_first_byte(identity, address, trusted):
-    """Nobody we trust signed it, or it is another host's."""
-    own = identity(address)
-    with serving(says(answer()), tls=own.server()) as (server, port):
-        result = post(port, scheme="https", ca_file=own.certificate if trusted else None)
-
-    assert result == [Failure(phase=Phase.CERTIFICATE, kind="certificate")]
-    assert server.seen == b""
-
-
-HANDSHAKES: dict[str, tuple[Behaviour, str]] = {
-    "close": (close_at_once, "connect_failed"),
-    "reset": (reset_at_once, "connect_failed"),
-    "silence": (never_read, "connect_timeout"),
-    "plain HTTP": (lambda _, peer: peer.sendall(answer()), "connect_failed"),
-}
-
-
-@pytest.mark.parametrize(("behaviour", "kind"), HANDSHAKES.values(), ids=HANDSHAKES.keys())
-def test_failed_handshake_surely_sent_nothing(behaviour, kind):
-    """The request starts after TLS, so it may be tried again."""
-    with serving(behaviour) as (server, port):
-        result = post(port, scheme="https", timeout_seconds=DEADLINE_SECONDS if "timeout" in kind else 5.0)
-
-    assert result == [Failure(phase=Phase.CONNECT, kind=kind)]
-    assert server.copies == 0
-
-
-def test_cancelled_handshake_leaves_no_socket_open():
-    """A night of such failures would use up all descriptors."""
-    gc.collect()
-    with serving(never_read) as (_, port), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ResourceWarning)
-        post(port, scheme="https", timeout_seconds=DEADLINE_SECONDS)
-        gc.collect()
-
-    assert [str(warning.message) for warning in caught] == []
-
-
-@pytest.mark.parametrize("read", [True, False])
-def test_garbage_inside_tls_is_a_failure_after_sending(identity, read):
-    """Below httpx such an alert is a bare ssl.SSLError."""
-    own = identity("127.0.0.1")
-
-    def garble(server: Hostile, peer: socket.socket) -> None:
-        if read:
-            server.read_request(peer)
-        with socket.socket(fileno=peer.detach()) as bare:
-            bare.sendall(b"\x17\x03\x03\x00\x20" + b"x" * 32)
-            bare.shutdown(socket.SHUT_WR)
-            while bare.recv(65_536):
-                pass
-
-    with serving(garble, tls=own.server()) as (server, port):
-        (result,) = post(port, scheme="https", ca_file=own.certificate)
-
-    assert isinstance(result, Failure)
-    assert result.phase is Phase.SENT
-    assert server.connections == 1
 
 
 HEADS = st.sampled_from(
@@ -599,7 +279,7 @@ NEAR_HTTP = st.builds(
 )
 
 
-def test_whatever_a_server_answers_nothing_is_raised():
+def test_whatever_a_server_answers_nothing_is_raised(transport):
     """A worker that dies leaves a message in flight; a failure is a value."""
     reply = [b""]
 
@@ -613,7 +293,7 @@ def test_whatever_a_server_answers_nothing_is_raised():
         def law(data: Any) -> None:
             reply[0] = data
             before = server.copies
-            (result,) = post(port, timeout_seconds=2.0)
+            (result,) = post(transport, port, timeout_seconds=2.0)
 
             assert isinstance(result, RawAnswer | Failure)
             assert isinstance(result, RawAnswer) or result.phase is Phase.SENT
