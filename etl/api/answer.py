@@ -31,12 +31,15 @@ class AnswerReader:
 
     `feed` and `end` return the outcome as soon as it is decided: a complete answer, or a failure in the
     phase `SENT`. Its `on_*` methods are llhttp's callbacks.
+
+    Attributes:
+        overrun: whether more came after the complete answer, as a second one.
     """
 
     __slots__ = (
         "_chunked",
-        "_clean",
         "_complete",
+        "_ends_in_order",
         "_fault",
         "_headers",
         "_interim",
@@ -49,6 +52,7 @@ class AnswerReader:
         "_size_bytes",
         "_status",
         "_until_close",
+        "overrun",
     )
 
     def __init__(self, limit_bytes: int) -> None:
@@ -66,7 +70,8 @@ class AnswerReader:
         self._until_close = False
         self._complete = False
         self._keep_alive = False
-        self._clean = True
+        self._ends_in_order = True
+        self.overrun = False
 
     def feed(self, data: bytes) -> RawAnswer | Failure | None:
         """Return the outcome once `data` decides it; not to be called again after that."""
@@ -77,9 +82,9 @@ class AnswerReader:
             # What follows a complete answer spoils the connection, not the answer.
             if not self._complete:
                 return Failure(phase=Phase.SENT, kind=self._fault)
-            self._clean = False
+            self.overrun = True
         if self._complete:
-            self._clean = self._clean and self._ends_with_the_answer(data)
+            self._ends_in_order = self._ends_in_order and self._ends_with_the_answer(data)
             return self._answer()
         if self._headers is None and self._received_bytes > HEAD_LIMIT_BYTES:
             return Failure(phase=Phase.SENT, kind="protocol_error")
@@ -88,7 +93,10 @@ class AnswerReader:
         return None
 
     def end(self) -> RawAnswer | Failure:
-        """Return the outcome when the server has closed in order; only without a length is that an end."""
+        """Return the outcome when the server has closed; only without a length is that an end.
+
+        A TLS connection that is cut without its closing alert looks the same here; a cut JSON object is none.
+        """
         if self._until_close:
             return self._answer()
         return Failure(phase=Phase.SENT, kind="protocol_error")
@@ -96,7 +104,12 @@ class AnswerReader:
     @property
     def reusable(self) -> bool:
         """Whether the answer ended by its own framing, nothing came after it, and the server stays."""
-        return self._complete and self._clean and self._keep_alive
+        return self._complete and self._keep_alive and self._ends_in_order and not self.overrun
+
+    @property
+    def begun(self) -> bool:
+        """Whether any byte of an answer has come."""
+        return self._received_bytes > 0
 
     def on_message_begin(self) -> None:
         """Notice a second answer."""
@@ -113,7 +126,7 @@ class AnswerReader:
         self._status = status = self._parser.get_status_code()
         if status in _INTERIM and status != _SWITCHING_PROTOCOLS:
             self._interim = True
-            self._clean = False
+            self._ends_in_order = False
             return
         version = self._parser.get_http_version()
         if version not in {"1.0", "1.1"} or status in {_SWITCHING_PROTOCOLS, *range(_SMALLEST_STATUS)}:

@@ -32,9 +32,25 @@ class Origin:
 
 
 class Connection(asyncio.Protocol):
-    """One connection; one exchange at a time."""
+    """One connection; one exchange at a time.
 
-    __slots__ = ("_idle_since", "_loop", "_poll", "_reader", "_tainted", "_transport", "_waiter", "closed")
+    Attributes:
+        closed: done once the socket is released.
+        surprised: whether the server said what nobody asked for, or ended a kept connection under a request.
+    """
+
+    __slots__ = (
+        "_exchanges",
+        "_idle_since",
+        "_loop",
+        "_poll",
+        "_reader",
+        "_tainted",
+        "_transport",
+        "_waiter",
+        "closed",
+        "surprised",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -44,6 +60,8 @@ class Connection(asyncio.Protocol):
         self._poll = select.poll()
         self._tainted = False
         self._idle_since = 0.0
+        self._exchanges = 0
+        self.surprised = False
         self.closed: asyncio.Future[None] = loop.create_future()
 
     @property
@@ -64,19 +82,24 @@ class Connection(asyncio.Protocol):
         `deadline` is on the loop's clock. A cancellation ends the connection.
         """
         transport = cast("asyncio.Transport", self._transport)
-        self._reader = AnswerReader(limit_bytes)
-        self._waiter = self._loop.create_future()
+        self._reader = reader = AnswerReader(limit_bytes)
+        waiter: asyncio.Future[RawAnswer | Failure] = self._loop.create_future()
+        self._waiter = waiter
         timer = self._loop.call_at(deadline, self._settle, Failure(phase=Phase.SENT, kind="timeout"))
         transport.write(request)
-        settled = False
         try:
-            outcome = await self._waiter
-            settled = True
+            outcome = await waiter
+        except asyncio.CancelledError:
+            self.abort()
+            raise
         finally:
             timer.cancel()
-            if not (settled and self._reader.reusable and transport.get_write_buffer_size() == 0):
-                self.abort()
-            self._idle_since = self._loop.time()
+        if not reader.reusable or transport.get_write_buffer_size():
+            self.abort()
+        ended = isinstance(outcome, Failure) and outcome.kind != "timeout" and not reader.begun
+        self.surprised = self.surprised or reader.overrun or (ended and self._exchanges > 0)
+        self._exchanges += 1
+        self._idle_since = self._loop.time()
         return outcome
 
     def abort(self) -> None:
@@ -95,6 +118,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read an answer; bytes that nobody asked for end the connection."""
         if self._waiter is None or self._waiter.done() or self._reader is None:
+            self.surprised = True
             self.abort()
             return
         outcome = self._reader.feed(data)

@@ -2,6 +2,8 @@
 
 It never sends anything twice by itself: a kept connection that is no longer fit is replaced before the
 write, and after the write there is no second try. It follows no redirect, knows no proxy and no cookie.
+No client can tell a second answer on its way from the next one, nor a close on its way from none: where a
+server surprises once, each further message has a connection of its own.
 """
 
 import asyncio
@@ -52,6 +54,7 @@ class OwnTransport(httpx.AsyncBaseTransport):
         self._answer_limit_bytes = answer_limit_bytes
         self._idle: dict[Origin, list[Connection]] = {}
         self._open: set[Connection] = set()
+        self._surprising: set[Origin] = set()
 
     def origin(self, url: httpx.URL) -> Origin:
         """Return where requests to `url` go.
@@ -78,11 +81,9 @@ class OwnTransport(httpx.AsyncBaseTransport):
             connection = opened
             self._open.add(connection)
             connection.closed.add_done_callback(lambda _: self._open.discard(opened))
-        try:
-            return await connection.exchange(request, deadline=deadline, limit_bytes=self._answer_limit_bytes)
-        finally:
-            if connection.pristine:
-                self._idle.setdefault(origin, []).append(connection)
+        outcome = await connection.exchange(request, deadline=deadline, limit_bytes=self._answer_limit_bytes)
+        self._keep(origin, connection)
+        return outcome
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request of httpx and return its whole answer.
@@ -122,10 +123,20 @@ class OwnTransport(httpx.AsyncBaseTransport):
         idle = self._idle.get(origin, ())
         while idle:
             connection = idle.pop()
-            if connection.fit():
+            if connection.fit() and origin not in self._surprising:
                 return connection
+            if connection.surprised:
+                self._surprising.add(origin)
             connection.abort()
         return None
+
+    def _keep(self, origin: Origin, connection: Connection) -> None:
+        if connection.surprised:
+            self._surprising.add(origin)
+        if origin in self._surprising:
+            connection.abort()
+        elif connection.pristine:
+            self._idle.setdefault(origin, []).append(connection)
 
 
 class Endpoint:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -24,6 +25,9 @@ _LONGEST_PAUSE_SECONDS: Final = 366 * 86_400.0
 
 _PLATFORM_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
+# Made once: json.dumps and json.loads make a new one for each call with settings of its own.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 WITHHELD: Final = "(the API's error text quotes the message and is withheld)"
 
 
@@ -40,7 +44,7 @@ def encode(message: PlannedMessage, settings: Message) -> bytes:
         "id": message.key.hex(),
         "actions": [{"type": "standby", "text": spoken_text(message.role, message.text, settings)}],
     }
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(body).encode()
 
 
 def spoken_text(role: Role, text: str, settings: Message) -> str:
@@ -105,13 +109,16 @@ def _seconds(value: str, date: str) -> float | None:
 
 def _parse(body: bytes) -> Any:  # noqa: ANN401  an answer can be any JSON value
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        return _DECODER.decode(body.removeprefix(BOM_UTF8).decode())
     except (ValueError, RecursionError):
         return None
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _receipt(data: dict[str, Any], sent_id: str, secret: str) -> Receipt | None:

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import socket
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from support.hostile import (
     exchanger,
     never_read,
     post,
+    reset,
     reset_after_request,
     reset_at_once,
     reset_in_body,
@@ -38,6 +40,7 @@ from support.hostile import (
 TOO_LARGE = answer(b"x" * (ANSWER_LIMIT_BYTES + 1))
 GZIP = answer(gzip.compress(GOOD), fields=b"Content-Encoding: gzip\r\n")
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+OTHER_CODING = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
 
 FAILURES: dict[str, tuple[Behaviour, str]] = {
     "close after the request": (says(b""), "protocol_error"),
@@ -56,6 +59,10 @@ FAILURES: dict[str, tuple[Behaviour, str]] = {
         "answer_too_large",
     ),
     "gzip": (says(GZIP), "answer_encoded"),
+    "200 with both lengths": (says(answer(fields=b"Transfer-Encoding: chunked\r\n")), "protocol_error"),
+    "other coding": (says(OTHER_CODING), "protocol_error"),
+    "HTTP/0.9": (says(b"<html>It works!</html>"), "protocol_error"),
+    "length that is none": (says(answer(fields=b"Content-Length: x\r\n")), "protocol_error"),
     "101": (says(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"), "protocol_error"),
 }
 
@@ -181,6 +188,51 @@ def test_second_answer_is_not_given_to_the_next_message(transport):
     assert (2, 2) == (server.connections, server.copies)
 
 
+@pytest.mark.parametrize("late_seconds", [0.0, 0.02])
+@pytest.mark.parametrize(
+    "unasked", [answer(b"unasked"), answer(b"idle", head=b"HTTP/1.1 408 Request Timeout"), b"\x15\x03", b""]
+)
+def test_what_comes_after_an_answer_is_never_the_next_messages(transport, unasked, late_seconds):
+    """A second answer, a proxy's idle notice, rubbish or a close: each message keeps its own fate."""
+
+    def behave(server: Hostile, peer: socket.socket) -> None:
+        server.read_request(peer)
+        number = server.copies
+        peer.sendall(answer(b"%d" % number))
+        server.over.wait(late_seconds)
+        peer.sendall(unasked)
+        peer.shutdown(socket.SHUT_WR)
+        with suppress(OSError):
+            while peer.recv(65_536):
+                pass
+
+    with serving(behave) as (server, port):
+        results = post(transport, port, times=3, pause_seconds=0.06)
+
+    assert [b"1", b"2", b"3"] == [result.body for result in results if isinstance(result, RawAnswer)]
+    assert (3, 3) == (server.connections, server.copies)
+
+
+def test_server_that_resets_after_each_answer_makes_no_message_double_or_lost(transport):
+    """Each of twelve in a hurry is answered as itself, or in doubt; none is sent a second time."""
+
+    def behave(server: Hostile, peer: socket.socket) -> None:
+        server.read_request(peer)
+        number = server.copies
+        peer.sendall(answer(b"%d" % number))
+        server.over.wait(0.001)
+        reset(peer)
+
+    with serving(behave) as (server, port):
+        results = post(transport, port, times=12)
+
+    answered = [result.body for result in results if isinstance(result, RawAnswer)]
+    doubtful = [result.phase for result in results if isinstance(result, Failure)]
+    assert len(answered) == len(set(answered))
+    assert set(doubtful) <= {Phase.SENT}
+    assert len(answered) <= server.copies <= len(results) == 12
+
+
 def test_refusal_before_the_body_is_read_is_an_answer(transport):
     """Some servers say 413 or 401 and close before the request is whole."""
 
@@ -200,7 +252,7 @@ def test_refusal_before_the_body_is_read_is_an_answer(transport):
 def test_request_is_exactly_what_was_asked_for(transport):
     """No compression, no kept connection, no cookies, nothing that httpx adds by itself."""
     with serving(says(answer(fields=b"Set-Cookie: session=1\r\n"))) as (server, port):
-        post(transport, port, times=2)
+        post(transport, port, times=2, pause_seconds=0.06)
 
     first, second = (
         server.seen[: len(server.seen) // 2],

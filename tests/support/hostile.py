@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -106,6 +107,10 @@ def serving(behaviour: Behaviour, *, tls: ssl.SSLContext | None = None) -> Itera
     assert hostile.faults == []
 
 
+_context = cache(tls_context)
+"""Reading the machine's authorities takes longer than a whole exchange."""
+
+
 @asynccontextmanager
 async def exchanger(
     transport: TransportName,
@@ -117,7 +122,7 @@ async def exchanger(
     limit_bytes: int = ANSWER_LIMIT_BYTES,
 ) -> AsyncIterator[Exchanger]:
     """Yield either transport for one address, and close it."""
-    tls = tls_context(ca_file)
+    tls = _context(ca_file)
     given = {"Authorization": TOKEN, "Content-Type": "application/json"} if headers is None else headers
     if transport == "own":
         own = OwnTransport(tls=tls, timeout_seconds=timeout_seconds, answer_limit_bytes=limit_bytes)
