@@ -243,9 +243,12 @@ def _refusal(reason: str) -> str:
     meanings = {
         "certificate": "the server's certificate is not trusted",
         "http_401": "the API refused the token (401): it may have been generated anew",
+        "http_402": "the API wants the account settled first (402)",
         "http_403": "the API refused the token (403)",
         "http_404": "the API does not know this address (404): check deployment_id and path",
         "http_405": "the API does not take messages at this address (405): check path and its final slash",
+        "http_410": "the API says this deployment is gone (410): check deployment_id",
+        "http_431": "the API finds the request's headers too large (431): check the token",
     }
     return meanings.get(reason, f"the API refused the run ({reason}): check base_url and path")
 

@@ -55,15 +55,20 @@ HOLD_OFF_DEFAULT_SECONDS: Final = 5.0
 
 _STATUS: Final[dict[int, Verdict]] = {
     401: Verdict.STOP,  # the token is wrong or was generated anew
+    402: Verdict.STOP,  # the account, not the message
     403: Verdict.STOP,
     404: Verdict.STOP,  # deployment id or path: no message would get through
     405: Verdict.STOP,  # a wrong path, as one without its final slash
     407: Verdict.STOP,
     408: Verdict.UNCERTAIN,  # may speak of the connection or of the request
     409: Verdict.UNCERTAIN,  # may mean that it is there already
+    410: Verdict.STOP,  # the deployment is gone for good
     421: Verdict.STOP,
     425: Verdict.RETRY,
+    426: Verdict.STOP,  # another protocol is asked for, of every message
     429: Verdict.RETRY,  # refused before the work by its nature
+    431: Verdict.STOP,  # the headers are the same for every message: the token is too long
+    451: Verdict.STOP,  # a gateway or an authority bars the target
 }
 """Statuses with a meaning of their own; the rest goes by class in `_by_class`. 503 depends on the job."""
 

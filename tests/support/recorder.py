@@ -81,6 +81,7 @@ def platform() -> Iterator[Platform]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -99,8 +100,8 @@ def platform() -> Iterator[Platform]:
             self._reply(reply)
 
         def _reply(self, reply: Reply) -> None:
-            self.close_connection = True
             if reply.status is None:
+                self.close_connection = True
                 return
             self.send_response(reply.status)
             for name, value in {"Content-Type": "application/json", **reply.headers}.items():

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from etl.api.transport import KINDS
 from etl.model.exchange import Answer, Envelope, Failure, Phase, Receipt
 from etl.model.states import State
 from etl.replay.outcome import HOLD_OFF_DEFAULT_SECONDS, VERDICT_STATE, Judgement, Verdict, judge
@@ -18,45 +19,92 @@ def answer(status: int, envelope: Envelope = Envelope.SENSELESS, **changes: Any)
 
 
 FAILURES = [
-    ("dns or refused", Phase.CONNECT, "connect_failed", Verdict.RETRY),
-    ("connect timeout", Phase.CONNECT, "connect_timeout", Verdict.RETRY),
-    ("tls handshake reset", Phase.CONNECT, "connect_failed", Verdict.RETRY),
-    ("certificate not trusted", Phase.CERTIFICATE, "certificate", Verdict.STOP),
-    ("reset after the first byte", Phase.SENT, "reset", Verdict.UNCERTAIN),
-    ("closed without an answer", Phase.SENT, "protocol_error", Verdict.UNCERTAIN),
-    ("timeout or slow dribble", Phase.SENT, "timeout", Verdict.UNCERTAIN),
-    ("answer cut", Phase.SENT, "protocol_error", Verdict.UNCERTAIN),
-    ("answer too large", Phase.SENT, "answer_too_large", Verdict.UNCERTAIN),
-    ("gzip although identity was asked", Phase.SENT, "answer_encoded", Verdict.UNCERTAIN),
+    ("no such name, refused, unreachable", Phase.CONNECT, "connect_failed", Verdict.RETRY),
+    ("connecting took too long", Phase.CONNECT, "connect_timeout", Verdict.RETRY),
+    ("reset in the TLS handshake", Phase.CONNECT, "connect_failed", Verdict.RETRY),
+    ("TLS handshake took too long", Phase.CONNECT, "connect_timeout", Verdict.RETRY),
+    ("certificate not trusted or another host's", Phase.CERTIFICATE, "certificate", Verdict.STOP),
+    ("reset or broken pipe after the first byte", Phase.SENT, "reset", Verdict.UNCERTAIN),
+    ("closed without an answer, kept connection or not", Phase.SENT, "protocol_error", Verdict.UNCERTAIN),
+    ("no answer in time, or a dribbled one", Phase.SENT, "timeout", Verdict.UNCERTAIN),
+    ("answer cut, wrong length, bad chunk, oversized head", Phase.SENT, "protocol_error", Verdict.UNCERTAIN),
+    ("answer above the cap", Phase.SENT, "answer_too_large", Verdict.UNCERTAIN),
+    ("gzip although identity was asked for", Phase.SENT, "answer_encoded", Verdict.UNCERTAIN),
+    *(
+        (f"{error.__name__} {phase}", phase, kind, verdict)
+        for error, kind in KINDS
+        for phase, verdict in ((Phase.CONNECT, Verdict.RETRY), (Phase.SENT, Verdict.UNCERTAIN))
+    ),
 ]
 
 ANSWERS = [
     ("200 with everything right", 200, Envelope.ACCEPTANCE, Verdict.ACCEPTED, "accepted"),
     ("201 with everything right", 201, Envelope.ACCEPTANCE, Verdict.ACCEPTED, "accepted"),
-    ("200 but HTML, empty, a list", 200, Envelope.SENSELESS, Verdict.UNCERTAIN, "senseless_answer"),
+    (
+        "200 but HTML, empty or a list",
+        200,
+        Envelope.SENSELESS,
+        Verdict.UNCERTAIN,
+        "senseless_answer",
+    ),
     ("200 with an error", 200, Envelope.ERROR, Verdict.REJECTED, "error_in_answer"),
     ("202 with an error", 202, Envelope.ERROR, Verdict.REJECTED, "error_in_answer"),
     ("202 is no documented acceptance", 202, Envelope.ACCEPTANCE, Verdict.UNCERTAIN, "http_202"),
     ("204", 204, Envelope.SENSELESS, Verdict.UNCERTAIN, "http_204"),
+    ("206 is a part", 206, Envelope.ACCEPTANCE, Verdict.UNCERTAIN, "http_206"),
+    ("100", 100, Envelope.SENSELESS, Verdict.UNCERTAIN, "http_100"),
     ("101", 101, Envelope.SENSELESS, Verdict.UNCERTAIN, "http_101"),
+    ("103 as the last word", 103, Envelope.ACCEPTANCE, Verdict.UNCERTAIN, "http_103"),
+    ("300", 300, Envelope.SENSELESS, Verdict.STOP, "http_300"),
     ("301", 301, Envelope.SENSELESS, Verdict.STOP, "http_301"),
-    ("307", 307, Envelope.ACCEPTANCE, Verdict.STOP, "http_307"),
+    ("302", 302, Envelope.SENSELESS, Verdict.STOP, "http_302"),
+    ("303", 303, Envelope.SENSELESS, Verdict.STOP, "http_303"),
+    ("304", 304, Envelope.SENSELESS, Verdict.STOP, "http_304"),
+    ("307 even with an acceptance", 307, Envelope.ACCEPTANCE, Verdict.STOP, "http_307"),
+    ("308", 308, Envelope.SENSELESS, Verdict.STOP, "http_308"),
     ("400", 400, Envelope.ERROR, Verdict.REJECTED, "http_400"),
     ("401", 401, Envelope.ERROR, Verdict.STOP, "http_401"),
+    ("402", 402, Envelope.SENSELESS, Verdict.STOP, "http_402"),
     ("403", 403, Envelope.ERROR, Verdict.STOP, "http_403"),
-    ("404", 404, Envelope.SENSELESS, Verdict.STOP, "http_404"),
-    ("405", 405, Envelope.SENSELESS, Verdict.STOP, "http_405"),
-    ("408", 408, Envelope.SENSELESS, Verdict.UNCERTAIN, "http_408"),
-    ("409", 409, Envelope.ERROR, Verdict.UNCERTAIN, "http_409"),
+    ("404: deployment id", 404, Envelope.SENSELESS, Verdict.STOP, "http_404"),
+    ("405: final slash", 405, Envelope.SENSELESS, Verdict.STOP, "http_405"),
+    ("406", 406, Envelope.SENSELESS, Verdict.REJECTED, "http_406"),
+    ("407", 407, Envelope.SENSELESS, Verdict.STOP, "http_407"),
+    ("408: the connection or the request", 408, Envelope.SENSELESS, Verdict.UNCERTAIN, "http_408"),
+    ("409: perhaps there already", 409, Envelope.ERROR, Verdict.UNCERTAIN, "http_409"),
+    ("410", 410, Envelope.SENSELESS, Verdict.STOP, "http_410"),
+    ("411", 411, Envelope.SENSELESS, Verdict.REJECTED, "http_411"),
     ("413", 413, Envelope.SENSELESS, Verdict.REJECTED, "http_413"),
+    ("414", 414, Envelope.SENSELESS, Verdict.REJECTED, "http_414"),
     ("415", 415, Envelope.SENSELESS, Verdict.REJECTED, "http_415"),
+    ("417", 417, Envelope.SENSELESS, Verdict.REJECTED, "http_417"),
+    ("421", 421, Envelope.SENSELESS, Verdict.STOP, "http_421"),
     ("422", 422, Envelope.ERROR, Verdict.REJECTED, "http_422"),
+    ("425", 425, Envelope.SENSELESS, Verdict.RETRY, "http_425"),
+    ("426", 426, Envelope.SENSELESS, Verdict.STOP, "http_426"),
+    ("428", 428, Envelope.SENSELESS, Verdict.REJECTED, "http_428"),
     ("429", 429, Envelope.SENSELESS, Verdict.RETRY, "http_429"),
+    ("431", 431, Envelope.SENSELESS, Verdict.STOP, "http_431"),
+    ("451", 451, Envelope.SENSELESS, Verdict.STOP, "http_451"),
+    ("499", 499, Envelope.SENSELESS, Verdict.REJECTED, "http_499"),
     ("500", 500, Envelope.ERROR, Verdict.UNCERTAIN, "http_500"),
+    ("501", 501, Envelope.SENSELESS, Verdict.UNCERTAIN, "http_501"),
     ("502", 502, Envelope.SENSELESS, Verdict.UNCERTAIN, "http_502"),
     ("503 without Retry-After", 503, Envelope.SENSELESS, Verdict.UNCERTAIN, "http_503"),
     ("504", 504, Envelope.SENSELESS, Verdict.UNCERTAIN, "http_504"),
+    ("505", 505, Envelope.SENSELESS, Verdict.UNCERTAIN, "http_505"),
+    ("507", 507, Envelope.SENSELESS, Verdict.UNCERTAIN, "http_507"),
+    ("511", 511, Envelope.SENSELESS, Verdict.UNCERTAIN, "http_511"),
+    ("520 of a content network", 520, Envelope.SENSELESS, Verdict.UNCERTAIN, "http_520"),
+    ("524 of a content network", 524, Envelope.ACCEPTANCE, Verdict.UNCERTAIN, "http_524"),
+    ("530 of a content network", 530, Envelope.SENSELESS, Verdict.UNCERTAIN, "http_530"),
+    ("600", 600, Envelope.SENSELESS, Verdict.UNCERTAIN, "http_600"),
+    ("999", 999, Envelope.ACCEPTANCE, Verdict.UNCERTAIN, "http_999"),
 ]
+
+
+STOPPING = {401, 402, 403, 404, 405, 407, 410, 421, 426, 431, 451}
+"""Refusals that every other message would meet, too."""
 
 
 @pytest.mark.parametrize(
@@ -103,7 +151,7 @@ def test_only_refusals_before_the_work_are_sent_again(envelope):
         if judge(answer(status, envelope, retry_after_seconds=1.0), retry_503=True).state is State.PENDING
     }
 
-    assert again == {*range(300, 400), 401, 403, 404, 405, 407, 421, 425, 429, 503}
+    assert {*range(300, 400), *STOPPING, 425, 429, 503} == again
 
 
 @pytest.mark.parametrize(("retry_503", "verdict"), [(True, Verdict.RETRY), (False, Verdict.UNCERTAIN)])
