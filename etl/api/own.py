@@ -79,8 +79,8 @@ class OwnTransport(httpx.AsyncBaseTransport):
             if isinstance(opened, Failure):
                 return opened
             connection = opened
-            self._open.add(connection)
-            connection.closed.add_done_callback(lambda _: self._open.discard(opened))
+            self._open.add(opened)
+            opened.closed.add_done_callback(lambda _: self._forget(origin, opened))
         outcome = await connection.exchange(request, deadline=deadline, limit_bytes=self._answer_limit_bytes)
         self._keep(origin, connection)
         return outcome
@@ -125,10 +125,13 @@ class OwnTransport(httpx.AsyncBaseTransport):
             connection = idle.pop()
             if connection.fit() and origin not in self._surprising:
                 return connection
-            if connection.surprised:
-                self._surprising.add(origin)
             connection.abort()
         return None
+
+    def _forget(self, origin: Origin, connection: Connection) -> None:
+        self._open.discard(connection)
+        if connection.surprised:
+            self._surprising.add(origin)
 
     def _keep(self, origin: Origin, connection: Connection) -> None:
         if connection.surprised:

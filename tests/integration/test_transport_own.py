@@ -5,6 +5,7 @@ import gc
 import socket
 import warnings
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -180,10 +181,10 @@ def test_message_whose_bytes_are_still_leaving_ends_the_connection():
     """A refusal of half a message: what is left of it would become the head of the next."""
     large = b"x" * 30_000_000
 
-    def refuse_early(_: Hostile, peer: socket.socket) -> None:
+    def refuse_early(server: Hostile, peer: socket.socket) -> None:
         peer.recv(1_000)
-        peer.sendall(answer(b"", head=b"HTTP/1.1 413 Content Too Large"))
-        peer.sendall(b"")
+        peer.sendall(answer(head=b"HTTP/1.1 413 Content Too Large"))
+        server.over.wait(MOMENT_SECONDS)
         while peer.recv(1_048_576):
             pass
 
@@ -197,29 +198,57 @@ def test_message_whose_bytes_are_still_leaving_ends_the_connection():
         with_own(port, play)
 
 
-def test_messages_at_once_have_a_connection_each_and_share_them_later():
-    """One user's wait is no other's; nothing waits for a place."""
-
-    async def play(own: OwnTransport, endpoint: Endpoint) -> None:
-        results = await asyncio.gather(*(endpoint.exchange(BODY) for _ in range(8)))
-        assert [GOOD] * 8 == bodies(list(results))
-        assert 8 == len(own._open)
-        await endpoint.exchange(BODY)
-        assert 8 == len(own._open)
+def crowd(play: Callable[[OwnTransport, Endpoint, list[asyncio.StreamWriter]], Awaitable[None]]) -> None:
+    """Run a scene against a server of many connections; it is given the server's ends of them."""
+    writers: list[asyncio.StreamWriter] = []
 
     async def answer_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.readuntil(BODY):
-            writer.write(answer())
+        writers.append(writer)
+        with suppress(asyncio.IncompleteReadError, OSError):
+            while await reader.readuntil(BODY):
+                writer.write(answer())
 
     async def scene() -> None:
         async with await asyncio.start_server(answer_all, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             own = OwnTransport(tls=tls_context(None), timeout_seconds=5.0)
-            await play(own, Endpoint(own, f"http://127.0.0.1:{port}/", headers={}))
+            await play(own, Endpoint(own, f"http://127.0.0.1:{port}/", headers={}), writers)
             await own.aclose()
             assert 0 == len(own._open)
+            for writer in writers:
+                writer.close()
 
     asyncio.run(scene())
+
+
+def test_messages_at_once_have_a_connection_each_and_the_last_used_comes_first():
+    """Nothing waits for a place; later few connections stay warm, and the others grow old."""
+
+    async def play(own: OwnTransport, endpoint: Endpoint, writers: list[asyncio.StreamWriter]) -> None:
+        assert [GOOD] * 8 == bodies(list(await asyncio.gather(*(endpoint.exchange(BODY) for _ in range(8)))))
+        for _ in range(3):
+            await endpoint.exchange(BODY)
+        assert [1] * 7 + [4] == sorted(connection._exchanges for connection in own._open)
+        assert 8 == len(writers)
+
+    crowd(play)
+
+
+def test_one_surprising_connection_speaks_for_all_of_its_server():
+    """What one of them did, the next one may do."""
+
+    async def play(own: OwnTransport, endpoint: Endpoint, writers: list[asyncio.StreamWriter]) -> None:
+        await asyncio.gather(*(endpoint.exchange(BODY) for _ in range(3)))
+        (first, *_) = next(iter(own._idle.values()))
+        assert first._transport is not None
+        port = first._transport.get_extra_info("sockname")[1]
+        (peer,) = [writer for writer in writers if port == writer.get_extra_info("peername")[1]]
+        peer.write(b"x")
+        await pause()
+        await endpoint.exchange(BODY)
+        assert 4 == len(writers)
+
+    crowd(play)
 
 
 def test_request_goes_out_in_one_piece_and_at_once():
@@ -321,8 +350,8 @@ def test_cancelled_message_leaves_nothing_behind(identity, scheme):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert not any(transport._idle.values())
-        await transport.aclose()
+        await pause()
+        assert (0, []) == (len(transport._open), [*transport._idle.values()])
 
     def behave(server: Hostile, peer: socket.socket) -> None:
         server.read_request(peer)
