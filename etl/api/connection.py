@@ -112,8 +112,6 @@ class Connection(asyncio.Protocol):
         """Take over an open connection; for TLS after the handshake."""
         self._transport = cast("asyncio.Transport", transport)
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
-        if self._tainted:
-            self.abort()
 
     def data_received(self, data: bytes) -> None:
         """Read an answer; bytes that nobody asked for end the connection."""
@@ -151,7 +149,6 @@ async def connect(origin: Origin, *, deadline: float) -> Connection | Failure:
     """
     loop = asyncio.get_running_loop()
     connection = Connection(loop)
-    opened = False
     try:
         async with asyncio.timeout_at(deadline):
             await loop.create_connection(
@@ -161,14 +158,11 @@ async def connect(origin: Origin, *, deadline: float) -> Connection | Failure:
                 ssl=origin.tls,
                 happy_eyeballs_delay=_HAPPY_EYEBALLS_DELAY_SECONDS,
             )
-        opened = connection.pristine
     except TimeoutError:
         return Failure(phase=Phase.CONNECT, kind="connect_timeout")
     except ssl.SSLCertVerificationError:
         return Failure(phase=Phase.CERTIFICATE, kind="certificate")
     except Exception:  # noqa: BLE001  a name or port that can't be one raises whatever the resolver likes
         return Failure(phase=Phase.CONNECT, kind="connect_failed")
-    finally:
-        if not opened:
-            connection.abort()
-    return connection if opened else Failure(phase=Phase.CONNECT, kind="connect_failed")
+    # The server may have closed already, or spoken first, which ends a connection too.
+    return connection if connection.pristine else Failure(phase=Phase.CONNECT, kind="connect_failed")
