@@ -41,6 +41,7 @@ class AnswerReader:
         "_complete",
         "_ends_in_order",
         "_fault",
+        "_head_bytes",
         "_headers",
         "_interim",
         "_keep_alive",
@@ -63,6 +64,7 @@ class AnswerReader:
         self._pieces: list[bytes] = []
         self._status = 0
         self._received_bytes = 0
+        self._head_bytes = 0
         self._size_bytes = 0
         self._fault = "protocol_error"
         self._interim = False
@@ -124,14 +126,16 @@ class AnswerReader:
     def on_headers_complete(self) -> None:
         """Decide from status and headers how the body is framed, and whether it may come at all."""
         self._status = status = self._parser.get_status_code()
+        self._head_bytes += sum(len(name) + len(value) for name, value in self._pairs)
         if status in _INTERIM and status != _SWITCHING_PROTOCOLS:
             self._interim = True
             self._ends_in_order = False
+            self._pairs.clear()
             return
         version = self._parser.get_http_version()
         if version not in {"1.0", "1.1"} or status in {_SWITCHING_PROTOCOLS, *range(_SMALLEST_STATUS)}:
             raise _RefusedError
-        if self._received_bytes > HEAD_LIMIT_BYTES and self._head_bytes() > HEAD_LIMIT_BYTES:
+        if self._head_bytes > HEAD_LIMIT_BYTES:
             raise _RefusedError
         self._headers = {
             name.lower().decode("latin-1"): value.decode("latin-1") for name, value in self._pairs
@@ -169,9 +173,6 @@ class AnswerReader:
 
     def _codings(self) -> list[bytes]:
         return [value.strip().lower() for name, value in self._pairs if name.lower() == b"transfer-encoding"]
-
-    def _head_bytes(self) -> int:
-        return sum(len(name) + len(value) for name, value in self._pairs)
 
     def _ends_with_the_answer(self, data: bytes) -> bool:
         """Return whether nothing follows, not even the empty lines that llhttp passes over silently."""

@@ -8,6 +8,7 @@ import asyncio
 import select
 import ssl
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final, cast
 
 from etl.api.answer import AnswerReader
@@ -156,7 +157,7 @@ async def connect(origin: Origin, *, deadline: float) -> Connection | Failure:
                 origin.host,
                 origin.port,
                 ssl=origin.tls,
-                happy_eyeballs_delay=_HAPPY_EYEBALLS_DELAY_SECONDS,
+                happy_eyeballs_delay=None if _is_address(origin.host) else _HAPPY_EYEBALLS_DELAY_SECONDS,
             )
     except TimeoutError:
         return Failure(phase=Phase.CONNECT, kind="connect_timeout")
@@ -166,3 +167,15 @@ async def connect(origin: Origin, *, deadline: float) -> Connection | Failure:
         return Failure(phase=Phase.CONNECT, kind="connect_failed")
     # The server may have closed already, or spoken first, which ends a connection too.
     return connection if connection.pristine else Failure(phase=Phase.CONNECT, kind="connect_failed")
+
+
+def _is_address(host: str) -> bool:
+    """Return whether there is nothing to choose from.
+
+    asyncio's race leaves a socket to the garbage collector when it is cancelled just as it is won.
+    """
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -157,8 +157,11 @@ class Endpoint:
             # As a GET it gets a Host and nothing else of httpx's own.
             fixed = httpx.Request("GET", address, headers={**headers, "Accept-Encoding": "identity"})
             head = serialize_head("POST", address, fixed.headers)
-        except (httpx.TransportError, ValueError) as error:
-            raise UsageError("the address and headers make no request") from error
+        except (httpx.TransportError, ValueError):
+            raise UsageError(
+                "the address and headers make no request",
+                hint="look for odd characters in target.base_url, path, auth_scheme and the token",
+            ) from None
         self._head = head + b"Content-Length: "
 
     async def exchange(self, body: bytes) -> RawAnswer | Failure:

@@ -91,7 +91,10 @@ class Transport:
         try:
             self._headers = httpx.Headers({**headers, "Accept-Encoding": "identity", "Connection": "close"})
         except UnicodeEncodeError:
-            raise UsageError("a header of the request is not ASCII") from None
+            raise UsageError(
+                "a header of the request is not ASCII",
+                hint="look for odd characters in target.auth_scheme and the token",
+            ) from None
         self._timeout_seconds = timeout_seconds
         self._method = method
         self._answer_limit_bytes = answer_limit_bytes

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import socket
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
 import httpx
@@ -216,7 +216,8 @@ def crowd(play: Callable[[OwnTransport, Endpoint, list[asyncio.StreamWriter]], A
             await own.aclose()
             assert 0 == len(own._open)
             for writer in writers:
-                writer.close()
+                writer.transport.abort()
+            await pause()
 
     asyncio.run(scene())
 
@@ -308,6 +309,28 @@ def test_name_with_a_dead_address_reaches_the_live_one(monkeypatch):
     assert isinstance(result, RawAnswer)
 
 
+def test_address_of_the_sixth_version_is_reached():
+    """In an address it stands in brackets, for the resolver it must not."""
+
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(BODY)
+        writer.write(answer())
+        await reader.read()
+        writer.close()
+
+    async def scene() -> None:
+        async with await asyncio.start_server(answer_once, "::1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            own = OwnTransport(tls=tls_context(None), timeout_seconds=5.0)
+            assert [GOOD] == bodies([await Endpoint(own, f"http://[::1]:{port}/", headers={}).exchange(BODY)])
+            await own.aclose()
+            await pause()
+
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    asyncio.run(scene())
+
+
 def test_server_that_speaks_first_was_sent_nothing():
     """As an overloaded one that refuses on arrival, inside TLS: no byte of the message had left."""
 
@@ -384,6 +407,9 @@ def test_it_is_a_transport_of_httpx():
             answered = await client.post("/", content=BODY)
             assert (200, GOOD) == (answered.status_code, answered.content)
             assert "answered" == answered.request.extensions["delivery"]
+            await client.post("/", content=parts())
+            assert b"chunked" not in server.seen
+            assert server.seen.endswith(b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY))
             with pytest.raises(httpx.ReadError) as lost:
                 await client.post("/", content=BODY)
             assert "sent" == lost.value.request.extensions["delivery"]
@@ -395,20 +421,24 @@ def test_it_is_a_transport_of_httpx():
                 await client.post(f"http://127.0.0.1:{closed}/", content=BODY)
             assert "connect" == refused.value.request.extensions["delivery"]
 
+    async def parts() -> AsyncIterator[bytes]:
+        yield BODY[:5]
+        yield BODY[5:]
+
     def behave(server: Hostile, peer: socket.socket) -> None:
         while server.read_request(peer):
-            if server.copies > 1:
+            if server.copies > 2:
                 reset(peer)
                 return
             peer.sendall(answer())
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         closed = taken.getsockname()[1]
-    with serving(behave) as (_, port):
+    with serving(behave) as (server, port):
         with_own(port, play)
 
 
-def test_deadline_of_a_name_that_does_not_connect_leaves_no_socket_open():
+def test_address_that_never_connects_leaves_no_socket_open():
     """The full backlog of a listener swallows the handshake, as a dead host does."""
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))

@@ -165,3 +165,11 @@ def test_of_repeated_headers_the_last_counts_and_trailers_do_not():
 
     assert isinstance(outcome, RawAnswer)
     assert {"retry-after": "7", "transfer-encoding": "chunked"} == outcome.headers
+
+
+def test_headers_of_an_interim_answer_are_not_the_answers():
+    """An early hint is no hint at how long everybody should wait."""
+    _, outcome = read(b"HTTP/1.1 103 x\r\nRetry-After: 900\r\nContent-Encoding: gzip\r\n\r\n" + SHORT)
+
+    assert isinstance(outcome, RawAnswer)
+    assert {"content-length": "2"} == outcome.headers

@@ -86,6 +86,24 @@ def test_header_beyond_ascii_is_refused_by_both(headers):
         Endpoint(OwnTransport(tls=tls, timeout_seconds=1), "https://x.example/", headers=headers)
 
 
+@pytest.mark.parametrize(
+    "headers", [{"X": "a\r\nAuthorization: b"}, {"X": "a\x00"}, {"X Y": "a"}, {"": "a"}, {"X:": "a"}]
+)
+def test_header_that_would_end_its_line_is_refused(headers):
+    """Otherwise a value could add headers of its own, or a second request."""
+    own = OwnTransport(tls=tls_context(None), timeout_seconds=1)
+    with pytest.raises(UsageError, match="make no request"):
+        Endpoint(own, "https://x.example/", headers=headers)
+
+
+@pytest.mark.parametrize("url", ["ftp://x.example/", "/messages/", "https:///messages/"])
+def test_address_that_own_transport_can_not_reach_is_refused(url):
+    """The job's model refuses most of them before."""
+    own = OwnTransport(tls=tls_context(None), timeout_seconds=1)
+    with pytest.raises(UsageError, match="make no request"):
+        Endpoint(own, url, headers={})
+
+
 @pytest.mark.parametrize("transport", ["own", "httpx"])
 def test_no_repr_shows_the_token(tmp_path, transport):
     """Values end up in tracebacks and logs."""

@@ -32,6 +32,15 @@ def test_empty_error_with_a_message_is_an_acceptance(read, error, listed):
     assert Receipt(platform_id=None, conversation_id=None, bot_replied=False) == answer.receipt
 
 
+def test_byte_order_mark_is_no_part_of_an_answer(read):
+    """Some gateways write one; other encodings than UTF-8 are no JSON between systems (RFC 8259)."""
+    accepted = b'{"error": null, "message": []}'
+
+    assert Envelope.ACCEPTANCE is read(b"\xef\xbb\xbf" + accepted).envelope
+    assert Envelope.SENSELESS is read(accepted.decode().encode("utf-16")).envelope
+    assert Envelope.SENSELESS is read(accepted[:-1] + b', "x": "\xff"}').envelope
+
+
 def test_receipt_is_read_from_the_documented_form(read):
     """Message and conversation ids are the reference for the platform's support."""
     reply = {
