@@ -29,10 +29,13 @@ class Storm:
     """A server that answers with what it was sent, or fails in one of many ways."""
 
     random: Random
+    faults: tuple[str, ...]
     arrived: list[bytes] = field(default_factory=list)
+    connections: int = 0
 
     async def treat(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until a fault ends it, or the client."""
+        self.connections += 1
         try:
             with suppress(asyncio.IncompleteReadError, OSError):
                 while await self._answer(reader, writer):
@@ -46,13 +49,13 @@ class Storm:
         await reader.readuntil(b"\r\n\r\n")
         body = await reader.readexactly(8)
         self.arrived.append(body)
-        fault = self.random.choice(["", "", "", "", "", "slow", "late", "reset", "cut", "twice"])
+        fault = self.random.choice(("", "", "", *self.faults))
         if fault == "late":
             await pause(2 * TIMEOUT_SECONDS)
         if fault == "slow":
             await pause(0.001)
         if fault == "cut":
-            writer.write(answer(body)[: self.random.randrange(60)])
+            writer.write(answer(body)[: self.random.randrange(1, 40)])
         elif fault != "reset":
             writer.write(answer(body) + (answer(b"again") if fault == "twice" else b""))
         return fault not in {"reset", "cut"}
@@ -85,10 +88,11 @@ async def scene(storm: Storm) -> dict[bytes, RawAnswer | Failure]:
     return {body: result for table in tables for body, result in table.items()}
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_every_answer_goes_to_its_own_message_and_none_is_sent_twice(seed):
-    """Hundreds of messages share connections that are cut, reset, late, doubled and cancelled."""
-    storm = Storm(Random(seed))  # noqa: S311  repeatable on purpose
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("faults", [("slow", "late", "cut"), ("slow", "late", "cut", "reset", "twice")])
+def test_every_answer_goes_to_its_own_message_and_none_is_sent_twice(faults, seed):
+    """Hundreds of messages share connections that are late, cut, reset, doubled and cancelled."""
+    storm = Storm(Random(seed), faults)  # noqa: S311  repeatable on purpose
     results = asyncio.run(scene(storm))
 
     answered = {body: result.body for body, result in results.items() if isinstance(result, RawAnswer)}
@@ -97,7 +101,8 @@ def test_every_answer_goes_to_its_own_message_and_none_is_sent_twice(seed):
         for body, result in results.items()
         if isinstance(result, Failure) and result.phase is not Phase.SENT
     }
-    assert answered == {body: body for body in answered}
+    assert {body: body for body in answered} == answered
     assert len(storm.arrived) == len(set(storm.arrived))
     assert set() == unsent & {*storm.arrived}
-    assert len(answered) > WORKERS * MESSAGES // 2
+    assert len(answered) > WORKERS * MESSAGES // 4
+    assert "twice" in faults or storm.connections < len(storm.arrived)
