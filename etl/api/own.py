@@ -39,7 +39,7 @@ class OwnTransport(httpx.AsyncBaseTransport):
     """Sends requests to any address; keeps what connections it can.
 
     As a transport of httpx it puts `delivery` into the request's extensions, whatever comes of it. Its
-    one deadline stands for all four of httpx's timeouts.
+    one deadline stands for all four of httpx's timeouts; of repeated headers the answer has the last.
     """
 
     def __init__(

@@ -11,17 +11,13 @@ from etl.api.own import Endpoint, OwnTransport
 from etl.api.transport import RawAnswer, tls_context
 from etl.model.exchange import Failure, Phase
 from support.hostile import answer
+from support.own import pause
 
 WORKERS = 16
 MESSAGES = 20
 """For each worker."""
 
 TIMEOUT_SECONDS = 0.1
-
-
-async def pause(seconds: float) -> None:
-    """Let others have their turn."""
-    await asyncio.sleep(seconds)  # noqa: TID251  faults need their moment
 
 
 @dataclass

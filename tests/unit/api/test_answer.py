@@ -114,7 +114,9 @@ def test_complete_answer_is_read_and_says_whether_the_connection_may_stay(data, 
     assert not reader.overrun
 
 
-@pytest.mark.parametrize("extra", [SHORT, b"HTTP/1.1 408 Request Timeout\r\n\r\n", b"x", b"\x00"])
+@pytest.mark.parametrize(
+    "extra", [SHORT, CHUNKED + b"0\r\n\r\n", b"HTTP/1.1 408 Request Timeout\r\n\r\n", b"x", b"\x00"]
+)
 @pytest.mark.parametrize("first", [SHORT, CHUNKED + b"2\r\n{}\r\n0\r\n\r\n"])
 def test_second_answer_in_the_same_read_spoils_the_connection_not_the_first(first, extra):
     """The first belongs to the request; what follows would go to the next one."""
