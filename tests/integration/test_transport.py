@@ -207,10 +207,10 @@ def test_what_comes_after_an_answer_is_never_the_next_messages(transport, unaske
                 pass
 
     with serving(behave) as (server, port):
-        results = post(transport, port, times=3, pause_seconds=0.06)
+        results = post(transport, port, times=2, pause_seconds=0.2)
 
-    assert [b"1", b"2", b"3"] == [result.body for result in results if isinstance(result, RawAnswer)]
-    assert (3, 3) == (server.connections, server.copies)
+    assert [b"1", b"2"] == [result.body for result in results if isinstance(result, RawAnswer)]
+    assert (2, 2) == (server.connections, server.copies)
 
 
 def test_server_that_resets_after_each_answer_makes_no_message_double_or_lost(transport):
@@ -252,7 +252,7 @@ def test_refusal_before_the_body_is_read_is_an_answer(transport):
 def test_request_is_exactly_what_was_asked_for(transport):
     """No compression, no kept connection, no cookies, nothing that httpx adds by itself."""
     with serving(says(answer(fields=b"Set-Cookie: session=1\r\n"))) as (server, port):
-        post(transport, port, times=2, pause_seconds=0.06)
+        post(transport, port, times=2, pause_seconds=0.15)
 
     first, second = (
         server.seen[: len(server.seen) // 2],

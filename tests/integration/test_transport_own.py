@@ -69,9 +69,9 @@ def test_connection_that_idled_too_long_is_not_used_again():
 def test_idle_connection_that_the_server_closed_is_replaced_before_the_write():
     """An orderly close between two messages costs nothing."""
     with serving(says(answer())) as (server, port):
-        bodies(post("own", port, times=3, pause_seconds=MOMENT_SECONDS))
+        bodies(post("own", port, times=2, pause_seconds=3 * MOMENT_SECONDS))
 
-    assert (3, 3) == (server.connections, server.copies)
+    assert (2, 2) == (server.connections, server.copies)
 
 
 @pytest.mark.parametrize(
@@ -91,9 +91,9 @@ def test_bytes_while_idle_end_the_connection(unasked, loop_sees_it):
     async def play(_: OwnTransport, endpoint: Endpoint) -> None:
         results = [await endpoint.exchange(BODY)]
         if loop_sees_it:
-            await pause(3 * MOMENT_SECONDS)
+            await pause(6 * MOMENT_SECONDS)
         else:
-            server.over.wait(3 * MOMENT_SECONDS)  # the loop stands still meanwhile
+            server.over.wait(6 * MOMENT_SECONDS)  # the loop stands still meanwhile
         results.append(await endpoint.exchange(BODY))
         assert [b"first", b"first"] == bodies(results)
 
@@ -119,11 +119,9 @@ def test_server_that_answered_twice_gets_a_connection_for_each_message(together)
                 peer.sendall(answer(b"again"))
 
     with serving(behave) as (server, port):
-        assert [b"1", b"2", b"3", b"4"] == bodies(
-            post("own", port, times=4, pause_seconds=2 * MOMENT_SECONDS)
-        )
+        assert [b"1", b"2", b"3"] == bodies(post("own", port, times=3, pause_seconds=5 * MOMENT_SECONDS))
 
-    assert (4, 4) == (server.connections, server.copies)
+    assert (3, 3) == (server.connections, server.copies)
 
 
 @pytest.mark.parametrize("orderly", [True, False])
