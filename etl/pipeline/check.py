@@ -38,7 +38,6 @@ def run_check(
     wish: Wish,
     *,
     sandbox: bool,
-    rate_per_second: float | None,
     observe: Callable[[Event], None],
 ) -> CheckResult:
     """Plan the job's input and say what an import would do; nothing is sent and no ledger is made.
@@ -52,7 +51,7 @@ def run_check(
     ledger = open_readonly(space.ledger, target=space.target)
     with closing(ledger) if ledger else nullcontext():
         plan = prepare(job_file, space, ledger, wish, observe)
-    rate = rate_per_second or job.replay.rate_per_second
+    rate = job.replay.rate.per_second
     counts = plan.summary.conservation
     return CheckResult(
         plan=plan,
