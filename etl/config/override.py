@@ -37,6 +37,10 @@ def with_pace(job_file: JobFile, **given: Unpack[Pace]) -> JobFile:
     try:
         pace = Replay.model_validate(settings)
     except ValidationError as error:
-        problems = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in error.errors())
-        raise UsageError(f"the pace makes no sense: {problems}", hint="etl import --help") from error
+        raise UsageError(f"the pace makes no sense: {_problems(error)}", hint="etl import --help") from error
     return replace(job_file, job=job_file.job.model_copy(update={"replay": pace}))
+
+
+def _problems(error: ValidationError) -> str:
+    found = ((problem["loc"], problem["msg"].removeprefix("Value error, ")) for problem in error.errors())
+    return "; ".join(f"{place[0]} {text}" if place else text for place, text in found)

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from etl.config.values import Pattern, Table, VariableName, ZoneName
+from etl.config.values import Hours, Pattern, Table, VariableName, ZoneName
 from etl.model.rate import Rate
 from etl.model.window import Window
 
@@ -86,7 +86,7 @@ class Replay(Table):
     """Of that rate, the part to use, when others send to the same account."""
     adapt: bool = True
     """Go slower after a 429 or when answers take clearly longer, and come back slowly."""
-    window: str | None = None
+    window: Hours | None = None
     """The hours in which messages may be sent, such as `22:00-06:00`, local time of `timezone`."""
     timezone: ZoneName | None = None
     """The zone of `window`, such as Europe/Copenhagen."""
@@ -120,8 +120,6 @@ class Replay(Table):
             raise ValueError("rate_per_second and rate_per_minute exclude each other")
         if self.window is not None and self.timezone is None:
             raise ValueError("timezone is needed with window, such as Europe/Copenhagen")
-        if self.window is not None:
-            Window.parse(self.window, self.timezone or "UTC")
         return self
 
     @property

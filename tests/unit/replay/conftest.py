@@ -21,9 +21,9 @@ from etl.ledger.writer import GroupCommit
 from etl.model.events import Event
 from etl.model.exchange import Answer, Envelope, Exchange, Receipt
 from etl.model.plan import Lane, PlannedMessage
+from etl.model.rate import Rate
 from etl.model.schemas import Role
 from etl.model.states import State
-from etl.model.rate import Rate
 from etl.replay.adaptive import Adaptive, remembered_share
 from etl.replay.breaker import Breaker
 from etl.replay.conclusions import Conclusions, Policy
@@ -309,9 +309,7 @@ class World:
         self.stop = Stop(self.events.append)
         idle = None if last_us is None else (clock.wall_us() - last_us) / 1_000_000
         learned = ledger.learned_rate_per_second()
-        share = remembered_share(
-            learned_per_second=learned, allowed_per_second=self.rate, idle_seconds=idle
-        )
+        share = remembered_share(learned_per_second=learned, allowed_per_second=self.rate, idle_seconds=idle)
         self.adaptive = Adaptive(share=share, now=clock.now) if self.adapt else None
         self.pacer = Pacer(
             rate=Rate(amount=self.rate),
