@@ -1,6 +1,7 @@
 """The command line's words on pace."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,11 @@ from etl.config.override import with_pace
 from etl.errors import UsageError
 from etl.model.rate import Rate
 
-NOTHING = {"rate": None, "share": None, "window": None, "timezone": None}
+
+def paced(before: JobFile, **words: Any) -> JobFile:
+    """Return a job with those words of the command line."""
+    given: Any = {"rate": None, "share": None, "window": None, "timezone": None, **words}
+    return with_pace(before, **given)
 
 
 def job_file(**replay: object) -> JobFile:
@@ -28,14 +33,14 @@ def test_job_stays_as_it_is_without_words():
     """Whatever it says."""
     before = job_file(rate_per_minute=90, lanes=7, window="22:00-06:00", timezone="UTC")
 
-    assert before == with_pace(before, **NOTHING)
+    assert before == paced(before)
 
 
 @pytest.mark.parametrize("replay", [{}, {"rate_per_second": 9.0}, {"rate_per_minute": 9.0}])
 @pytest.mark.parametrize("rate", [Rate(amount=5.0), Rate.per_minute(30.0)])
 def test_rate_replaces_the_jobs_in_either_unit(replay, rate):
     """One rate counts, not two."""
-    job = with_pace(job_file(lanes=7, **replay), **{**NOTHING, "rate": rate}).job
+    job = paced(job_file(lanes=7, **replay), rate=rate).job
 
     assert rate == job.replay.rate
     assert 7 == job.replay.lanes
@@ -43,7 +48,7 @@ def test_rate_replaces_the_jobs_in_either_unit(replay, rate):
 
 def test_share_is_taken_of_the_jobs_rate():
     """In its unit."""
-    job = with_pace(job_file(rate_per_minute=120), **{**NOTHING, "share": 0.75}).job
+    job = paced(job_file(rate_per_minute=120), share=0.75).job
 
     assert Rate.per_minute(90.0) == job.replay.rate
 
@@ -52,7 +57,7 @@ def test_window_takes_the_jobs_timezone():
     """Tonight's hours are other ones, the place is the same."""
     before = job_file(window="22:00-06:00", timezone="Asia/Tokyo")
 
-    hours = with_pace(before, **{**NOTHING, "window": "20:00-07:00"}).job.replay.hours
+    hours = paced(before, window="20:00-07:00").job.replay.hours
     assert "20:00-07:00 Asia/Tokyo" == str(hours)
 
 
@@ -67,4 +72,4 @@ def test_window_takes_the_jobs_timezone():
 def test_words_that_make_no_sense_are_refused(words, complaint):
     """By the rules of the job file."""
     with pytest.raises(UsageError, match=complaint):
-        with_pace(job_file(), **{**NOTHING, **words})
+        paced(job_file(), **words)

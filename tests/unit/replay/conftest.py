@@ -230,6 +230,7 @@ class World:
     plan: int = 0
     run: int = 0
     stop: Stop = field(init=False)
+    api: ScriptedApi = field(init=False)
     pacer: Pacer = field(init=False)
     adaptive: Adaptive | None = field(init=False)
     limits: Limits = field(init=False)
@@ -241,7 +242,7 @@ class World:
     async def _replay(self, script: Script) -> Tally:
         clock, ledger = self.clock, self.ledger
         self.begin()
-        api = ScriptedApi(clock, self.path, script, self.latency_seconds)
+        api = self.api = ScriptedApi(clock, self.path, script, self.latency_seconds)
         committing = (
             ledger if self.commits_before_full < 0 else FailingLedger(ledger, self.commits_before_full)
         )
