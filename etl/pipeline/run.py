@@ -196,8 +196,9 @@ class _Import:
 
     def _expected(self, plan: PlanFolder, before: PlanStates) -> int:
         expected = before.pending
-        if self._wish.limit_lanes is not None:
-            trial = PlanReader(plan).lanes(first=self._wish.limit_lanes)
+        first = 1 if self._wish.canary else self._wish.limit_lanes
+        if first is not None:
+            trial = PlanReader(plan).lanes(first=first)
             expected = min(expected, sum(lane.length for batch in trial for lane in batch))
         return min(expected, self._wish.max_messages or expected)
 
@@ -243,6 +244,8 @@ class _Import:
             return tally, None
         if not self._wish.confirm(self._canary):
             return tally, StopReason(kind=StopKind.CANARY, message="one user is sent; the rest waits")
+        expected = min(states.pending, self._wish.max_messages or states.pending)
+        self._observe(Started(messages=expected, target=self._space.target))
         rest, stop = self._replay(plan, record, target, token, only_first_lanes=None)
         tally.add(rest)
         return tally, stop
