@@ -49,15 +49,13 @@ class Breaker:
         return PAUSES_SECONDS[self._pauses - 1]
 
     def claims(self, ordinal: int, now: float) -> bool:
-        """Return whether this message is the one that tries; the first to ask after the pause is."""
+        """Return whether this message is the one that tries: the first to ask after the pause.
+
+        It stays the one until it has an outcome that says something.
+        """
         if self._probe is None and now >= self._opens_at:
             self._probe = ordinal
         return self._probe == ordinal
-
-    def release(self, ordinal: int) -> None:
-        """Note that a message was not sent after all: another one may try."""
-        if self._probe == ordinal:
-            self._probe = None
 
     def observe(self, judgement: Judgement, *, ordinal: int, now: float) -> Trip:
         """Count one outcome and return what follows from it."""

@@ -76,7 +76,7 @@ class Delivery:
             return None
         while await self._gate.turn(message.ordinal):
             await self._writer.write(self._intent(message))
-            if not await self._gate.guard(message.ordinal):
+            if not await self._gate.guard():
                 await self._writer.write(self._withdrawal(message))
                 continue
             sent_at = self._clock.monotonic()

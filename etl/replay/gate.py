@@ -42,10 +42,9 @@ class Gate:
                 pacer.use(slot)
                 return True
             await clock.sleep(min(left, _NAP_SECONDS))
-        breaker.release(ordinal)
         return False
 
-    async def guard(self, ordinal: int) -> bool:
+    async def guard(self) -> bool:
         """Wait out what a stall since the slot has cost; return False when the message had better not go.
 
         The intent is durable, so a kill in here makes the message uncertain: a long wait or a drain
@@ -60,9 +59,8 @@ class Gate:
                 pacer.sent(now)
                 return True
             if now + left > gives_up:
-                break
+                return False
             await clock.sleep(left)
-        self._breaker.release(ordinal)
         return False
 
     def _ends(self) -> bool:

@@ -112,15 +112,6 @@ def test_outcomes_of_what_was_in_flight_count_for_nothing_while_open():
     assert not breaker.closed
 
 
-def test_try_that_was_not_sent_is_somebody_elses():
-    """A withdrawn message must not keep everybody waiting for ever."""
-    breaker = opened()
-    breaker.claims(7, 30.0)
-    breaker.release(7)
-
-    assert breaker.claims(8, 30.0)
-
-
 def test_try_that_was_surely_not_taken_tries_again():
     """A refused connection says nothing of the server's health."""
     breaker = opened()

@@ -228,6 +228,22 @@ def test_server_errors_pause_everybody_then_one_message_tries(world):
     assert began[second + 1] - began[second] >= 0.01
 
 
+def test_lanes_that_waited_for_a_try_do_not_leave_together(world):
+    """Their slots came and went during it; after it each has a new one."""
+    w = world(*[1] * 30, workers=8, rate=10.0, retry_503=False, latency_seconds=5.0)
+
+    def script(message, _):
+        if w.clock.now > 1_050.0:
+            return ACCEPTED
+        return status(503, 100.0) if message.ordinal == 0 else status(502)
+
+    w.replay(script)
+
+    began = sorted(sent.began for sent in w.sent if sent.began > 1_050.0)
+    assert len(began) > 15
+    assert min(later - earlier for earlier, later in itertools.pairwise(began)) >= 0.09
+
+
 def test_server_that_stays_in_trouble_ends_the_run(world):
     """Each further try would be one more message of unknown fate."""
     w = world(*[1] * 40, workers=1)
