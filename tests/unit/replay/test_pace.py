@@ -174,7 +174,7 @@ def test_run_sends_as_many_messages_as_it_may(world, workers):
 
 def test_lanes_beyond_the_last_message_are_not_looked_at(world):
     """A million of them would be a minute of nothing."""
-    w = world(*[1] * 50, workers=1, rate=100.0, bounds=Bounds(max_messages=5))
+    w = world(*[1] * 50, workers=2, rate=100.0, bounds=Bounds(max_messages=5))
     looked: list[int] = []
     messages = w.feed.messages
     w.feed.messages = lambda first, end: looked.append(first) or messages(first, end)
