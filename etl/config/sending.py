@@ -120,6 +120,8 @@ class Replay(Table):
             raise ValueError("rate_per_second and rate_per_minute exclude each other")
         if self.window is not None and self.timezone is None:
             raise ValueError("timezone is needed with window, such as Europe/Copenhagen")
+        if self.window is None and self.timezone is not None:
+            raise ValueError("window is needed with timezone, such as 22:00-06:00")
         return self
 
     @property

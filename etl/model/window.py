@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 _WORDS: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]|24):([0-5]\d)")
 _DAY_MINUTES: Final = 1_440
 _MINUTE_US: Final = 60_000_000
+_YEAR_US: Final = 366 * _DAY_MINUTES * _MINUTE_US
 
 _HORIZON_MINUTES: Final = 4 * _DAY_MINUTES
 """Longer than any window and its pause, also where a zone skipped a whole day."""
@@ -62,6 +63,20 @@ class Window:
             minute_us += _MINUTE_US
             if self.is_open(minute_us) is not now:
                 return minute_us
+        return None
+
+    def after_us(self, at_us: int, seconds: float) -> int | None:
+        """Return when so many seconds within the window have passed since `at_us`; None: not in a year."""
+        left_us, horizon_us = round(seconds * 1_000_000), at_us + _YEAR_US
+        while at_us < horizon_us:
+            change_us = self.next_change_us(at_us)
+            if self.is_open(at_us):
+                if change_us is None or change_us - at_us >= left_us:
+                    return at_us + left_us
+                left_us -= change_us - at_us
+            if change_us is None:
+                return None
+            at_us = change_us
         return None
 
     def spoken(self, at_us: int) -> str:

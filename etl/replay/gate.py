@@ -29,8 +29,7 @@ class Gate:
         """Wait for a slot; return False when the run drains."""
         pacer, breaker, clock = self._pacer, self._breaker, self._clock
         slot, era = 0.0, -1
-        while not self._ends():
-            now = clock.monotonic()
+        while not self._ends(now := clock.monotonic()):
             if not (breaker.closed or breaker.claims(ordinal, now)):
                 era = -1  # a slot that comes during the pause is lost, or all would leave together after it
                 await clock.sleep(_NAP_SECONDS)
@@ -51,22 +50,24 @@ class Gate:
         withdraws it instead.
         """
         pacer, clock = self._pacer, self._clock
-        gives_up = clock.monotonic() + _GUARD_MOST_SECONDS
-        while not self._ends():
-            now = clock.monotonic()
+        gives_up = 0.0
+        while not self._ends(now := clock.monotonic()):
             left = pacer.wait_seconds(now)
             if left <= 0:
                 pacer.sent(now)
                 return True
+            gives_up = gives_up or now + _GUARD_MOST_SECONDS
             if now + left > gives_up:
                 return False
             await clock.sleep(left)
         return False
 
-    def _ends(self) -> bool:
+    def _ends(self, now: float) -> bool:
         if self._stop.requested:
             return True
-        over = self._limits.over(self._clock.monotonic(), self._clock.wall_us())
+        if not self._limits.timed:
+            return False
+        over = self._limits.over(now, self._clock.wall_us())
         if over is not None:
             self._stop.request(over.kind, over.message)
         return over is not None

@@ -73,6 +73,8 @@ class Limits:
         closes_us = bounds.window.next_change_us(wall_us) if bounds.window else None
         self._closes_us = _NEVER_US if closes_us is None else closes_us
         self._ends_at = inf if bounds.ends_at is None else bounds.ends_at
+        self.timed: Final = bounds.window is not None or bounds.ends_at is not None
+        """Whether `over` can ever say something; most runs have no such end."""
         self._most = inf if bounds.max_messages is None else bounds.max_messages
         self._admitted = 0
         self._settled = 0

@@ -65,6 +65,7 @@ def test_window_takes_the_jobs_timezone():
     ("words", "complaint"),
     [
         ({"window": "22:00-06:00"}, "timezone is needed with window"),
+        ({"timezone": "UTC"}, "window is needed with timezone"),
         ({"window": "late", "timezone": "UTC"}, "window is no window such as 22:00-06:00"),
         ({"window": "22:00-06:00", "timezone": "Mars"}, "timezone is no IANA time zone"),
     ],

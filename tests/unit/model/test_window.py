@@ -103,6 +103,29 @@ def test_whole_day_never_changes():
     assert Window.parse("00:00-24:00", COPENHAGEN).next_change_us(at("2026-03-29T00:00")) is None
 
 
+@pytest.mark.parametrize(
+    ("now", "hours", "end"),
+    [
+        ("2026-07-01T12:00", 1, "2026-07-01T21:00"),
+        ("2026-07-01T21:00", 1, "2026-07-01T22:00"),
+        ("2026-07-01T21:00", 7, "2026-07-02T04:00"),
+        ("2026-07-01T21:00", 8, "2026-07-02T21:00"),
+        ("2026-03-28T20:00", 8, "2026-03-29T21:00"),
+    ],
+    ids=["not open yet", "open", "to the end", "two nights", "the short night"],
+)
+def test_only_open_hours_count_towards_an_end(now, hours, end):
+    """Eight hours of sending are a night, and two when one has seven."""
+    window = Window.parse("22:00-06:00", COPENHAGEN)
+
+    assert end == iso(window.after_us(at(now), 3_600.0 * hours))
+
+
+def test_end_beyond_a_year_is_none():
+    """Nobody plans so far, and nobody waits for the answer."""
+    assert Window.parse("22:00-22:01", "UTC").after_us(at("2026-07-01T12:00"), 1e6) is None
+
+
 def test_window_is_spoken_with_its_zone():
     """Whoever reads the time may sit elsewhere."""
     window = Window.parse("22:00-06:00", COPENHAGEN)

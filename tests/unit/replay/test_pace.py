@@ -177,7 +177,12 @@ def test_lanes_beyond_the_last_message_are_not_looked_at(world):
     w = world(*[1] * 50, workers=2, rate=100.0, bounds=Bounds(max_messages=5))
     looked: list[int] = []
     messages = w.feed.messages
-    w.feed.messages = lambda first, end: looked.append(first) or messages(first, end)
+
+    def look(first: int, end: int):
+        looked.append(first)
+        return messages(first, end)
+
+    w.feed.messages = look
     w.replay()
 
     assert list(range(5)) == looked
