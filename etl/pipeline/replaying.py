@@ -109,12 +109,15 @@ class Replaying:
         """Return the share to begin with, as earlier runs have learned it; None when the job wants none."""
         if not self.job.replay.adapt:
             return None
-        allowed = self.job.replay.rate.per_second
+        allowed, learned = self.job.replay.rate.per_second, self.ledger.learned_rate_per_second()
         share = remembered_share(
-            learned_per_second=self.ledger.learned_rate_per_second(),
+            learned_per_second=learned,
             allowed_per_second=allowed,
             idle_seconds=self._idle_seconds(),
         )
+        if learned is not None and learned < allowed:
+            # What has faded stays so, or runs too short to learn would keep a lesson for ever.
+            self.ledger.remember_learned_rate(allowed * share if share < 1.0 else None)
         if share < 1.0:
             slower = "as an earlier run has learned"
             self.observe(

@@ -13,6 +13,9 @@ from etl.replay.outcome import Judgement, Verdict
 PAUSES_SECONDS: Final = (30.0, 60.0, 120.0)
 """Before the first, second and third try after server errors; when that fails too, the run ends."""
 
+RECOVERED_MESSAGES: Final = 100
+"""Accepted since the last pause: before that, further trouble is the same trouble and pauses longer."""
+
 _CONTRACT: Final = frozenset({"senseless_answer", "http_409"})
 """Doubtful answers that waiting does not make better."""
 
@@ -40,6 +43,7 @@ class Breaker:
         self._kind: str | None = None
         self._count = 0
         self._pauses = 0
+        self._accepted_since = 0
         self._opens_at = 0.0
         self._probe: int | None = None
 
@@ -64,6 +68,8 @@ class Breaker:
         match judgement.verdict:
             case Verdict.ACCEPTED:
                 self._accepted, self._kind, self._count = True, None, 0
+                if self._pauses:
+                    self._count_recovery()
             case Verdict.REJECTED:
                 # Mid-run a refusal speaks of its message; before anything was accepted, of the set-up.
                 self._count_kind(None if self._accepted else judgement.reason)
@@ -79,6 +85,11 @@ class Breaker:
         self._count = 0 if kind is None else self._count + 1 if kind == self._kind else 1
         self._kind = kind
 
+    def _count_recovery(self) -> None:
+        self._accepted_since += 1
+        if self._accepted_since >= RECOVERED_MESSAGES:
+            self._pauses = 0
+
     def _pause(self, now: float) -> Trip:
         if self._pauses == len(PAUSES_SECONDS):
             return Trip.GIVE_UP
@@ -91,7 +102,7 @@ class Breaker:
         match judgement.verdict:
             case Verdict.ACCEPTED | Verdict.REJECTED:
                 self.closed, self._probe = True, None
-                self._kind, self._count, self._pauses = None, 0, 0
+                self._kind, self._count, self._accepted_since = None, 0, 0
                 self._accepted = self._accepted or judgement.verdict is Verdict.ACCEPTED
                 return Trip.NONE
             case Verdict.UNCERTAIN:

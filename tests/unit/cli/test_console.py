@@ -9,7 +9,8 @@ def notes(capsys, *events: PaceChanged) -> list[str]:
     with Progress(quiet=False) as progress:
         for event in events:
             progress(event)
-    return capsys.readouterr().err.splitlines()
+    lines: list[str] = capsys.readouterr().err.splitlines()
+    return lines
 
 
 def change(per_second: float, reason: str | None = None) -> PaceChanged:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from etl.replay.breaker import PAUSES_SECONDS, Breaker, Trip
+from etl.replay.breaker import PAUSES_SECONDS, RECOVERED_MESSAGES, Breaker, Trip
 from etl.replay.outcome import Judgement, Verdict
 
 ACCEPTED = Judgement(verdict=Verdict.ACCEPTED, reason="accepted")
@@ -102,6 +102,18 @@ def test_failed_tries_pause_longer_and_then_give_up():
 
     assert trips == [Trip.PAUSE, Trip.PAUSE, Trip.GIVE_UP]
     assert pauses[:3] == list(PAUSES_SECONDS)
+
+
+@pytest.mark.parametrize(("good", "pause"), [(5, 1), (RECOVERED_MESSAGES, 0)])
+def test_server_that_comes_and_goes_is_given_longer_pauses(good, pause):
+    """Each turn costs a few messages their certainty; a night of turns would cost thousands."""
+    breaker = opened()
+    breaker.claims(1, 30.0)
+    for _ in range(1 + good):
+        breaker.observe(ACCEPTED, ordinal=1, now=31.0)
+
+    assert breaker.observe(TROUBLE, ordinal=2, now=32.0) is Trip.PAUSE
+    assert PAUSES_SECONDS[pause] == breaker.pause_seconds
 
 
 def test_outcomes_of_what_was_in_flight_count_for_nothing_while_open():
