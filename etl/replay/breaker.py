@@ -16,8 +16,8 @@ PAUSES_SECONDS: Final = (30.0, 60.0, 120.0)
 RECOVERED_MESSAGES: Final = 100
 """Accepted since the last pause: before that, further trouble is the same trouble and pauses longer."""
 
-_CONTRACT: Final = frozenset({"senseless_answer", "http_409"})
-"""Doubtful answers that waiting does not make better."""
+_CONTRACT: Final = ("senseless_answer", "http_409", "http_2")
+"""How reasons of doubtful answers begin that waiting does not make better."""
 
 
 class Trip(StrEnum):
@@ -74,7 +74,7 @@ class Breaker:
                 # Mid-run a refusal speaks of its message; before anything was accepted, of the set-up.
                 self._count_kind(None if self._accepted else judgement.reason)
             case Verdict.UNCERTAIN:
-                self._count_kind(judgement.reason if judgement.reason in _CONTRACT else "trouble")
+                self._count_kind(judgement.reason if judgement.reason.startswith(_CONTRACT) else "trouble")
             case _:
                 return Trip.NONE
         if self._count < self._limit:

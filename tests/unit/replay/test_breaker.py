@@ -1,5 +1,7 @@
 """The breaker: a wrong set-up costs three requests, a server in trouble not a thousand doubts."""
 
+from dataclasses import replace
+
 import pytest
 
 from etl.replay.breaker import PAUSES_SECONDS, RECOVERED_MESSAGES, Breaker, Trip
@@ -26,13 +28,16 @@ def opened() -> Breaker:
     return breaker
 
 
-@pytest.mark.parametrize("judgement", [REJECTED, SENSELESS])
+@pytest.mark.parametrize(
+    "judgement",
+    [REJECTED, SENSELESS, replace(SENSELESS, reason="http_204"), replace(SENSELESS, reason="http_409")],
+)
 def test_breaker_stops_at_the_limit(judgement):
     """Three of a kind are no accident."""
     assert run(3, *[judgement] * 3) == [Trip.NONE, Trip.NONE, Trip.STOP]
 
 
-@pytest.mark.parametrize("second", [TROUBLE, TIMEOUT])
+@pytest.mark.parametrize("second", [TROUBLE, TIMEOUT, replace(TROUBLE, reason="http_500")])
 def test_server_in_trouble_pauses(second):
     """Whichever form it takes: 502 and silence are the same trouble."""
     assert run(2, TROUBLE, second) == [Trip.NONE, Trip.PAUSE]
