@@ -67,6 +67,7 @@ class Conclusions:
             max_throttles=policy.max_throttles,
             random=random,
         )
+        self._bot_told = False
         self._held_until_us = 0
         self._unsaved: list[Callable[[], None]] = []
 
@@ -103,7 +104,8 @@ class Conclusions:
         message = "the bot answered a standby message: this deployment does not behave as documented"
         if self._policy.stop_when_bot_replies:
             self._stop.request(StopKind.BOT_REPLIED, message)
-        else:
+        elif not self._bot_told:
+            self._bot_told = True
             self._observe(Warned(message=message))
 
     def _consider_breaker(self, ordinal: int, judgement: Judgement, now: float) -> None:
