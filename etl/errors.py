@@ -40,11 +40,13 @@ _MEANINGS: dict[ExitCode, str] = {
     ExitCode.OK: "everything asked for was done; for `import`: all messages are accepted",
     ExitCode.DEFECT: "a defect of etl itself; the message says how to report it",
     ExitCode.USAGE: "the command line or the job file is wrong; nothing was done",
-    ExitCode.INCOMPLETE: "finished, but something was rejected, is uncertain, held or still pending",
+    ExitCode.INCOMPLETE: "finished, or ended by `--max-…` or `--canary`, but something was rejected, is "
+    "uncertain, held or still pending",
     ExitCode.INPUT: "the input can't be read or fails validation; nothing was sent",
     ExitCode.LEDGER: "the ledger can't be used; sending stopped",
     ExitCode.REFUSED: "the API refused the run (credentials, address, contract); sending stopped",
-    ExitCode.LATER: "another run holds the lock, or the API can't be reached or said later; try again later",
+    ExitCode.LATER: "another run holds the lock, the API can't be reached, is in trouble or said later, or "
+    "`replay.window` is closed; try again later",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C) and drained; the same command resumes",
     ExitCode.TERMINATED: "terminated (SIGTERM) and drained; the same command resumes",
 }

@@ -4,12 +4,14 @@ import json
 import shlex
 import sys
 from pathlib import Path
+from typing import Unpack
 
 import click
 
 from etl.cli import options
 from etl.cli.console import Progress, say
-from etl.config.load import load_job
+from etl.config.load import JobFile, load_job
+from etl.config.override import Pace, with_pace
 from etl.pipeline.check import CheckResult, run_check
 from etl.pipeline.prepare import Wish
 from etl.report.insight import insight_lines
@@ -20,17 +22,17 @@ from etl.report.summary import duration, plan_json, plan_lines, reject_lines, sk
 @options.job
 @options.files
 @options.sandbox
-@options.rate
+@options.pace
 @options.planning
 @options.as_json
-def command(  # noqa: PLR0913, PLR0917  one for each option
+def command(
     job: Path,
     files: tuple[str, ...],
     sandbox: bool,  # noqa: FBT001  a flag of the command line
-    rate: float | None,
     unfinished: str | None,
     new_identity: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
+    **pace: Unpack[Pace],
 ) -> int:
     """Dry run: read the whole input, plan it, and say what an import would do. Sends nothing.
 
@@ -38,7 +40,7 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     input can't be read or nothing of it may be sent.
     """
     wish = Wish(files=files, unfinished=unfinished, new_identity=new_identity)
-    result = run(job, wish, sandbox=sandbox, rate=rate, as_json=as_json)
+    result = run(with_pace(load_job(job), **pace), wish, sandbox=sandbox, as_json=as_json)
     return show(result, command=import_command(job, files, sandbox=sandbox), as_json=as_json)
 
 
@@ -47,11 +49,10 @@ def import_command(job: Path, files: tuple[str, ...], *, sandbox: bool) -> str:
     return shlex.join(["etl", "import", str(job), *files, *(["--sandbox"] if sandbox else [])])
 
 
-def run(job: Path, wish: Wish, *, sandbox: bool, rate: float | None, as_json: bool) -> CheckResult:
+def run(job_file: JobFile, wish: Wish, *, sandbox: bool, as_json: bool) -> CheckResult:
     """Run the check with progress on stderr."""
-    job_file = load_job(job)
     with Progress(quiet=as_json) as progress:
-        return run_check(job_file, wish, sandbox=sandbox, rate_per_second=rate, observe=progress)
+        return run_check(job_file, wish, sandbox=sandbox, observe=progress)
 
 
 def show(result: CheckResult, *, command: str, as_json: bool) -> int:
@@ -74,6 +75,7 @@ def _as_json(result: CheckResult) -> dict[str, object]:
             "rate_bound_seconds": result.forecast.rate_bound_seconds,
             "lane_bound_seconds": result.forecast.lane_bound_seconds,
             "rate_per_second": result.rate_per_second,
+            "earliest_end": result.earliest_end,
         },
         "plan_folder": str(result.plan.path),
         "rejects_file": str(result.rejects_file),
@@ -101,6 +103,7 @@ def _lines(result: CheckResult, command: str) -> list[str]:
         ),
         f"target   {result.target}",
         bound_lines,
+        *([f"hours    done at the earliest {result.earliest_end}"] if result.earliest_end else []),
         f"plan     {result.plan.path}",
         f"rejects  {result.rejects_file}",
         f"hash     {summary.hash}",

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, assert_never
+from typing import TYPE_CHECKING, Any, Self, TypeVar, assert_never
 
 import click
 
@@ -16,6 +16,7 @@ from etl.model.events import (
     FileProgress,
     HoldOff,
     LaneHeld,
+    PaceChanged,
     Retrying,
     Settled,
     Started,
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 _PLAIN_EVERY_SECONDS = 30.0
+
+Asked = TypeVar("Asked")
 
 
 def printable(text: str) -> str:
@@ -47,6 +50,11 @@ def say(text: str = "") -> None:
     click.echo(printable(text), err=True)
 
 
+def at_terminal() -> bool:
+    """Return whether a person can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
 class Progress(AbstractContextManager["Progress"]):
     """Observes a command's events: a tqdm bar on a terminal, a line now and then elsewhere."""
 
@@ -58,6 +66,7 @@ class Progress(AbstractContextManager["Progress"]):
         self._counts = dict.fromkeys((State.ACCEPTED, State.REJECTED, State.UNCERTAIN), 0)
         self._held = 0
         self._retries = 0
+        self._pace = ""
         self._total = 0
         self._said_at = SYSTEM.monotonic()
 
@@ -90,12 +99,23 @@ class Progress(AbstractContextManager["Progress"]):
                 self._note(f"not sent ({event.reason}); trying again in {event.wait_seconds:.1f} s")
             case HoldOff():
                 self._note(f"the API asks everybody to wait {event.seconds:.0f} s ({event.reason})")
+            case PaceChanged():
+                self._paced(event)
             case Draining():
                 self._note(f"{event.reason}: finishing what is in flight; once more leaves at once")
             case Warned():
                 self._note(event.message)
             case _:
                 assert_never(event)
+
+    def paused(self, ask: Callable[[Asked], bool]) -> Callable[[Asked], bool]:
+        """Return a question that is asked with the bar out of the way."""
+
+        def asked(about: Asked) -> bool:
+            self._close()
+            return ask(about)
+
+        return asked
 
     def _read(self, event: FileProgress) -> None:
         if self._quiet or not self._terminal:
@@ -122,10 +142,19 @@ class Progress(AbstractContextManager["Progress"]):
             self._said_at = SYSTEM.monotonic()
             say(f"{sum(self._counts.values()):,} of {self._total:,} messages, {self._postfix()}")
 
+    def _paced(self, event: PaceChanged) -> None:
+        now, allowed = f"{event.per_second:.3g}/s", f"{event.allowed_per_second:.3g}/s"
+        slower = event.per_second < event.allowed_per_second
+        self._pace = f", pace {now} of {allowed}" if slower else ""
+        if event.reason is not None:
+            self._note(f"going at {now} instead of {allowed} ({event.reason})")
+        elif not slower:
+            self._note(f"back at {allowed}")
+
     def _postfix(self) -> str:
         counts = self._counts
         errors = f"rejected {counts[State.REJECTED]}, uncertain {counts[State.UNCERTAIN]}"
-        return f"{errors}, held {self._held}, retries {self._retries}"
+        return f"{errors}, held {self._held}, retries {self._retries}{self._pace}"
 
     def _note(self, text: str) -> None:
         if self._bar is not None:

@@ -2,27 +2,41 @@
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
+from typing import Unpack
 
 import click
 
-from etl.cli import check, options
-from etl.cli.console import Progress, say
+from etl.cli import check, kinds, options
+from etl.cli.console import Progress, at_terminal, say
+from etl.cli.outcome import canary_lines, result_lines
 from etl.config.load import load_job
-from etl.errors import ExitCode
+from etl.config.override import Pace, with_pace
 from etl.pipeline.prepare import Wish
-from etl.pipeline.result import ImportResult
+from etl.pipeline.result import Canary
 from etl.pipeline.run import ImportWish, run_import
-from etl.report.summary import duration, plan_lines, states_line
+from etl.replay.limits import ErrorBudget
 
 
 @click.command("import")
 @options.job
 @options.files
 @options.sandbox
-@options.rate
+@options.pace
 @click.option("--limit-lanes", type=click.IntRange(min=1), help="A trial: only the first N users, by name.")
+@click.option(
+    "--canary",
+    is_flag=True,
+    help="Send the first user by name, then ask for the rest; without a terminal end there, exit code 3.",
+)
+@click.option("--max-duration", type=kinds.DURATION, metavar="TIME", help="End after 45s, 90min or 2h.")
+@click.option("--max-messages", type=click.IntRange(min=1), help="End when so many messages are sent.")
+@click.option(
+    "--max-errors",
+    type=kinds.Parsed("errors", ErrorBudget.parse),
+    metavar="N|P%",
+    help="End when more messages than that are rejected or uncertain; a share counts from 100 messages on.",
+)
 @click.option("--expect-plan", metavar="HASH", help="Send only the plan that was approved; refuse another.")
 @click.option("--dry-run", is_flag=True, help="The same as `etl check`.")
 @options.planning
@@ -31,70 +45,57 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     job: Path,
     files: tuple[str, ...],
     sandbox: bool,  # noqa: FBT001  a flag of the command line
-    rate: float | None,
     limit_lanes: int | None,
+    canary: bool,  # noqa: FBT001
+    max_duration: float | None,
+    max_messages: int | None,
+    max_errors: ErrorBudget | None,
     expect_plan: str | None,
     dry_run: bool,  # noqa: FBT001
     unfinished: str | None,
     new_identity: bool,  # noqa: FBT001
     as_json: bool,  # noqa: FBT001
+    **pace: Unpack[Pace],
 ) -> int:
     """Plan the input and send it, one message at a time for each user, at the configured rate.
 
     FILES are read instead of the job's. Run again, the same command goes on where it was; a message that was
     accepted is never sent again. The first Ctrl-C finishes what is in flight, the second leaves at once.
+    --max-duration, --max-messages and --max-errors end a run in the same good order, with exit code 3.
     """
+    if canary and limit_lanes is not None:
+        raise click.UsageError("--canary and --limit-lanes exclude each other")
     wish = Wish(files=files, unfinished=unfinished, new_identity=new_identity, expect_plan=expect_plan)
+    job_file = with_pace(load_job(job), **pace)
     if dry_run:
-        result_of_check = check.run(job, wish, sandbox=sandbox, rate=rate, as_json=as_json)
+        result_of_check = check.run(job_file, wish, sandbox=sandbox, as_json=as_json)
         typed = check.import_command(job, files, sandbox=sandbox)
         return check.show(result_of_check, command=typed, as_json=as_json)
-    job_file = load_job(job)
     with Progress(quiet=as_json) as progress:
         result = run_import(
             job_file,
-            ImportWish(plan=wish, sandbox=sandbox, rate_per_second=rate, limit_lanes=limit_lanes),
+            ImportWish(
+                plan=wish,
+                sandbox=sandbox,
+                limit_lanes=limit_lanes,
+                max_duration_seconds=max_duration,
+                max_messages=max_messages,
+                max_errors=max_errors,
+                canary=canary,
+                confirm=progress.paused(_confirm) if at_terminal() and not as_json else lambda _: False,
+            ),
             progress,
         )
     if as_json:
         json.dump(result.as_json(), sys.stdout)
         sys.stdout.write("\n")
     else:
-        for line in _lines(result, job):
+        for line in result_lines(result, job):
             say(line)
     return result.exit_code
 
 
-def _lines(result: ImportResult, job: Path) -> list[str]:
-    lines = plan_lines(result.plan.summary)
-    if result.recovered:
-        lines.append(
-            f"a run was killed with {result.recovered:,} in flight: outcome unknown, so not sent again",
-        )
-    sent = sum(result.sent.values())
-    if sent:
-        pace = f" ({sent / result.seconds:.1f}/s)" if result.seconds else ""
-        lines.append(f"this run {states_line(result.sent)} in {duration(result.seconds)}{pace}")
-    else:
-        lines.append("this run sent nothing")
-    lines.append(f"plan now {states_line(asdict(result.states))}")
-    if result.stop:
-        lines.append(f"stopped  {result.stop.message}")
-    lines.append(f"ledger   {result.ledger}")
-    lines.append(f"report   {result.report}")
-    if result.plan.summary.conservation.rejects:
-        lines.append(f"rejects  {result.rejects_file}")
-    if result.sandbox_store:
-        lines.append(f"sandbox  {result.sandbox_store}")
-    lines.append(f"result   {_verdict(result)}")
-    if result.states.uncertain:
-        lines.append(f"next     etl status {job}   (what is uncertain, and how to settle it)")
-    elif result.states.pending or result.states.held:
-        lines.append("next     the same command goes on")
-    return lines
-
-
-def _verdict(result: ImportResult) -> str:
-    if result.exit_code is ExitCode.OK:
-        return "complete" if not result.states.pending else "the trial is complete"
-    return f"not complete: {result.exit_code.meaning} (exit code {result.exit_code.value})"
+def _confirm(canary: Canary) -> bool:
+    for line in canary_lines(canary):
+        say(line)
+    return click.confirm(f"send the other {canary.pending:,} messages?", err=True)

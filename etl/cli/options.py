@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
+from etl.cli import kinds
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _UNFINISHED = click.Choice(["refuse", "carry", "drop"])
@@ -37,13 +39,32 @@ def sandbox(function: Function) -> Function:
     )(function)
 
 
-def rate(function: Function) -> Function:
-    """Add --rate."""
-    return click.option(
+def pace(function: Function) -> Function:
+    """Add what replaces the job's pace and hours: rate, share, window, timezone."""
+    for option in reversed(_PACE):
+        function = option(function)
+    return function
+
+
+_PACE = (
+    click.option(
         "--rate",
-        type=click.FloatRange(min=0, min_open=True, max=10_000),
-        help="Messages per second, instead of replay.rate_per_second.",
-    )(function)
+        type=kinds.RATE,
+        metavar="N[/s|/min]",
+        help="The most messages a second or a minute, such as 5 or 120/min, instead of the job's rate.",
+    ),
+    click.option(
+        "--share",
+        type=click.FloatRange(min=0, min_open=True, max=1),
+        help="Use only this part of the rate, such as 0.75.",
+    ),
+    click.option(
+        "--window",
+        metavar="HH:MM-HH:MM",
+        help="Send only in these hours, such as 22:00-06:00; an import outside ends with exit code 75.",
+    ),
+    click.option("--timezone", metavar="ZONE", help="The zone of --window, such as Europe/Copenhagen."),
+)
 
 
 def planning(function: Function) -> Function:

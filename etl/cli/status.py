@@ -15,7 +15,7 @@ from etl.clock import MICROSECONDS
 from etl.config.load import load_job
 from etl.ledger.interface import Entry
 from etl.pipeline.status import StatusResult, run_status
-from etl.report.summary import duration, states_line
+from etl.report.summary import duration, learned, states_line
 
 
 @click.command("status")
@@ -49,6 +49,11 @@ def _as_json(result: StatusResult) -> dict[str, Any]:
         "all_plans": result.all_plans,
         "listed": [_entry(entry) for entry in result.listed],
         "hold_off_seconds": result.hold_off_seconds,
+        "pace": {
+            "allowed_per_second": result.allowed_per_second,
+            "learned_per_second": result.learned_per_second,
+        },
+        "closed": result.closed,
         "running": asdict(result.holder) if result.holder else None,
         "last_run": asdict(result.last_run) if result.last_run else None,
         "forecast_seconds": result.forecast.seconds,
@@ -80,6 +85,10 @@ def _lines(result: StatusResult, job: str) -> list[str]:
         lines.append(f"last run {_run(result)}")
     if result.hold_off_seconds:
         lines.append(f"hold-off the API asked to wait another {duration(result.hold_off_seconds)}")
+    if result.learned_per_second:
+        lines.append(f"pace     {learned(result.learned_per_second, result.allowed_per_second)}")
+    if result.closed:
+        lines.append(f"hours    {result.closed}")
     for entry in result.listed:
         reason = f": {entry.reason}" if entry.reason else ""
         lines.append(

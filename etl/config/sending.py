@@ -1,10 +1,12 @@
 """What a message becomes, how fast it goes, and what to do with doubt."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from etl.config.values import Pattern, Table, VariableName
+from etl.config.values import Hours, Pattern, Table, VariableName, ZoneName
+from etl.model.rate import Rate
+from etl.model.window import Window
 
 PLACEHOLDERS: Final = (
     "anonymous", "anon", "guest", "unknown", "none", "null", "nan", "n/a", "na", "undefined", "visitor",
@@ -78,12 +80,24 @@ class Replay(Table):
 
     rate_per_second: Annotated[float, Field(gt=0, le=10_000)] = 2.0
     """The most requests in any second, retries included. The API documents no limit: ask for yours."""
+    rate_per_minute: Annotated[float, Field(gt=0, le=600_000)] | None = None
+    """The same for a limit that is stated by the minute; excludes `rate_per_second`."""
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Of that rate, the part to use, when others send to the same account."""
+    adapt: bool = True
+    """Go slower after a 429 or when answers take clearly longer, and come back slowly."""
+    window: Hours | None = None
+    """The hours in which messages may be sent, such as `22:00-06:00`, local time of `timezone`."""
+    timezone: ZoneName | None = None
+    """The zone of `window`, such as Europe/Copenhagen."""
     lanes: Annotated[int, Field(ge=1, le=1_024)] = 4
     """Users that are served side by side; within one user always one message at a time."""
     timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
     """For a whole exchange, from connecting to the last byte of the answer."""
     max_wait_seconds: Annotated[float, Field(ge=0, le=86_400)] = 900.0
     """How long an unreachable or refusing API is waited for before the run ends with exit code 75."""
+    max_throttles: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """So many 429 in a row, with nothing taken in between, end it too; those in flight together are one."""
     on_rejected: Literal["continue", "hold"] = "continue"
     """Whether a user's later messages go on after one was refused for good: `continue` or `hold`."""
     on_uncertain: Literal["hold", "resend", "assume-accepted"] = "hold"
@@ -97,7 +111,32 @@ class Replay(Table):
     when_bot_replies: Literal["stop", "warn"] = "stop"
     """A bot that answers a standby message means a deployment that is not as documented."""
     breaker: Annotated[int, Field(ge=1, le=1_000)] = 3
-    """So many refusals of one kind in a row, over all lanes, stop the run."""
+    """So many of a kind in a row, over all lanes: refusals of the first messages, or senseless answers, stop
+    the run; server errors and timeouts pause it, then one message tries."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if {"rate_per_second", "rate_per_minute"} <= self.model_fields_set and self.rate_per_minute:
+            raise ValueError("rate_per_second and rate_per_minute exclude each other")
+        if self.window is not None and self.timezone is None:
+            raise ValueError("timezone is needed with window, such as Europe/Copenhagen")
+        if self.window is None and self.timezone is not None:
+            raise ValueError("window is needed with timezone, such as 22:00-06:00")
+        return self
+
+    @property
+    def rate(self) -> Rate:
+        """Return how fast may be sent: the share of the rate, in the unit in which it is stated."""
+        if self.rate_per_minute is not None:
+            return Rate.per_minute(self.rate_per_minute).scaled(self.share)
+        return Rate(amount=self.rate_per_second).scaled(self.share)
+
+    @property
+    def hours(self) -> Window | None:
+        """Return when may be sent; None: always."""
+        if self.window is None or self.timezone is None:
+            return None
+        return Window.parse(self.window, self.timezone)
 
 
 class PlanSettings(Table):

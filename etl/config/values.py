@@ -6,6 +6,8 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from etl.model.window import Window
+
 RESERVED_ROOTS: Final = frozenset({"certainly", "web", "zd", "fb", "nlu"})
 """Roots of variables that the platform keeps for itself (platform fact S9)."""
 
@@ -37,6 +39,11 @@ def _zone(value: str) -> str:
     return value
 
 
+def _hours(value: str) -> str:
+    Window.parse(value, "UTC")
+    return value
+
+
 def _one_character(value: str) -> str:
     if len(value) != 1 or not value.isascii() or value in "\r\n":
         raise ValueError("must be one ASCII character, such as , or ; or a tab")
@@ -57,6 +64,7 @@ def _pattern(value: str) -> str:
 
 VariableName = Annotated[str, AfterValidator(_variable_name)]
 TimeFormat = Annotated[str, AfterValidator(_time_format)]
+Hours = Annotated[str, AfterValidator(_hours)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
 OneCharacter = Annotated[str, AfterValidator(_one_character)]
 Delimiter = Annotated[str, AfterValidator(_delimiter)]

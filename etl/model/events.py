@@ -62,6 +62,16 @@ class HoldOff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaceChanged:
+    """The run goes slower than it may, or comes back to that."""
+
+    per_second: float
+    allowed_per_second: float
+    reason: str | None
+    """Why it was cut, as `http_429` or `slow answers`; None when it creeps up again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draining:
     """No new message is started; those in flight are finished."""
 
@@ -75,4 +85,4 @@ class Warned:
     message: str
 
 
-Event = FileProgress | Started | Settled | LaneHeld | Retrying | HoldOff | Draining | Warned
+Event = FileProgress | Started | Settled | LaneHeld | Retrying | HoldOff | PaceChanged | Draining | Warned

@@ -5,12 +5,14 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from etl.clock import SYSTEM
 from etl.config.load import JobFile
 from etl.config.workspace import workspace
 from etl.errors import ExitCode
 from etl.ledger.sqlite import open_readonly
 from etl.model.events import Event
 from etl.model.plan import PlanFolder
+from etl.model.window import Window
 from etl.pipeline.prepare import Wish, prepare
 from etl.plan.forecast import Forecast, forecast
 from etl.plan.lanes import plan_rejects
@@ -26,6 +28,8 @@ class CheckResult:
     target: str
     forecast: Forecast
     rate_per_second: float
+    earliest_end: str | None
+    """With a window: when an import that begins now, or when it opens, could be done; None without one."""
     rejects_file: Path
     first_rejects: tuple[RejectLine, ...]
     unknown_roles: dict[str, int]
@@ -38,7 +42,6 @@ def run_check(
     wish: Wish,
     *,
     sandbox: bool,
-    rate_per_second: float | None,
     observe: Callable[[Event], None],
 ) -> CheckResult:
     """Plan the job's input and say what an import would do; nothing is sent and no ledger is made.
@@ -52,20 +55,29 @@ def run_check(
     ledger = open_readonly(space.ledger, target=space.target)
     with closing(ledger) if ledger else nullcontext():
         plan = prepare(job_file, space, ledger, wish, observe)
-    rate = rate_per_second or job.replay.rate_per_second
+    rate = job.replay.rate.per_second
     counts = plan.summary.conservation
+    bounds = forecast(
+        messages=counts.planned,
+        longest_lane=plan.summary.longest_lane,
+        rate_per_second=rate,
+        latency_seconds=job.plan.latency_seconds,
+    )
     return CheckResult(
         plan=plan,
         target=space.target,
-        forecast=forecast(
-            messages=counts.planned,
-            longest_lane=plan.summary.longest_lane,
-            rate_per_second=rate,
-            latency_seconds=job.plan.latency_seconds,
-        ),
+        forecast=bounds,
         rate_per_second=rate,
+        earliest_end=_earliest_end(job.replay.hours, bounds),
         rejects_file=plan.rejects_csv,
         first_rejects=first_rejects(plan_rejects(plan)),
         unknown_roles={} if job.roles.unknown == "reject" else unknown_roles(plan_rejects(plan)),
         exit_code=ExitCode.INCOMPLETE if counts.rejects or plan.summary.skipped_files else ExitCode.OK,
     )
+
+
+def _earliest_end(hours: Window | None, bounds: Forecast) -> str | None:
+    if hours is None:
+        return None
+    end_us = hours.after_us(SYSTEM.wall_us(), bounds.seconds)
+    return f"in more than a year, by {hours}" if end_us is None else f"{hours.spoken(end_us)}, by {hours}"

@@ -13,9 +13,14 @@ from etl.config.secrets import Secret
 from etl.config.target import Target
 from etl.ledger.interface import Ledger
 from etl.ledger.writer import GroupCommit
-from etl.model.events import Event, Warned
+from etl.model.events import Event, PaceChanged, Warned
+from etl.replay.adaptive import Adaptive, remembered_share
 from etl.replay.breaker import Breaker
-from etl.replay.delivery import Delivery, Policy
+from etl.replay.conclusions import Conclusions, Policy
+from etl.replay.conversations import Conversations
+from etl.replay.delivery import Delivery
+from etl.replay.gate import Gate
+from etl.replay.limits import Limits
 from etl.replay.pacer import Pacer
 from etl.replay.runner import Feed, Runner, Scope, Tally
 from etl.replay.stop import Stop, on_signals
@@ -34,7 +39,8 @@ class Replaying:
     ledger: Ledger
     scope: Scope
     run: int
-    rate_per_second: float
+    limits: Limits
+    conversations: Conversations
     observe: Callable[[Event], None]
 
     async def replay(self, feed: Feed, *, target: Target, token: Secret, stop: Stop) -> Tally:
@@ -54,44 +60,86 @@ class Replaying:
         )
         async with client, GroupCommit(self.ledger) as writer:
             with on_signals(stop):
-                delivery = Delivery(
-                    plan=self.scope.plan,
-                    run=self.run,
-                    pacer=self._pacer(),
-                    breaker=Breaker(settings.breaker),
-                    policy=Policy(
-                        retry_503=settings.status_503 == "retry",
-                        max_wait_seconds=settings.max_wait_seconds,
-                        stop_when_bot_replies=settings.when_bot_replies == "stop",
-                    ),
-                    writer=writer,
-                    stop=stop,
-                    clock=SYSTEM,
-                    random=SystemRandom(),
-                    observe=self.observe,
-                    remember_hold_off=self.ledger.set_hold_off,
-                )
                 runner = Runner(
                     feed=feed,
                     ledger=self.ledger,
-                    delivery=delivery,
+                    delivery=self._delivery(writer, stop),
                     scope=self.scope,
+                    limits=self.limits,
                     stop=stop,
                     observe=self.observe,
                 )
                 return await runner.run(client.sender() for _ in range(settings.lanes))
 
-    def _pacer(self) -> Pacer:
+    def _delivery(self, writer: GroupCommit, stop: Stop) -> Delivery:
+        settings, rate = self.job.replay, self.job.replay.rate
+        adaptive = self._adaptive()
+        pacer = self._pacer(adaptive)
+        breaker = Breaker(settings.breaker)
+        return Delivery(
+            plan=self.scope.plan,
+            run=self.run,
+            retry_503=settings.status_503 == "retry",
+            gate=Gate(pacer=pacer, breaker=breaker, limits=self.limits, stop=stop, clock=SYSTEM),
+            conclusions=Conclusions(
+                policy=Policy(
+                    max_wait_seconds=settings.max_wait_seconds,
+                    max_throttles=settings.max_throttles,
+                    stop_when_bot_replies=settings.when_bot_replies == "stop",
+                    allowed_per_second=rate.per_second,
+                ),
+                pacer=pacer,
+                adaptive=adaptive,
+                breaker=breaker,
+                memory=self.ledger,
+                stop=stop,
+                clock=SYSTEM,
+                random=SystemRandom(),
+                observe=self.observe,
+            ),
+            conversations=self.conversations,
+            limits=self.limits,
+            writer=writer,
+            stop=stop,
+            clock=SYSTEM,
+            observe=self.observe,
+        )
+
+    def _adaptive(self) -> Adaptive | None:
+        """Return the share to begin with, as earlier runs have learned it; None when the job wants none."""
+        if not self.job.replay.adapt:
+            return None
+        allowed, learned = self.job.replay.rate.per_second, self.ledger.learned_rate_per_second()
+        share = remembered_share(
+            learned_per_second=learned,
+            allowed_per_second=allowed,
+            idle_seconds=self._idle_seconds(),
+        )
+        if learned is not None and learned < allowed:
+            # What has faded stays so, or runs too short to learn would keep a lesson for ever.
+            self.ledger.remember_learned_rate(allowed * share if share < 1.0 else None)
+        if share < 1.0:
+            slower = "as an earlier run has learned"
+            self.observe(
+                PaceChanged(per_second=allowed * share, allowed_per_second=allowed, reason=slower),
+            )
+        return Adaptive(share=share, now=SYSTEM.monotonic())
+
+    def _idle_seconds(self) -> float | None:
+        last_us = self.ledger.last_send_us()
+        return None if last_us is None else (SYSTEM.wall_us() - last_us) / MICROSECONDS
+
+    def _pacer(self, adaptive: Adaptive | None) -> Pacer:
         """Return a pacer that respects what earlier runs sent and were told."""
         now, wall_us = SYSTEM.monotonic(), SYSTEM.wall_us()
-        last_us, until_us = self.ledger.last_send_us(), self.ledger.hold_off_us()
-        since_seconds = None if last_us is None else (wall_us - last_us) / MICROSECONDS
+        since_seconds, until_us = self._idle_seconds(), self.ledger.hold_off_us()
         if since_seconds is not None and since_seconds < _LONGEST_STALL_SECONDS:
             since_seconds = 0.0
         pacer = Pacer(
-            rate_per_second=self.rate_per_second,
+            rate=self.job.replay.rate,
             now=now,
             since_last_send_seconds=since_seconds,
+            share=adaptive.share if adaptive else 1.0,
         )
         if until_us is not None and until_us > wall_us:
             seconds = (until_us - wall_us) / MICROSECONDS

@@ -8,8 +8,20 @@ from etl.errors import ExitCode
 from etl.model.plan import PlanFolder, PlanSummary
 from etl.model.states import State
 from etl.pipeline.standings import PlanStates
+from etl.replay.conversations import Conversations
 from etl.replay.stop import StopKind, StopReason
 from etl.report.summary import plan_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """The one user that was sent before the rest."""
+
+    lane: str
+    messages: int
+    """Of that user in the plan."""
+    pending: int
+    """Of all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +37,11 @@ class ImportResult:
     recovered: int
     """Messages whose outcome a killed run left unknown."""
     stop: StopReason | None
+    canary: Canary | None
+    conversations: Conversations
+    allowed_per_second: float
+    learned_per_second: float | None
+    """The pace that the next run begins with, when it is below the allowed one."""
     ledger: Path
     report: Path
     rejects_file: Path
@@ -41,6 +58,16 @@ class ImportResult:
             "seconds": self.seconds,
             "recovered": self.recovered,
             "stop": asdict(self.stop) if self.stop else None,
+            "canary": asdict(self.canary) if self.canary else None,
+            "conversations": {
+                "compared": self.conversations.compared,
+                "merged": self.conversations.merged,
+                "split": self.conversations.split,
+            },
+            "pace": {
+                "allowed_per_second": self.allowed_per_second,
+                "learned_per_second": self.learned_per_second,
+            },
             "ledger": str(self.ledger),
             "report": str(self.report),
             "rejects_file": str(self.rejects_file),
@@ -57,13 +84,25 @@ EXIT_CODES: Final[dict[StopKind, ExitCode]] = {
     StopKind.BOT_REPLIED: ExitCode.REFUSED,
     StopKind.UNREACHABLE: ExitCode.LATER,
     StopKind.THROTTLED: ExitCode.LATER,
+    StopKind.FAILING: ExitCode.LATER,
+    StopKind.WINDOW_CLOSED: ExitCode.LATER,
+    # A planned end is no error and not the API's word: its code is that of "not everything is accepted yet".
+    StopKind.MAX_DURATION: ExitCode.INCOMPLETE,
+    StopKind.MAX_MESSAGES: ExitCode.INCOMPLETE,
+    StopKind.MAX_ERRORS: ExitCode.INCOMPLETE,
+    StopKind.CANARY: ExitCode.INCOMPLETE,
     StopKind.ABORTED: ExitCode.DEFECT,
 }
+
+_PLANNED: Final = frozenset(
+    {StopKind.WINDOW_CLOSED, StopKind.MAX_DURATION, StopKind.MAX_MESSAGES, StopKind.MAX_ERRORS},
+)
+"""Ends that a person set: they don't matter when nothing is left to send."""
 
 
 def exit_code(states: PlanStates, plan: PlanSummary, *, stop: StopReason | None, trial: bool) -> ExitCode:
     """Return how an import ends. Pure."""
-    if stop is not None:
+    if stop is not None and (states.pending or stop.kind not in _PLANNED):
         return EXIT_CODES[stop.kind]
     if trial:
         states = replace(states, pending=0)

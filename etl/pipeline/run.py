@@ -24,12 +24,14 @@ from etl.model.plan import PlanFolder
 from etl.model.states import State
 from etl.pipeline.prepare import Wish, prepare, refuse_unknown_roles
 from etl.pipeline.replaying import Replaying
-from etl.pipeline.result import EXIT_CODES, ImportResult, exit_code
+from etl.pipeline.result import EXIT_CODES, Canary, ImportResult, exit_code
 from etl.pipeline.standings import NOTHING, PlanStates, plan_states
 from etl.plan.lanes import PlanReader
+from etl.replay.conversations import Conversations
 from etl.replay.lane import blocking_states
+from etl.replay.limits import Bounds, ErrorBudget, Limits, closed_message
 from etl.replay.runner import Scope, Tally
-from etl.replay.stop import Stop, StopReason
+from etl.replay.stop import Stop, StopKind, StopReason
 from etl.report.outcome import write_report
 from etl.sandbox.errors import SandboxError
 from etl.sandbox.serve import embedded
@@ -41,9 +43,16 @@ class ImportWish:
 
     plan: Wish
     sandbox: bool = False
-    rate_per_second: float | None = None
     limit_lanes: int | None = None
     """A trial: only so many users, the first by name."""
+    max_duration_seconds: float | None = None
+    """From the start of the command on."""
+    max_messages: int | None = None
+    max_errors: ErrorBudget | None = None
+    canary: bool = False
+    """Send the first user by name, then ask for the rest."""
+    confirm: Callable[[Canary], bool] = lambda _: False
+    """Asked after the canary; no by default, as where nobody sits at a terminal."""
 
 
 def run_import(job_file: JobFile, wish: ImportWish, observe: Callable[[Event], None]) -> ImportResult:
@@ -52,7 +61,8 @@ def run_import(job_file: JobFile, wish: ImportWish, observe: Callable[[Event], N
     Raises:
         EtlError: nothing was sent that the ledger does not hold.
     """
-    job = job_file.job
+    job, started = job_file.job, SYSTEM.monotonic()
+    _obey_window(job)
     space = workspace(job_file.state, job.target, sandbox=wish.sandbox)
     token = None if wish.sandbox else read_token(job.target, folder=job_file.folder, environ=os.environ)
     space.create()
@@ -64,7 +74,18 @@ def run_import(job_file: JobFile, wish: ImportWish, observe: Callable[[Event], N
         _follow_policy_on_uncertain(job, ledger)
         plan = prepare(job_file, space, ledger, wish.plan, observe)
         refuse_unknown_roles(plan, job_file)
-        return _Import(job_file, space, ledger, wish, observe).run(plan, token=token, recovered=recovered)
+        importing = _Import(job_file, space, ledger, wish, observe, started=started)
+        return importing.run(plan, token=token, recovered=recovered)
+
+
+def _obey_window(job: Job) -> None:
+    """Refuse to begin outside the job's hours, before anything is read."""
+    now_us, hours = SYSTEM.wall_us(), job.replay.hours
+    if hours is not None and not hours.is_open(now_us):
+        raise LaterError(
+            closed_message(hours, now_us),
+            hint="run the same command then; `etl check` works at any hour, --window takes other hours",
+        )
 
 
 def _follow_policy_on_uncertain(job: Job, ledger: Ledger) -> None:
@@ -98,6 +119,8 @@ class _Import:
         ledger: Ledger,
         wish: ImportWish,
         observe: Callable[[Event], None],
+        *,
+        started: float,
     ) -> None:
         self._job_file = job_file
         self._job = job_file.job
@@ -106,6 +129,17 @@ class _Import:
         self._wish = wish
         self._observe = observe
         self._blocking = blocking_states(hold_rejected=self._job.replay.on_rejected == "hold")
+        duration = wish.max_duration_seconds
+        bounds = Bounds(
+            window=self._job.replay.hours,
+            ends_at=None if duration is None else started + duration,
+            max_messages=wish.max_messages,
+            max_errors=wish.max_errors,
+        )
+        self._limits = Limits(bounds, wall_us=SYSTEM.wall_us())
+        minutes = self._job.message.session_expiration_minutes
+        self._conversations = Conversations(expiration_minutes=minutes)
+        self._canary: Canary | None = None
 
     def run(self, plan: PlanFolder, *, token: Secret | None, recovered: int) -> ImportResult:
         """Replay the plan and report."""
@@ -119,7 +153,7 @@ class _Import:
                 with self._target(token) as (target, secret):
                     expected = self._expected(plan, states)
                     self._observe(Started(messages=expected, target=self._space.target))
-                    tally, stop = self._replay(plan, record, target, secret)
+                    tally, stop = self._send(plan, record, target, secret)
                 sent = {state.value: count for state, count in tally.sent.items()}
                 states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
         trial = self._wish.limit_lanes is not None
@@ -131,6 +165,10 @@ class _Import:
             seconds=SYSTEM.monotonic() - started,
             recovered=recovered,
             stop=stop,
+            canary=self._canary,
+            conversations=self._conversations,
+            allowed_per_second=self._job.replay.rate.per_second,
+            learned_per_second=self._ledger.learned_rate_per_second() if self._job.replay.adapt else None,
             ledger=self._space.ledger,
             report=self._space.reports / f"import-{_stamp(started_us)}.json",
             rejects_file=plan.rejects_csv,
@@ -157,10 +195,12 @@ class _Import:
         return self._ledger.start_plan(record, now_us=SYSTEM.wall_us())
 
     def _expected(self, plan: PlanFolder, before: PlanStates) -> int:
-        if self._wish.limit_lanes is None:
-            return before.pending
-        trial = PlanReader(plan).lanes(first=self._wish.limit_lanes)
-        return min(before.pending, sum(lane.length for batch in trial for lane in batch))
+        expected = before.pending
+        first = 1 if self._wish.canary else self._wish.limit_lanes
+        if first is not None:
+            trial = PlanReader(plan).lanes(first=first)
+            expected = min(expected, sum(lane.length for batch in trial for lane in batch))
+        return min(expected, self._wish.max_messages or expected)
 
     def _obey_hold_off(self) -> None:
         until = self._ledger.hold_off_us()
@@ -185,12 +225,39 @@ class _Import:
         except SandboxError as error:
             raise InputError(f"the embedded sandbox can't run: {error}") from error
 
+    def _send(
+        self,
+        plan: PlanFolder,
+        record: PlanRecord,
+        target: Target,
+        token: Secret,
+    ) -> tuple[Tally, StopReason | None]:
+        """Replay, in two parts with a question in between where a canary is wished."""
+        first = 1 if self._wish.canary else self._wish.limit_lanes
+        tally, stop = self._replay(plan, record, target, token, only_first_lanes=first)
+        if stop is not None or not self._wish.canary:
+            return tally, stop
+        states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
+        lane = next(lane for batch in PlanReader(plan).lanes(first=1) for lane in batch)
+        self._canary = Canary(lane=lane.name, messages=lane.length, pending=states.pending)
+        if not states.pending:
+            return tally, None
+        if not self._wish.confirm(self._canary):
+            return tally, StopReason(kind=StopKind.CANARY, message="one user is sent; the rest waits")
+        expected = min(states.pending, self._wish.max_messages or states.pending)
+        self._observe(Started(messages=expected, target=self._space.target))
+        rest, stop = self._replay(plan, record, target, token, only_first_lanes=None)
+        tally.add(rest)
+        return tally, stop
+
     def _replay(
         self,
         plan: PlanFolder,
         record: PlanRecord,
         target: Target,
         token: Secret,
+        *,
+        only_first_lanes: int | None,
     ) -> tuple[Tally, StopReason | None]:
         """Replay, with its beginning and end in the ledger."""
         run = self._ledger.start_run(
@@ -207,11 +274,12 @@ class _Import:
             ledger=self._ledger,
             scope=Scope(
                 plan=record.number,
-                only_first_lanes=self._wish.limit_lanes,
+                only_first_lanes=only_first_lanes,
                 blocking=self._blocking,
             ),
             run=run,
-            rate_per_second=self._wish.rate_per_second or self._job.replay.rate_per_second,
+            limits=self._limits,
+            conversations=self._conversations,
             observe=self._observe,
         )
         ended: ExitCode = ExitCode.DEFECT

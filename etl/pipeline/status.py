@@ -12,10 +12,12 @@ from etl.ledger.interface import Entry, Ledger, PlanRecord, RunRecord
 from etl.ledger.lock import Holder, holder
 from etl.ledger.sqlite import open_readonly
 from etl.model.states import State
+from etl.model.window import Window
 from etl.pipeline.standings import PlanStates, plan_states
 from etl.plan.forecast import Forecast, forecast
 from etl.plan.store import load_plan, plan_path
 from etl.replay.lane import blocking_states
+from etl.replay.limits import closed_message
 
 LISTED = 10
 
@@ -33,6 +35,11 @@ class StatusResult:
     listed: tuple[Entry, ...]
     """The first uncertain and rejected messages of all plans."""
     hold_off_seconds: float
+    allowed_per_second: float
+    learned_per_second: float | None
+    """The pace that earlier runs have learned, when it is below the allowed one."""
+    closed: str | None
+    """Until when the job's hours keep the next run waiting."""
     holder: Holder | None
     last_run: RunRecord | None
     forecast: Forecast
@@ -75,16 +82,24 @@ def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
             all_plans={state.value: count for state, count in ledger.counts().items()},
             listed=_listed(ledger),
             hold_off_seconds=_hold_off_seconds(ledger),
+            allowed_per_second=job.replay.rate.per_second,
+            learned_per_second=ledger.learned_rate_per_second() if job.replay.adapt else None,
+            closed=_closed(job.replay.hours),
             holder=holder(space.folder),
             last_run=ledger.last_run(),
             forecast=forecast(
                 messages=states.pending,
                 longest_lane=min(plan.summary.longest_lane, states.pending),
-                rate_per_second=job.replay.rate_per_second,
+                rate_per_second=job.replay.rate.per_second,
                 latency_seconds=job.plan.latency_seconds,
             ),
             exit_code=ExitCode.OK if states.complete else ExitCode.INCOMPLETE,
         )
+
+
+def _closed(hours: Window | None) -> str | None:
+    now_us = SYSTEM.wall_us()
+    return closed_message(hours, now_us) if hours is not None and not hours.is_open(now_us) else None
 
 
 def _listed(ledger: Ledger) -> tuple[Entry, ...]:

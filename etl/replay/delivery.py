@@ -6,27 +6,20 @@ means for everybody holds before its own outcome is on disk: meanwhile others co
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from random import Random
-from typing import Final, Protocol
+from typing import Protocol
 
-from etl.clock import MICROSECONDS, Clock
+from etl.clock import Clock
 from etl.ledger.interface import Intent, Outcome
-from etl.model.events import Event, HoldOff, Retrying, Settled, Warned
+from etl.model.events import Event, Settled, Warned
 from etl.model.exchange import Answer, Exchange, Phase
 from etl.model.plan import PlannedMessage
 from etl.model.states import State
-from etl.replay.breaker import Breaker
+from etl.replay.conclusions import Conclusions
+from etl.replay.conversations import Conversations, Track
+from etl.replay.gate import Gate
+from etl.replay.limits import Limits
 from etl.replay.outcome import Judgement, Verdict, judge
-from etl.replay.pacer import Pacer
-from etl.replay.patience import Patience
-from etl.replay.stop import Stop, StopKind
-
-_NAP_SECONDS: Final = 0.25
-"""A long wait is slept in pieces, so that a drain is noticed."""
-
-_GUARD_MOST_SECONDS: Final = 1.5
-"""A little more than the window of any rate above one a second."""
+from etl.replay.stop import Stop
 
 
 class Sender(Protocol):
@@ -43,105 +36,84 @@ class Writer(Protocol):
         """Return once the entry is durable; LedgerError when it can't be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """The job's words that a delivery follows."""
-
-    retry_503: bool
-    max_wait_seconds: float
-    stop_when_bot_replies: bool
-
-
 class Delivery:
-    """Everything that the deliveries of one run share: pace, patience, breaker, ledger."""
+    """What the deliveries of one run share."""
 
     def __init__(  # noqa: PLR0913  wiring: each argument is one collaborator
         self,
         *,
         plan: int,
         run: int,
-        pacer: Pacer,
-        breaker: Breaker,
-        policy: Policy,
+        retry_503: bool,
+        gate: Gate,
+        conclusions: Conclusions,
+        conversations: Conversations,
+        limits: Limits,
         writer: Writer,
         stop: Stop,
         clock: Clock,
-        random: Random,
         observe: Callable[[Event], None],
-        remember_hold_off: Callable[[int], None],
     ) -> None:
         self._plan = plan
         self._run = run
-        self._pacer = pacer
-        self._breaker = breaker
-        self._policy = policy
+        self._retry_503 = retry_503
+        self._gate = gate
+        self._conclusions = conclusions
+        self._conversations = conversations
+        self._limits = limits
         self._writer = writer
         self._stop = stop
         self._clock = clock
         self._observe = observe
-        self._remember_hold_off = remember_hold_off
-        self._patience = Patience(max_wait_seconds=policy.max_wait_seconds, random=random)
-        self._held_until_us = 0
 
-    async def deliver(self, message: PlannedMessage, sender: Sender) -> State | None:
-        """Send a message until it is settled or uncertain; None when the run drains before that.
+    async def deliver(self, message: PlannedMessage, sender: Sender, track: Track) -> State | None:
+        """Send a message until it is settled or uncertain; None when the run ends before that.
 
         Raises:
             LedgerError: an entry can't be made durable; nothing was sent without a durable intent.
         """
-        while await self._turn():
+        if not self._limits.admit():
+            return None
+        while await self._gate.turn(message.ordinal):
             await self._writer.write(self._intent(message))
-            if not await self._guard():
+            if not await self._gate.guard():
                 await self._writer.write(self._withdrawal(message))
                 continue
-            started = self._clock.monotonic()
-            self._pacer.sent(started)
+            sent_at = self._clock.monotonic()
             exchange = await sender.send(message)
-            judgement = judge(exchange, retry_503=self._policy.retry_503)
+            judgement = judge(exchange, retry_503=self._retry_503)
             try:
-                self._consider(message, exchange, judgement)
+                self._conclusions.draw(message.ordinal, exchange, judgement, sent_at=sent_at)
             finally:  # an observer that fails must not cost the outcome
                 await self._writer.write(self._outcome(message, exchange, judgement))
-            self._remember(judgement)
+            self._conclusions.remember()
             if judgement.verdict is Verdict.STOP:
                 return None
             if judgement.verdict is not Verdict.RETRY:
-                latency_seconds = self._clock.monotonic() - started
-                self._observe(
-                    Settled(ordinal=message.ordinal, state=judgement.state, latency_seconds=latency_seconds),
-                )
+                self._settle(message, exchange, judgement.state, sent_at=sent_at, track=track)
                 return judgement.state
         return None
 
-    async def _turn(self) -> bool:
-        """Wait for a slot; return False when the run drains."""
-        slot = self._pacer.book(self._clock.monotonic())
-        while not self._stop.requested:
-            now = self._clock.monotonic()
-            if self._pacer.void(slot):
-                slot = self._pacer.book(now)
-            left = max(slot - now, self._pacer.wait_seconds(now))
-            if left <= 0:
-                return True
-            await self._clock.sleep(min(left, _NAP_SECONDS))
-        return False
-
-    async def _guard(self) -> bool:
-        """Wait out what a stall since the slot has cost; return False when the message had better not go.
-
-        The intent is durable, so a kill in here makes the message uncertain: a long wait or a drain
-        withdraws it instead.
-        """
-        gives_up = self._clock.monotonic() + _GUARD_MOST_SECONDS
-        while not self._stop.requested:
-            now = self._clock.monotonic()
-            left = self._pacer.wait_seconds(now)
-            if left <= 0:
-                return True
-            if now + left > gives_up:
-                return False
-            await self._clock.sleep(left)
-        return False
+    def _settle(
+        self,
+        message: PlannedMessage,
+        exchange: Exchange,
+        state: State,
+        *,
+        sent_at: float,
+        track: Track,
+    ) -> None:
+        """Count an outcome that is on disk."""
+        if state is State.ACCEPTED and isinstance(exchange, Answer) and exchange.receipt is not None:
+            seen = self._conversations
+            identity = exchange.receipt.conversation_id
+            if seen.observe(track, at_us=message.at_us, conversation_id=identity):
+                self._observe(Warned(message=seen.report() or ""))
+        over = self._limits.settled(state)
+        if over is not None:
+            self._stop.request(over.kind, over.message)
+        latency_seconds = self._clock.monotonic() - sent_at
+        self._observe(Settled(ordinal=message.ordinal, state=state, latency_seconds=latency_seconds))
 
     def _withdrawal(self, message: PlannedMessage) -> Outcome:
         return Outcome(
@@ -183,77 +155,3 @@ class Delivery:
             platform_id=receipt.platform_id if receipt and accepted else None,
             conversation_id=receipt.conversation_id if receipt and accepted else None,
         )
-
-    def _consider(self, message: PlannedMessage, exchange: Exchange, judgement: Judgement) -> None:
-        """Draw the run's conclusions from one outcome."""
-        if isinstance(exchange, Answer):
-            self._patience.answered()
-        retry = judgement.verdict is Verdict.RETRY
-        if not retry:
-            self._patience.recovered()
-        if retry or judgement.hold_off_seconds is not None:
-            self._pause(message, judgement)
-        if isinstance(exchange, Answer):
-            self._consider_bot(exchange)
-        if judgement.verdict is Verdict.STOP:
-            self._stop.request(StopKind.REFUSED, _refusal(judgement.reason))
-        elif self._breaker.observe(judgement):
-            self._stop.request(
-                StopKind.BREAKER,
-                f"{judgement.reason} so often in a row that the set-up must be wrong",
-            )
-
-    def _consider_bot(self, answer: Answer) -> None:
-        if answer.receipt is None or not answer.receipt.bot_replied:
-            return
-        message = "the bot answered a standby message: this deployment does not behave as documented"
-        if self._policy.stop_when_bot_replies:
-            self._stop.request(StopKind.BOT_REPLIED, message)
-        else:
-            self._observe(Warned(message=message))
-
-    def _pause(self, message: PlannedMessage, judgement: Judgement) -> None:
-        """Let everybody wait, or end the run when that is more than the job allows."""
-        now = self._clock.monotonic()
-        asked = judgement.hold_off_seconds
-        wait_seconds = self._patience.backoff_seconds() if asked is None else asked
-        kind = StopKind.UNREACHABLE if asked is None else StopKind.THROTTLED
-        self._pacer.hold_off(now + wait_seconds)
-        exhausted = self._patience.exhausted(now, wait_seconds)
-        if exhausted and judgement.verdict is not Verdict.STOP:
-            self._stop.request(kind, _exhausted(kind, judgement.reason))
-        if asked is not None:
-            self._observe(HoldOff(seconds=asked, reason=judgement.reason))
-        if judgement.verdict is Verdict.RETRY:
-            self._observe(
-                Retrying(ordinal=message.ordinal, reason=judgement.reason, wait_seconds=wait_seconds),
-            )
-
-    def _remember(self, judgement: Judgement) -> None:
-        """Store a hold-off for the next run; of two that overlap the one that ends later."""
-        if judgement.hold_off_seconds is None:
-            return
-        until_us = self._clock.wall_us() + int(judgement.hold_off_seconds * MICROSECONDS)
-        if until_us > self._held_until_us:
-            self._held_until_us = until_us
-            self._remember_hold_off(until_us)
-
-
-def _refusal(reason: str) -> str:
-    meanings = {
-        "certificate": "the server's certificate is not trusted",
-        "http_401": "the API refused the token (401): it may have been generated anew",
-        "http_402": "the API wants the account settled first (402)",
-        "http_403": "the API refused the token (403)",
-        "http_404": "the API does not know this address (404): check deployment_id and path",
-        "http_405": "the API does not take messages at this address (405): check path and its final slash",
-        "http_410": "the API says this deployment is gone (410): check deployment_id",
-        "http_431": "the API finds the request's headers too large (431): check the token",
-    }
-    return meanings.get(reason, f"the API refused the run ({reason}): check base_url and path")
-
-
-def _exhausted(kind: StopKind, reason: str) -> str:
-    if kind is StopKind.UNREACHABLE:
-        return f"the API can't be reached ({reason})"
-    return f"the API asked to wait longer than replay.max_wait_seconds ({reason})"

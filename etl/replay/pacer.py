@@ -2,12 +2,14 @@
 
 Two rules together keep promise P5. Slots are spaced evenly (GCRA with a burst of one, never catching up
 beyond a timer's lateness), and a guard at the moment of sending counts what really left in the sliding
-window, so that a stall between slot and send can't bunch requests.
+window, so that a stall between slot and send can't bunch requests. The share of the rate that is used may
+change; the guard is always that of the whole rate.
 """
 
 from collections import deque
-from math import ceil
 from typing import Final
+
+from etl.model.rate import Rate
 
 SLACK_SECONDS: Final = 0.005
 """A timer's lateness that may be made up for; without it 13 % of 1,000/s are lost (measured)."""
@@ -17,18 +19,31 @@ MARGIN: Final = 1.01
 
 
 class Pacer:
-    """Hands out send times for one target; everybody asks the same one."""
+    """Hands out send times for one target; everybody asks the same one.
 
-    def __init__(self, *, rate_per_second: float, now: float, since_last_send_seconds: float | None) -> None:
+    A slot is good as long as `era` is the one it was booked in: a hold-off or another share makes all slots
+    void that have not come, and whoever held one books anew.
+    """
+
+    def __init__(
+        self,
+        *,
+        rate: Rate,
+        now: float,
+        since_last_send_seconds: float | None,
+        share: float = 1.0,
+    ) -> None:
         """Begin at `now`; a send of an earlier run within the window is respected in full."""
-        self._count = ceil(rate_per_second)
-        self._window_seconds = self._count / rate_per_second * MARGIN
-        self._interval_seconds = self._window_seconds / self._count
+        self.era = 0
+        self._count = rate.count
+        self._window_seconds = rate.window_seconds * MARGIN
+        self._interval_seconds = self._window_seconds / self._count / share
         self._sent: deque[float] = deque(maxlen=self._count)
         rest = 0.0
         if since_last_send_seconds is not None:
-            rest = self._window_seconds - max(since_last_send_seconds, 0.0)
+            rest = max(self._window_seconds, self._interval_seconds) - max(since_last_send_seconds, 0.0)
         self._next = now + max(rest, 0.0)
+        self._used = self._next - self._interval_seconds
         self._held_until = now
 
     def book(self, now: float) -> float:
@@ -37,14 +52,20 @@ class Pacer:
         self._next = slot + self._interval_seconds
         return slot
 
+    def use(self, slot: float) -> None:
+        """Note that a slot has come and its owner goes on to send."""
+        self._used = max(self._used, slot)
+
     def hold_off(self, until: float) -> None:
         """Let nobody send before `until`; a shorter wish never shortens a longer one."""
-        self._held_until = max(self._held_until, until)
-        self._next = max(self._next, self._held_until)
+        if until > self._held_until:
+            self._held_until = until
+            self._begin_era()
 
-    def void(self, slot: float) -> bool:
-        """Return whether a hold-off has come over a booked slot: book anew, so that nobody bunches."""
-        return slot < self._held_until
+    def set_share(self, share: float) -> None:
+        """Use that share of the rate from now on, in (0, 1]."""
+        self._interval_seconds = self._window_seconds / self._count / share
+        self._begin_era()
 
     def wait_seconds(self, now: float) -> float:
         """Return how long a sender whose slot has come must still wait; zero means: send now."""
@@ -55,3 +76,7 @@ class Pacer:
     def sent(self, now: float) -> None:
         """Note that a request leaves now."""
         self._sent.append(now)
+
+    def _begin_era(self) -> None:
+        self._next = max(self._used + self._interval_seconds, self._held_until)
+        self.era += 1

@@ -1,5 +1,6 @@
 """How long an API that takes nothing is waited for. Arithmetic: times come in as numbers, waits go out."""
 
+from math import inf
 from random import Random
 from typing import Final
 
@@ -13,8 +14,11 @@ _FIRST_CONTACT_ATTEMPTS: Final = 3
 class Patience:
     """What all deliveries of a run together know of the API's being there."""
 
-    def __init__(self, *, max_wait_seconds: float, random: Random) -> None:
+    def __init__(self, *, max_wait_seconds: float, max_throttles: int, random: Random) -> None:
         self._max_wait_seconds = max_wait_seconds
+        self._max_throttles = max_throttles
+        self._throttles = 0
+        self._throttled_at = -inf
         self._random = random
         self._answered = False
         self._failures_in_a_row = 0
@@ -28,6 +32,17 @@ class Patience:
     def recovered(self) -> None:
         """Note that a request got through to a result: trouble, if any, is over."""
         self._trouble_since = None
+        self._throttles = 0
+
+    def throttled(self, *, sent_at: float, now: float) -> bool:
+        """Count that the API said later; return whether it did so too often in a row.
+
+        Requests that had left before it said so the last time are no further word of it.
+        """
+        if sent_at >= self._throttled_at:
+            self._throttles += 1
+            self._throttled_at = now
+        return self._throttles >= self._max_throttles
 
     def backoff_seconds(self) -> float:
         """Count a failure to connect and return 0.5, 1, 2 … 60 s, each with up to a quarter of jitter."""

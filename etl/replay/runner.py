@@ -10,8 +10,10 @@ from etl.ledger.interface import Ledger
 from etl.model.events import Event, LaneHeld
 from etl.model.plan import Lane, PlannedMessage
 from etl.model.states import State
+from etl.replay.conversations import Track
 from etl.replay.delivery import Delivery, Sender
 from etl.replay.lane import standing
+from etl.replay.limits import Limits
 from etl.replay.stop import Stop, StopKind
 
 
@@ -39,6 +41,13 @@ class Tally:
         """Count one message."""
         self.sent[state] = self.sent.get(state, 0) + 1
 
+    def add(self, other: "Tally") -> None:
+        """Count what another replay of the same run did."""
+        for state, count in other.sent.items():
+            self.sent[state] = self.sent.get(state, 0) + count
+        self.lanes_blocked += other.lanes_blocked
+        self.held += other.held
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
@@ -52,13 +61,14 @@ class Scope:
 class Runner:
     """Serves every lane of a plan that has something left to send."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  wiring: each argument is one collaborator
         self,
         *,
         feed: Feed,
         ledger: Ledger,
         delivery: Delivery,
         scope: Scope,
+        limits: Limits,
         stop: Stop,
         observe: Callable[[Event], None],
     ) -> None:
@@ -66,6 +76,7 @@ class Runner:
         self._ledger = ledger
         self._delivery = delivery
         self._scope = scope
+        self._limits = limits
         self._stop = stop
         self._observe = observe
         self._blocked = ledger.blocked_lanes(scope.blocking)
@@ -98,7 +109,7 @@ class Runner:
     async def _work(self, lanes: Iterator[Lane], sender: Sender) -> None:
         try:
             for lane in lanes:
-                if self._stop.requested:
+                if self._stop.requested or self._limits.full:
                     return
                 await self._serve(lane, sender)
                 # A turn for each lane: skipping a million finished ones must not starve the rest.
@@ -118,11 +129,11 @@ class Runner:
             self.tally.lanes_blocked += 1
             self.tally.held += stands.held
             return
-        left = stands.open_messages
+        left, track = stands.open_messages, Track()
         for message in self._feed.messages(stands.next_ordinal, end):
             if message.ordinal in stands.settled_beyond:
                 continue
-            state = await self._delivery.deliver(message, sender)
+            state = await self._delivery.deliver(message, sender, track)
             if state is None:
                 return
             left -= 1

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from etl.model.events import Draining, Event
 
@@ -16,14 +17,41 @@ class StopKind(StrEnum):
     INTERRUPTED = "interrupted"
     TERMINATED = "terminated"
     REFUSED = "refused"
-    """The API refuses everybody: credentials, address, certificate."""
     BREAKER = "breaker"
     BOT_REPLIED = "bot_replied"
     UNREACHABLE = "unreachable"
     THROTTLED = "throttled"
-    """The API asked for a longer pause than `max_wait_seconds`."""
+    FAILING = "failing"
+    WINDOW_CLOSED = "window_closed"
+    MAX_DURATION = "max_duration"
+    MAX_MESSAGES = "max_messages"
+    MAX_ERRORS = "max_errors"
+    CANARY = "canary"
     ABORTED = "aborted"
-    """An error ended sending; it is raised when everything in flight is finished."""
+
+    @property
+    def meaning(self) -> str:
+        """Return what happened, in one line."""
+        return _MEANINGS[self]
+
+
+_MEANINGS: Final[dict[StopKind, str]] = {
+    StopKind.INTERRUPTED: "Ctrl-C",
+    StopKind.TERMINATED: "SIGTERM",
+    StopKind.REFUSED: "the API refuses everybody: credentials, address, certificate",
+    StopKind.BREAKER: "the first messages were all refused with one code, or answers in a row made no sense",
+    StopKind.BOT_REPLIED: "the bot answered a standby message",
+    StopKind.UNREACHABLE: "the API can't be reached, for longer than `replay.max_wait_seconds`",
+    StopKind.THROTTLED: "the API said later for longer than `replay.max_wait_seconds`, or "
+    "`replay.max_throttles` times in a row",
+    StopKind.FAILING: "server errors or silence in a row, also after pauses of 30, 60 and 120 s",
+    StopKind.WINDOW_CLOSED: "the hours of `replay.window` are over",
+    StopKind.MAX_DURATION: "the time of `--max-duration` is over",
+    StopKind.MAX_MESSAGES: "the messages of `--max-messages` are sent",
+    StopKind.MAX_ERRORS: "more messages were rejected or are uncertain than `--max-errors` allows",
+    StopKind.CANARY: "the one user of `--canary` is sent, and nobody said yes to the rest",
+    StopKind.ABORTED: "an error of etl itself or of the ledger ended sending",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

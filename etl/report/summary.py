@@ -22,6 +22,14 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if round(seconds, 1) < 10 else f"{whole} s"  # noqa: PLR2004  short ones get a decimal
 
 
+def learned(learned_per_second: float, allowed_per_second: float) -> str:
+    """Return what earlier runs have learned of the pace that the API takes well."""
+    return (
+        f"{learned_per_second:.3g}/s of {allowed_per_second:.3g}/s, after refusals or slow answers; "
+        "it comes back by itself"
+    )
+
+
 def plan_json(plan: PlanSummary) -> dict[str, Any]:
     """Return a plan's summary for machines."""
     return asdict(plan)

@@ -49,7 +49,7 @@ def test_trap_06_a_role_that_nobody_named_is_never_taken_for_one(tmp_path):
     assert {"role": 1} == result.summary.skipped_by_reason
     assert {"unknown_role": 4, "missing_role": 1} == result.codes
     job = job_file(tmp_path, roles=roles)
-    plan = run_check(job, Wish(), sandbox=False, rate_per_second=None, observe=lambda _: None).plan
+    plan = run_check(job, Wish(), sandbox=False, observe=lambda _: None).plan
     with pytest.raises(InputError, match=r"macro \(2 rows\).*nothing is sent"):
         refuse_unknown_roles(plan, job)
 

@@ -2,12 +2,12 @@
 
 import itertools
 from dataclasses import dataclass, field
-from math import ceil
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.model.plan import Lane
+from etl.model.rate import Rate
 from etl.model.states import SETTLED, State
 from etl.replay.lane import blocking_states, standing
 from etl.replay.pacer import SLACK_SECONDS, Pacer
@@ -15,14 +15,17 @@ from etl.replay.pacer import SLACK_SECONDS, Pacer
 TINY = 1e-6
 """Rounding of sums of floats around 1,000."""
 
-RATES = st.one_of(st.integers(1, 200).map(float), st.floats(0.05, 200.0))
+RATES = st.one_of(st.integers(1, 200).map(float), st.floats(0.05, 200.0)).map(lambda n: Rate(amount=n))
+MINUTES = st.integers(1, 12_000).map(lambda n: Rate.per_minute(float(n)))
 SECONDS = st.floats(0.0, 30.0)
+SHARES = st.floats(0.01, 1.0)
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("book"), st.integers(1, 40).map(float)),
         st.tuples(st.just("pass"), st.floats(0.0, 0.2)),
         st.tuples(st.just("stall"), SECONDS),
         st.tuples(st.just("hold"), SECONDS),
+        st.tuples(st.just("share"), SHARES),
         st.tuples(st.just("restart"), SECONDS),
     ),
     max_size=40,
@@ -33,39 +36,57 @@ STEPS = st.lists(
 class Play:
     """Many senders that follow a pacer's words: slot, intent, guard, send."""
 
-    rate: float
+    rate: Rate
     now: float = 1_000.0
-    booked: list[float] = field(default_factory=list)
+    share: float = 1.0
+    booked: list[tuple[float, int]] = field(default_factory=list)
+    """Slots and their eras."""
+    used: list[tuple[float, float]] = field(default_factory=list)
+    """Slots that came, in order, and the share that counted then."""
     intended: int = 0
     """Senders whose slot has come and whose intent is on disk."""
     sent: list[float] = field(default_factory=list)
     holds: list[tuple[float, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.pacer = Pacer(rate_per_second=self.rate, now=self.now, since_last_send_seconds=None)
+        self.pacer = Pacer(rate=self.rate, now=self.now, since_last_send_seconds=None)
+
+    def run(self, steps: list[tuple[str, float]]) -> None:
+        """Let everything happen, and half a minute after it."""
+        for what, amount in steps:
+            self.step(what, amount)
+        for _ in range(60):
+            self.step("pass", 0.5)
 
     def step(self, what: str, amount: float) -> None:
         """Let one thing happen, then everybody do what is allowed now."""
         match what:
             case "book":
-                self.booked += [self.pacer.book(self.now) for _ in range(int(amount))]
+                self.booked += [self.book() for _ in range(int(amount))]
             case "pass" | "stall":
                 self.now += amount
             case "hold":
                 self.pacer.hold_off(self.now + amount)
                 self.holds.append((self.now, self.now + amount))
+            case "share":
+                self.share = amount
+                self.pacer.set_share(amount)
             case _:
                 self.restart(amount)
         self.act()
+
+    def book(self) -> tuple[float, int]:
+        """Return a new slot and its era."""
+        return self.pacer.book(self.now), self.pacer.era
 
     def restart(self, pause: float) -> None:
         """Die, and come back after a pause with what the ledger remembers."""
         self.now += pause
         since = self.now - self.sent[-1] if self.sent else None
-        held = self.pacer.wait_seconds(self.now)
-        self.pacer = Pacer(rate_per_second=self.rate, now=self.now, since_last_send_seconds=since)
-        self.pacer.hold_off(self.now + held)
-        self.booked, self.intended = [], 0
+        held = max((until for _, until in self.holds), default=0.0)
+        self.pacer = Pacer(rate=self.rate, now=self.now, since_last_send_seconds=since, share=self.share)
+        self.pacer.hold_off(held)
+        self.booked, self.used, self.intended = [], [], 0
 
     def act(self) -> None:
         """Send with every intent that may go, then turn slots that have come into intents."""
@@ -73,34 +94,54 @@ class Play:
             self.pacer.sent(self.now)
             self.sent.append(self.now)
             self.intended -= 1
-        self.booked = [self.pacer.book(self.now) if self.pacer.void(slot) else slot for slot in self.booked]
-        come = [slot for slot in self.booked if slot <= self.now and self.pacer.wait_seconds(self.now) <= 0]
-        self.booked = [slot for slot in self.booked if slot not in come]
-        self.intended += len(come)
+        self.booked = sorted(
+            (slot, era) if era == self.pacer.era else self.book() for slot, era in self.booked
+        )
+        while self.booked and self.booked[0][0] <= self.now and self.pacer.wait_seconds(self.now) <= 0:
+            slot, _ = self.booked.pop(0)
+            self.pacer.use(slot)
+            if self.used:
+                apart = slot - self.used[-1][0]
+                assert apart >= 1 / (self.rate.per_second * max(self.share, self.used[-1][1])) - TINY
+            self.used.append((slot, self.share))
+            self.intended += 1
 
 
 @given(rate=RATES, steps=STEPS)
 def test_no_window_holds_more_than_the_rate(rate, steps):
-    """Whatever stalls, pauses and restarts happen (promise P5)."""
+    """Whatever stalls, pauses, changes of pace and restarts happen (promise P5)."""
     play = Play(rate)
-    for what, amount in steps:
-        play.step(what, amount)
-    for _ in range(60):
-        play.step("pass", 0.5)
+    play.run(steps)
 
-    count = ceil(rate)
-    spans = [later - earlier for earlier, later in zip(play.sent, play.sent[count:], strict=False)]
-    assert all(span >= count / rate - TINY for span in spans)
+    spans = [later - earlier for earlier, later in zip(play.sent, play.sent[rate.count :], strict=False)]
+    assert all(span >= rate.window_seconds - TINY for span in spans)
+
+
+@given(rate=MINUTES, steps=STEPS)
+def test_no_minute_holds_more_than_a_rate_by_the_minute(rate, steps):
+    """The limit holds for the unit in which it is stated, across restarts that remember one send."""
+    play = Play(rate)
+    play.run(steps)
+
+    most = int(rate.amount)
+    spans = [later - earlier for earlier, later in zip(play.sent, play.sent[most:], strict=False)]
+    assert all(span >= 60.0 - TINY for span in spans)
+
+
+@given(rate=st.one_of(RATES, MINUTES))
+def test_windows_lose_little_of_a_rate(rate):
+    """Whole windows in a minute cost at most one of them."""
+    used = rate.count / rate.window_seconds
+
+    assert used <= rate.per_second + TINY
+    assert used >= rate.per_second - rate.count / rate.unit_seconds - TINY
 
 
 @given(rate=RATES, steps=STEPS)
 def test_nobody_sends_during_a_hold_off(rate, steps):
     """A pause that the API asked for is respected in full (promise P5)."""
     play = Play(rate)
-    for what, amount in steps:
-        play.step(what, amount)
-    for _ in range(60):
-        play.step("pass", 0.5)
+    play.run(steps)
 
     broken = [(at, hold) for at in play.sent for hold in play.holds if hold[0] + TINY < at < hold[1] - TINY]
     assert broken == []
@@ -109,21 +150,21 @@ def test_nobody_sends_during_a_hold_off(rate, steps):
 @given(rate=RATES, before=st.integers(0, 50), pause=SECONDS, after=st.integers(1, 50))
 def test_pause_is_never_caught_up(rate, before, pause, after):
     """Slots after a pause are as far apart as ever, and none lies in the past."""
-    pacer = Pacer(rate_per_second=rate, now=1_000.0, since_last_send_seconds=None)
+    pacer = Pacer(rate=rate, now=1_000.0, since_last_send_seconds=None)
     for _ in range(before):
         pacer.book(1_000.0)
     now = 1_000.0 + pause
     slots = [pacer.book(now) for _ in range(after)]
 
     assert slots[0] >= now - SLACK_SECONDS
-    assert all(later - earlier >= 1 / rate - TINY for earlier, later in itertools.pairwise(slots))
+    assert all(later - earlier >= 1 / rate.per_second - TINY for earlier, later in itertools.pairwise(slots))
 
 
 @given(rate=RATES, since=st.floats(-1e6, 1e6))
 def test_restart_respects_the_last_send(rate, since):
     """The first request of a run keeps the window of the last one of the run before."""
-    pacer = Pacer(rate_per_second=rate, now=1_000.0, since_last_send_seconds=since)
-    window = ceil(rate) / rate
+    pacer = Pacer(rate=rate, now=1_000.0, since_last_send_seconds=since)
+    window = rate.window_seconds
 
     assert pacer.book(1_000.0) >= 1_000.0 + min(window, window - since) - SLACK_SECONDS - TINY
 
@@ -131,7 +172,7 @@ def test_restart_respects_the_last_send(rate, since):
 @given(rate=RATES, wishes=st.lists(SECONDS, min_size=1, max_size=10))
 def test_longest_hold_off_wins(rate, wishes):
     """In whatever order they come."""
-    pacer = Pacer(rate_per_second=rate, now=1_000.0, since_last_send_seconds=None)
+    pacer = Pacer(rate=rate, now=1_000.0, since_last_send_seconds=None)
     for wish in wishes:
         pacer.hold_off(1_000.0 + wish)
 

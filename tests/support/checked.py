@@ -111,7 +111,6 @@ def check(folder: Path, *files: str, **tables: Any) -> Checked:
         job_file(folder, *files, **tables),
         Wish(),
         sandbox=False,
-        rate_per_second=None,
         observe=events.append,
     )
     return checked(result, events)

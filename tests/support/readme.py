@@ -13,6 +13,8 @@ from etl.config.job import Job
 from etl.errors import ExitCode
 from etl.model.rejects import RejectCode, SkipReason
 from etl.model.states import State
+from etl.pipeline.result import EXIT_CODES
+from etl.replay.stop import StopKind
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -24,6 +26,15 @@ def tables() -> dict[str, str]:
             ("command", "does"), ((f"`etl {name}`", line) for name, (_, line) in COMMANDS.items())
         ),
         "exit codes": _table(("code", "means"), ((str(code.value), code.meaning) for code in ExitCode)),
+        "stops": _table(
+            ("why a run ends before its plan", "exit code"),
+            # An abort raises its own error, whose exit code counts.
+            (
+                (kind.meaning, str(EXIT_CODES[kind].value))
+                for kind in StopKind
+                if kind is not StopKind.ABORTED
+            ),
+        ),
         "states": _table(("state", "means"), ((f"`{state}`", state.meaning) for state in State)),
         "rejects": _table(
             ("code", "the row", "what to do"),

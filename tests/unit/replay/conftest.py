@@ -21,11 +21,17 @@ from etl.ledger.writer import GroupCommit
 from etl.model.events import Event
 from etl.model.exchange import Answer, Envelope, Exchange, Receipt
 from etl.model.plan import Lane, PlannedMessage
+from etl.model.rate import Rate
 from etl.model.schemas import Role
 from etl.model.states import State
+from etl.replay.adaptive import Adaptive, remembered_share
 from etl.replay.breaker import Breaker
-from etl.replay.delivery import Delivery, Policy
+from etl.replay.conclusions import Conclusions, Policy
+from etl.replay.conversations import Conversations
+from etl.replay.delivery import Delivery
+from etl.replay.gate import Gate
 from etl.replay.lane import blocking_states
+from etl.replay.limits import Bounds, Limits
 from etl.replay.pacer import Pacer
 from etl.replay.runner import Runner, Scope, Tally
 from etl.replay.stop import Stop
@@ -180,7 +186,7 @@ class PlanOfLanes:
 
 
 def planned(ordinal: int, lane: str) -> PlannedMessage:
-    """Return a message of a plan."""
+    """Return a message of a plan, a second after the one before."""
     return PlannedMessage(
         ordinal=ordinal,
         key=ordinal.to_bytes(16, "big"),
@@ -211,7 +217,11 @@ class World:
     latency_seconds: float = 0.05
     breaker: int = 3
     max_wait_seconds: float = 900.0
+    max_throttles: int = 20
     retry_503: bool = True
+    adapt: bool = False
+    bounds: Bounds = field(default_factory=Bounds)
+    conversations: Conversations = field(default_factory=lambda: Conversations(expiration_minutes=600))
     stop_when_bot_replies: bool = True
     hold_rejected: bool = False
     only_first_lanes: int | None = None
@@ -220,7 +230,10 @@ class World:
     plan: int = 0
     run: int = 0
     stop: Stop = field(init=False)
+    api: ScriptedApi = field(init=False)
     pacer: Pacer = field(init=False)
+    adaptive: Adaptive | None = field(init=False)
+    limits: Limits = field(init=False)
 
     def replay(self, script: Script = lambda _, __: ACCEPTED) -> Tally:
         """Return the tally of one run."""
@@ -229,44 +242,59 @@ class World:
     async def _replay(self, script: Script) -> Tally:
         clock, ledger = self.clock, self.ledger
         self.begin()
-        api = ScriptedApi(clock, self.path, script, self.latency_seconds)
+        api = self.api = ScriptedApi(clock, self.path, script, self.latency_seconds)
         committing = (
             ledger if self.commits_before_full < 0 else FailingLedger(ledger, self.commits_before_full)
         )
         try:
             async with GroupCommit(cast("Ledger", committing)) as group:
-                delivery = Delivery(
-                    plan=self.plan,
-                    run=self.run,
-                    pacer=self.pacer,
-                    breaker=Breaker(self.breaker),
-                    policy=Policy(
-                        retry_503=self.retry_503,
-                        max_wait_seconds=self.max_wait_seconds,
-                        stop_when_bot_replies=self.stop_when_bot_replies,
-                    ),
-                    writer=OutsideWriter(group, clock, self.after_write),
-                    stop=self.stop,
-                    clock=clock,
-                    random=Random(0),  # noqa: S311  jitter
-                    observe=self.events.append,
-                    remember_hold_off=ledger.set_hold_off,
-                )
                 runner = Runner(
                     feed=self.feed,
                     ledger=ledger,
-                    delivery=delivery,
+                    delivery=self._delivery(OutsideWriter(group, clock, self.after_write)),
                     scope=Scope(
                         plan=self.plan,
                         only_first_lanes=self.only_first_lanes,
                         blocking=blocking_states(hold_rejected=self.hold_rejected),
                     ),
+                    limits=self.limits,
                     stop=self.stop,
                     observe=self.events.append,
                 )
                 return cast("Tally", await clock.run(runner.run([api] * self.workers)))
         finally:
             self.sent += api.sent
+
+    def _delivery(self, writer: OutsideWriter) -> Delivery:
+        clock, breaker = self.clock, Breaker(self.breaker)
+        return Delivery(
+            plan=self.plan,
+            run=self.run,
+            retry_503=self.retry_503,
+            gate=Gate(pacer=self.pacer, breaker=breaker, limits=self.limits, stop=self.stop, clock=clock),
+            conclusions=Conclusions(
+                policy=Policy(
+                    max_wait_seconds=self.max_wait_seconds,
+                    max_throttles=self.max_throttles,
+                    stop_when_bot_replies=self.stop_when_bot_replies,
+                    allowed_per_second=self.rate,
+                ),
+                pacer=self.pacer,
+                adaptive=self.adaptive,
+                breaker=breaker,
+                memory=self.ledger,
+                stop=self.stop,
+                clock=clock,
+                random=Random(0),  # noqa: S311  jitter
+                observe=self.events.append,
+            ),
+            conversations=self.conversations,
+            limits=self.limits,
+            writer=writer,
+            stop=self.stop,
+            clock=clock,
+            observe=self.events.append,
+        )
 
     def begin(self) -> None:
         """Open the plan if it is not, and a run with a stop and a pacer of its own."""
@@ -280,11 +308,17 @@ class World:
         self.run = ledger.start_run(self.plan, host="h", pid=1, version="0", now_us=clock.wall_us())
         last_us = ledger.last_send_us()
         self.stop = Stop(self.events.append)
+        idle = None if last_us is None else (clock.wall_us() - last_us) / 1_000_000
+        learned = ledger.learned_rate_per_second()
+        share = remembered_share(learned_per_second=learned, allowed_per_second=self.rate, idle_seconds=idle)
+        self.adaptive = Adaptive(share=share, now=clock.now) if self.adapt else None
         self.pacer = Pacer(
-            rate_per_second=self.rate,
+            rate=Rate(amount=self.rate),
             now=clock.now,
-            since_last_send_seconds=None if last_us is None else (clock.wall_us() - last_us) / 1_000_000,
+            since_last_send_seconds=idle,
+            share=share if self.adapt else 1.0,
         )
+        self.limits = Limits(self.bounds, wall_us=clock.wall_us())
 
     def states(self) -> dict[int, State]:
         """Return every touched message's state."""

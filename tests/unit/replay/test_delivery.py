@@ -1,5 +1,7 @@
 """One message: waits, refusals, and what they mean for everybody."""
 
+import itertools
+
 import pytest
 
 from etl.ledger.interface import Intent
@@ -188,9 +190,9 @@ def test_bot_that_replies_stops_the_run(world):
 
 
 def test_bot_that_replies_is_a_warning_if_the_job_says_so(world):
-    """Some bots greet; the operator may know that."""
+    """Some bots greet; the operator may know that, and need not read it a million times."""
     w = world(3, workers=1, stop_when_bot_replies=False)
-    w.replay(once(1, BOT))
+    w.replay(lambda _, __: BOT)
 
     assert len(w.of(Warned)) == 1
     assert set(w.states().values()) == {State.ACCEPTED}
@@ -198,7 +200,7 @@ def test_bot_that_replies_is_a_warning_if_the_job_says_so(world):
 
 @pytest.mark.parametrize(
     ("exchange", "state"),
-    [(status(400), State.REJECTED), (status(500), State.UNCERTAIN), (status(200), State.UNCERTAIN)],
+    [(status(400), State.REJECTED), (status(200), State.UNCERTAIN)],
 )
 def test_breaker_stops_after_three_of_a_kind(world, exchange, state):
     """A wrong set-up costs three requests, not a million rejects."""
@@ -208,6 +210,58 @@ def test_breaker_stops_after_three_of_a_kind(world, exchange, state):
     assert w.stop.reason is not None
     assert w.stop.reason.kind is StopKind.BREAKER
     assert w.states() == dict.fromkeys(range(3), state)
+
+
+def test_server_errors_pause_everybody_then_one_message_tries(world):
+    """An outage of a minute costs a few doubts, not one for each lane and second."""
+    w = world(*[1] * 40, workers=8, rate=50.0, latency_seconds=0.01)
+    w.replay(lambda _, __: status(502) if w.clock.now < 1_060.0 else ACCEPTED)
+
+    assert w.stop.reason is None
+    began = sorted(sent.began for sent in w.sent)
+    pauses = [later - earlier for earlier, later in itertools.pairwise(began) if later - earlier > 5.0]
+    assert pytest.approx([30.0, 60.0], rel=0.02) == pauses
+    uncertain = [state for state in w.states().values() if state is State.UNCERTAIN]
+    assert len(uncertain) <= 3 + 8 + 1
+    assert len(w.states()) == 40
+    second = next(place for place, at in enumerate(began) if at > 1_060.0)
+    assert began[second + 1] - began[second] >= 0.01
+
+
+def test_lanes_that_waited_for_a_try_do_not_leave_together(world):
+    """Their slots came and went during it; after it each has a new one."""
+    w = world(*[1] * 30, workers=8, rate=10.0, retry_503=False, latency_seconds=5.0)
+
+    def script(message, _):
+        if w.clock.now > 1_050.0:
+            return ACCEPTED
+        return status(503, 100.0) if message.ordinal == 0 else status(502)
+
+    w.replay(script)
+
+    began = sorted(sent.began for sent in w.sent if sent.began > 1_050.0)
+    assert len(began) > 15
+    assert min(later - earlier for earlier, later in itertools.pairwise(began)) >= 0.09
+
+
+def test_server_that_stays_in_trouble_ends_the_run(world):
+    """Each further try would be one more message of unknown fate."""
+    w = world(*[1] * 40, workers=1)
+    w.replay(lambda _, __: status(500))
+
+    assert w.stop.reason is not None
+    assert w.stop.reason.kind is StopKind.FAILING
+    assert w.states() == dict.fromkeys(range(6), State.UNCERTAIN)
+
+
+def test_breaker_never_pauses_longer_than_the_job_waits(world):
+    """Who has no patience gets none."""
+    w = world(*[1] * 9, workers=1, max_wait_seconds=10.0)
+    w.replay(lambda _, __: status(500))
+
+    assert w.stop.reason is not None
+    assert w.stop.reason.kind is StopKind.FAILING
+    assert len(w.sent) == 3
 
 
 def test_message_is_withdrawn_when_a_hold_off_comes_after_its_intent(world):

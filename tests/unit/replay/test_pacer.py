@@ -2,12 +2,13 @@
 
 import pytest
 
+from etl.model.rate import Rate
 from etl.replay.pacer import MARGIN, SLACK_SECONDS, Pacer
 
 
 def pacer(rate: float = 2.0, since: float | None = None) -> Pacer:
     """Return a pacer that begins at 100 s."""
-    return Pacer(rate_per_second=rate, now=100.0, since_last_send_seconds=since)
+    return Pacer(rate=Rate(amount=rate), now=100.0, since_last_send_seconds=since)
 
 
 def test_slots_are_evenly_spaced():
@@ -48,13 +49,53 @@ def test_longer_hold_off_stays():
     assert pace.wait_seconds(100.0) == 60.0
 
 
-def test_hold_off_voids_the_slots_before_it():
+def test_hold_off_voids_all_slots():
     """Those who had booked must not all come at its end."""
     pace = pacer()
     booked = [pace.book(100.0) for _ in range(3)]
+    era = pace.era
     pace.hold_off(100.6)
 
-    assert [pace.void(slot) for slot in booked] == [True, True, False]
+    assert pace.era != era
+    assert max(booked) > 100.6
+    assert pytest.approx([100.6, 101.105]) == [pace.book(100.0) for _ in range(2)]
+
+
+def test_shorter_hold_off_voids_nothing():
+    """The slots behind the longer one are good."""
+    pace = pacer()
+    pace.hold_off(160.0)
+    era = pace.era
+    pace.hold_off(110.0)
+
+    assert era == pace.era
+
+
+@pytest.mark.parametrize(("share", "next_slot"), [(0.5, 101.01), (0.25, 102.02), (1.0, 100.505)])
+def test_share_counts_from_the_slot_that_was_used_last(share, next_slot):
+    """A change of pace brings no two requests closer together than the new pace has them."""
+    pace = pacer()
+    pace.use(pace.book(100.0))
+    pace.book(100.0)
+    pace.book(100.0)
+    pace.set_share(share)
+
+    assert pytest.approx(next_slot) == pace.book(100.1)
+
+
+def test_learned_share_respects_the_last_run():
+    """A restart under a lesson waits as long as the lesson says."""
+    rate = Rate(amount=2.0)
+    pace = Pacer(rate=rate, now=100.0, since_last_send_seconds=0.0, share=0.1)
+
+    assert pytest.approx(105.05) == pace.book(100.0)
+
+
+def test_minute_rate_waits_no_minute_after_a_restart():
+    """Its window is a second; sixty of them fill the minute."""
+    pace = Pacer(rate=Rate.per_minute(120.0), now=100.0, since_last_send_seconds=0.0)
+
+    assert pytest.approx(101.01) == pace.book(100.0)
 
 
 def test_full_window_makes_a_sender_wait():

@@ -18,7 +18,7 @@ class NoJitter(Random):
 @pytest.fixture
 def patience() -> Patience:
     """Return a new patience of 100 seconds."""
-    return Patience(max_wait_seconds=100.0, random=NoJitter())
+    return Patience(max_wait_seconds=100.0, max_throttles=3, random=NoJitter())
 
 
 def test_backoff_doubles_to_a_minute(patience):
@@ -48,7 +48,7 @@ def test_backoff_never_overflows(patience):
 def test_jitter_is_at_most_a_quarter():
     """Several importers of one target come back at different times."""
     waits = [
-        Patience(max_wait_seconds=1.0, random=Random(seed)).backoff_seconds()  # noqa: S311  jitter
+        Patience(max_wait_seconds=1.0, max_throttles=3, random=Random(seed)).backoff_seconds()  # noqa: S311  jitter
         for seed in range(50)
     ]
 
@@ -82,3 +82,26 @@ def test_patience_is_new_after_a_recovery(patience):
     patience.recovered()
 
     assert not patience.exhausted(60.0, 60.0)
+
+
+def test_patience_ends_with_so_many_throttles_in_a_row(patience):
+    """A storm is no pause: each new word counts, whatever it asks for."""
+    told = [patience.throttled(sent_at=float(at), now=at + 0.1) for at in range(4)]
+
+    assert told == [False, False, True, True]
+
+
+def test_requests_in_flight_together_are_one_throttle(patience):
+    """256 lanes that hear the same word have heard it once."""
+    told = [patience.throttled(sent_at=1.0, now=1.5 + at / 100) for at in range(256)]
+
+    assert not any(told)
+
+
+def test_throttles_in_a_row_end_with_a_message_that_gets_through(patience):
+    """A limit that is met now and then is no storm."""
+    for at in (1.0, 2.0):
+        patience.throttled(sent_at=at, now=at)
+    patience.recovered()
+
+    assert not patience.throttled(sent_at=3.0, now=3.0)

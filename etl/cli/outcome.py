@@ -1,0 +1,89 @@
+"""What people read when an import ends."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from etl.errors import ExitCode
+from etl.pipeline.result import Canary, ImportResult
+from etl.replay.stop import StopKind
+from etl.report.summary import duration, learned, plan_lines, states_line
+
+
+def result_lines(result: ImportResult, job: Path) -> list[str]:
+    """Return the whole summary, the next command to type last."""
+    return [
+        *plan_lines(result.plan.summary),
+        *_run_lines(result),
+        *_pace_lines(result),
+        *_place_lines(result),
+        f"result   {_verdict(result)}",
+        *_next_lines(result, job),
+    ]
+
+
+def canary_lines(canary: Canary) -> list[str]:
+    """Return whom to look up, and what to look at."""
+    return [
+        f"canary   user {canary.lane}, {canary.messages:,} messages: look the user up in the Inbox",
+        "         Is the order right? Are the times the original ones? Can you tell who wrote what?",
+        "         Do conversations begin where you expect it? Did the bot keep silent?",
+    ]
+
+
+def _run_lines(result: ImportResult) -> list[str]:
+    lines: list[str] = []
+    if result.recovered:
+        lines.append(
+            f"a run was killed with {result.recovered:,} in flight: outcome unknown, so not sent again",
+        )
+    sent = sum(result.sent.values())
+    if sent:
+        pace = f" ({sent / result.seconds:.1f}/s)" if result.seconds else ""
+        lines.append(f"this run {states_line(result.sent)} in {duration(result.seconds)}{pace}")
+    else:
+        lines.append("this run sent nothing")
+    lines.append(f"plan now {states_line(asdict(result.states))}")
+    if result.stop:
+        lines.append(f"stopped  {result.stop.message}")
+    if result.canary and _ended_at_canary(result):
+        lines += canary_lines(result.canary)
+    return lines
+
+
+def _pace_lines(result: ImportResult) -> list[str]:
+    lines: list[str] = []
+    if result.learned_per_second:
+        lines.append(f"pace     {learned(result.learned_per_second, result.allowed_per_second)}")
+    contradictions = result.conversations.report()
+    if contradictions:
+        lines.append(f"warning  {contradictions}")
+    return lines
+
+
+def _place_lines(result: ImportResult) -> list[str]:
+    lines = [f"ledger   {result.ledger}", f"report   {result.report}"]
+    if result.plan.summary.conservation.rejects:
+        lines.append(f"rejects  {result.rejects_file}")
+    if result.sandbox_store:
+        lines.append(f"sandbox  {result.sandbox_store}")
+    return lines
+
+
+def _next_lines(result: ImportResult, job: Path) -> list[str]:
+    if result.states.uncertain:
+        return [f"next     etl status {job}   (what is uncertain, and how to settle it)"]
+    if _ended_at_canary(result):
+        return ["next     the same command without --canary sends the rest"]
+    if result.states.pending or result.states.held:
+        return ["next     the same command goes on"]
+    return []
+
+
+def _ended_at_canary(result: ImportResult) -> bool:
+    return result.stop is not None and result.stop.kind is StopKind.CANARY
+
+
+def _verdict(result: ImportResult) -> str:
+    if result.exit_code is ExitCode.OK:
+        return "complete" if not result.states.pending else "the trial is complete"
+    return f"not complete: {result.exit_code.meaning} (exit code {result.exit_code.value})"

@@ -1,0 +1,73 @@
+"""When the next request may leave: its slot, the breaker, the hours, and a last look before it goes."""
+
+from typing import Final
+
+from etl.clock import Clock
+from etl.replay.breaker import Breaker
+from etl.replay.limits import Limits
+from etl.replay.pacer import Pacer
+from etl.replay.stop import Stop
+
+_NAP_SECONDS: Final = 0.25
+"""A long wait is slept in pieces, so that a drain is noticed."""
+
+_GUARD_MOST_SECONDS: Final = 1.5
+"""A little more than the window of most rates above one a second."""
+
+
+class Gate:
+    """What all messages of a run wait at, twice: before their intent, and between intent and send."""
+
+    def __init__(self, *, pacer: Pacer, breaker: Breaker, limits: Limits, stop: Stop, clock: Clock) -> None:
+        self._pacer = pacer
+        self._breaker = breaker
+        self._limits = limits
+        self._stop = stop
+        self._clock = clock
+
+    async def turn(self, ordinal: int) -> bool:
+        """Wait for a slot; return False when the run drains."""
+        pacer, breaker, clock = self._pacer, self._breaker, self._clock
+        slot, era = 0.0, -1
+        while not self._ends(now := clock.monotonic()):
+            if not (breaker.closed or breaker.claims(ordinal, now)):
+                era = -1  # a slot that comes during the pause is lost, or all would leave together after it
+                await clock.sleep(_NAP_SECONDS)
+                continue
+            if era != pacer.era:
+                slot, era = pacer.book(now), pacer.era
+            left = max(slot - now, pacer.wait_seconds(now))
+            if left <= 0:
+                pacer.use(slot)
+                return True
+            await clock.sleep(min(left, _NAP_SECONDS))
+        return False
+
+    async def guard(self) -> bool:
+        """Wait out what a stall since the slot has cost; return False when the message had better not go.
+
+        The intent is durable, so a kill in here makes the message uncertain: a long wait or a drain
+        withdraws it instead.
+        """
+        pacer, clock = self._pacer, self._clock
+        gives_up = 0.0
+        while not self._ends(now := clock.monotonic()):
+            left = pacer.wait_seconds(now)
+            if left <= 0:
+                pacer.sent(now)
+                return True
+            gives_up = gives_up or now + _GUARD_MOST_SECONDS
+            if now + left > gives_up:
+                return False
+            await clock.sleep(left)
+        return False
+
+    def _ends(self, now: float) -> bool:
+        if self._stop.requested:
+            return True
+        if not self._limits.timed:
+            return False
+        over = self._limits.over(now, self._clock.wall_us())
+        if over is not None:
+            self._stop.request(over.kind, over.message)
+        return over is not None

@@ -1,0 +1,28 @@
+"""What people see of a run's pace."""
+
+from etl.cli.console import Progress
+from etl.model.events import PaceChanged
+
+
+def notes(capsys, *events: PaceChanged) -> list[str]:
+    """Return the lines that a run's events give without a terminal."""
+    with Progress(quiet=False) as progress:
+        for event in events:
+            progress(event)
+    lines: list[str] = capsys.readouterr().err.splitlines()
+    return lines
+
+
+def change(per_second: float, reason: str | None = None) -> PaceChanged:
+    """Return a change of a pace of at most 4/s."""
+    return PaceChanged(per_second=per_second, allowed_per_second=4.0, reason=reason)
+
+
+def test_slower_pace_is_told_with_its_reason(capsys):
+    """A bar that creeps without a word looks like a hang."""
+    assert ["going at 2/s instead of 4/s (http_429)"] == notes(capsys, change(2.0, "http_429"))
+
+
+def test_steps_back_are_not_told_one_by_one_but_the_last_is(capsys):
+    """Ten lines of good news are noise."""
+    assert ["back at 4/s"] == notes(capsys, change(3.6), change(3.8), change(4.0))

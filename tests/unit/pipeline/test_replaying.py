@@ -1,0 +1,100 @@
+"""What a replay takes over from the runs before it."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from etl.clock import SYSTEM
+from etl.config.load import parse_job
+from etl.ledger.interface import Intent, Outcome, PlanRecord
+from etl.ledger.sqlite import SqliteLedger, open_ledger
+from etl.model.events import Event, PaceChanged
+from etl.model.states import State
+from etl.pipeline.replaying import Replaying
+from etl.replay.conversations import Conversations
+from etl.replay.lane import blocking_states
+from etl.replay.limits import Bounds, Limits
+from etl.replay.runner import Scope
+
+HOUR_US = 3_600_000_000
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """Yield a ledger whose last message was sent twelve hours ago."""
+    with closing(open_ledger(tmp_path / "l" / "ledger.sqlite", target="t", create=True)) as opened:
+        record = PlanRecord(
+            number=0, hash="a" * 64, fingerprint="f" * 64, identity="i" * 64, source="acme",
+            messages=1, lanes=1, open=False,
+        )  # fmt: skip
+        at_us = SYSTEM.wall_us() - 12 * HOUR_US
+        plan = opened.start_plan(record, now_us=at_us).number
+        run = opened.start_run(plan, host="h", pid=1, version="0", now_us=at_us)
+        intent = Intent(
+            plan=plan, ordinal=0, run=run, key=b"k" * 16, content=b"c" * 16, lane="u", at_us=1, now_us=at_us
+        )
+        outcome = Outcome(
+            plan=plan,
+            ordinal=0,
+            run=run,
+            state=State.ACCEPTED,
+            now_us=at_us,
+            phase="answered",
+            reason="accepted",
+        )
+        opened.commit([intent, outcome])
+        yield opened
+
+
+def replaying(ledger: SqliteLedger, events: list[Event], **replay: object) -> Replaying:
+    """Return a replay of a job with those settings."""
+    data = {
+        "source": "test",
+        "target": {"deployment_id": "d"},
+        "columns": {"text": "t", "timestamp": "at", "user": "u", "role": "r"},
+        "roles": {"customer": ["c"]},
+        "replay": {"rate_per_second": 8.0, **replay},
+    }
+    return Replaying(
+        job=parse_job(data, name="job"),
+        folder=Path(),
+        ledger=ledger,
+        scope=Scope(plan=1, only_first_lanes=None, blocking=blocking_states(hold_rejected=False)),
+        run=1,
+        limits=Limits(Bounds(), wall_us=SYSTEM.wall_us()),
+        conversations=Conversations(expiration_minutes=600),
+        observe=events.append,
+    )
+
+
+def test_lesson_of_this_morning_has_half_faded_and_stays_so(ledger):
+    """Or runs too short to learn anything would keep it for ever."""
+    events: list[Event] = []
+    ledger.remember_learned_rate(2.0)
+    adaptive = replaying(ledger, events)._adaptive()
+
+    assert adaptive is not None
+    assert pytest.approx(0.625, abs=0.001) == adaptive.share
+    assert pytest.approx(5.0, abs=0.01) == ledger.learned_rate_per_second()
+    assert ["as an earlier run has learned"] == [
+        event.reason for event in events if isinstance(event, PaceChanged)
+    ]
+
+
+def test_lesson_about_a_higher_rate_is_kept_and_changes_nothing(ledger):
+    """A small run at a low rate must not make the next large one forget."""
+    events: list[Event] = []
+    ledger.remember_learned_rate(20.0)
+    adaptive = replaying(ledger, events)._adaptive()
+
+    assert adaptive is not None
+    assert (1.0, 20.0, []) == (adaptive.share, ledger.learned_rate_per_second(), events)
+
+
+def test_job_that_keeps_its_pace_learns_nothing(ledger):
+    """`adapt = false` is the person's word."""
+    ledger.remember_learned_rate(2.0)
+
+    assert replaying(ledger, [], adapt=False)._adaptive() is None
+    assert 2.0 == ledger.learned_rate_per_second()
