@@ -120,6 +120,8 @@ def _shape(job_file: JobFile, wish: Wish) -> dict[str, Any]:
             "replay": True,
             "plan": True,
             "validate_": True,
+            "notify": True,
+            "metrics": True,
         },
     )
     return {

@@ -136,7 +136,7 @@ def test_request_schema_needs_no_other_part_of_the_document():
 
     assert "$ref" not in json.dumps(schema)
     assert schema["additionalProperties"] is False
-    assert "standby" == schema["properties"]["actions"]["items"]["properties"]["type"]["const"]
+    assert ["standby", "text"] == schema["properties"]["actions"]["items"]["properties"]["type"]["enum"]
 
 
 def test_success_has_the_shape_of_the_documented_sample():

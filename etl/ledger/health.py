@@ -1,0 +1,24 @@
+"""Whether a ledger file is sound, for `doctor`."""
+
+from contextlib import closing
+from pathlib import Path
+
+from etl.errors import LedgerError
+from etl.ledger.migrations import connect, translated
+
+
+def quick_check(path: Path) -> int:
+    """Return the schema's version of a ledger whose pages and indexes fit together. Reads all of it.
+
+    Raises:
+        LedgerError: it is damaged or can't be read.
+    """
+    with translated(path), closing(connect(path, "ro")) as connection:
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if verdict != "ok":
+        raise LedgerError(
+            f"the ledger {path} is damaged",
+            hint="put back a copy of it; do not delete it, it knows what was sent",
+        )
+    return int(version)
