@@ -57,12 +57,7 @@ class Client:
         self._token = token
         self._timeout_seconds = timeout_seconds
         self._tls = tls_context(None if target.ca_file is None else folder / target.ca_file)
-        self._headers = {
-            "Authorization": f"{target.auth_scheme} {token.reveal()}",
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            "User-Agent": f"etl/{__version__}",
-        }
+        self._headers = request_headers(target, token)
         self._open: list[Transport] = []
 
     async def __aenter__(self) -> Self:
@@ -87,3 +82,13 @@ class Client:
         )
         self._open.append(transport)
         return Sender(transport, settings=self._settings, token=self._token)
+
+
+def request_headers(target: Target, token: Secret) -> dict[str, str]:
+    """Return the headers of a message, the token among them."""
+    return {
+        "Authorization": f"{target.auth_scheme} {token.reveal()}",
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "User-Agent": f"etl/{__version__}",
+    }

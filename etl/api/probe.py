@@ -65,7 +65,7 @@ def address_of(url: str) -> Address:
 
 
 def config_url(base_url: str, path: str, deployment_id: str) -> str | None:
-    """Return the config endpoint beside a messages path; None for a path that none of the known ones is like."""
+    """Return the config endpoint beside a messages path; None beside a path that is like no known one."""
     for end in _MESSAGES:
         if path.endswith(end):
             return f"{base_url.rstrip('/')}{path.removesuffix(end)}/{deployment_id}/config/"

@@ -21,6 +21,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "status": ("etl.cli.status", "How the last plan stands, what is uncertain or held, what to type next."),
     "settle": ("etl.cli.settle", "Decide uncertain messages by your word."),
     "ledger": ("etl.cli.ledger", "The results ledger as a table."),
+    "doctor": ("etl.cli.doctor", "Is everything ready: job, files, token, target, disk, ledger, lock?"),
+    "send": ("etl.cli.send", "One message by hand, to try a deployment before trusting it."),
     "sandbox": ("etl.cli.sandbox", "Serve a stand-in for the platform on this machine."),
 }
 """Name -> module that holds its `command`, and its line in the help."""

@@ -15,13 +15,14 @@ from etl.config.load import JobFile
 from etl.config.secrets import Secret, read_token
 from etl.config.target import Target
 from etl.config.workspace import Workspace, workspace
-from etl.errors import ExitCode, InputError, LaterError
+from etl.errors import ExitCode, LaterError
 from etl.ledger.interface import Decision, Ledger, PlanRecord
 from etl.ledger.lock import TargetLock
 from etl.ledger.sqlite import open_ledger
 from etl.model.events import Event, Started
 from etl.model.plan import PlanFolder
 from etl.model.states import State
+from etl.pipeline.embedding import embedded_target
 from etl.pipeline.prepare import Wish, prepare, refuse_unknown_roles
 from etl.pipeline.replaying import Replaying
 from etl.pipeline.result import EXIT_CODES, ImportResult, exit_code
@@ -31,8 +32,6 @@ from etl.replay.lane import blocking_states
 from etl.replay.runner import Scope, Tally
 from etl.replay.stop import Stop, StopReason
 from etl.report.outcome import write_report
-from etl.sandbox.errors import SandboxError
-from etl.sandbox.serve import embedded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,13 +176,8 @@ class _Import:
         if token is not None:
             yield self._job.target, token
             return
-        target = self._job.target
-        try:
-            with embedded(self._space.sandbox_store, deployment_id=target.deployment_id) as running:
-                place = {"base_url": running.base_url, "path": Target.model_fields["path"].default}
-                yield target.model_copy(update=place), Secret(running.token)
-        except SandboxError as error:
-            raise InputError(f"the embedded sandbox can't run: {error}") from error
+        with embedded_target(self._job.target, store=self._space.sandbox_store) as place:
+            yield place
 
     def _replay(
         self,
