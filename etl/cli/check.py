@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from etl.cli import options
-from etl.cli.console import Progress, say
+from etl.cli.console import say
+from etl.cli.observing import LogWish, log_wish, logging_options, observing
 from etl.config.load import load_job
 from etl.pipeline.check import CheckResult, run_check
 from etl.pipeline.prepare import Wish
@@ -22,6 +23,7 @@ from etl.report.summary import duration, plan_json, plan_lines, reject_lines, sk
 @options.sandbox
 @options.rate
 @options.planning
+@logging_options
 @options.as_json
 def command(  # noqa: PLR0913, PLR0917  one for each option
     job: Path,
@@ -30,6 +32,9 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     rate: float | None,
     unfinished: str | None,
     new_identity: bool,  # noqa: FBT001
+    log_file: Path | None,
+    log_format: str | None,
+    log_level: str,
     as_json: bool,  # noqa: FBT001
 ) -> int:
     """Dry run: read the whole input, plan it, and say what an import would do. Sends nothing.
@@ -38,8 +43,9 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     input can't be read or nothing of it may be sent.
     """
     wish = Wish(files=files, unfinished=unfinished, new_identity=new_identity)
-    result = run(job, wish, sandbox=sandbox, rate=rate, as_json=as_json)
-    return show(result, command=import_command(job, files, sandbox=sandbox), as_json=as_json)
+    log = log_wish(log_file, log_format, log_level)
+    result = run(job, wish, log=log, sandbox=sandbox, rate=rate, as_json=as_json)
+    return show(result, command=import_command(job, files, sandbox=sandbox), log=log, as_json=as_json)
 
 
 def import_command(job: Path, files: tuple[str, ...], *, sandbox: bool) -> str:
@@ -47,18 +53,21 @@ def import_command(job: Path, files: tuple[str, ...], *, sandbox: bool) -> str:
     return shlex.join(["etl", "import", str(job), *files, *(["--sandbox"] if sandbox else [])])
 
 
-def run(job: Path, wish: Wish, *, sandbox: bool, rate: float | None, as_json: bool) -> CheckResult:
-    """Run the check with progress on stderr."""
-    job_file = load_job(job)
-    with Progress(quiet=as_json) as progress:
-        return run_check(job_file, wish, sandbox=sandbox, rate_per_second=rate, observe=progress)
+def run(
+    job: Path, wish: Wish, *, log: LogWish, sandbox: bool, rate: float | None, as_json: bool
+) -> CheckResult:
+    """Run the check with progress or a log on stderr."""
+    with observing(log, quiet=as_json) as observe:
+        return run_check(load_job(job), wish, sandbox=sandbox, rate_per_second=rate, observe=observe)
 
 
-def show(result: CheckResult, *, command: str, as_json: bool) -> int:
+def show(result: CheckResult, *, command: str, log: LogWish, as_json: bool) -> int:
     """Print a result and return its exit code; `command` is what an import would be typed as."""
     if as_json:
         json.dump(_as_json(result), sys.stdout)
         sys.stdout.write("\n")
+        return result.exit_code
+    if log.instead_of_text:
         return result.exit_code
     for line in _lines(result, command):
         say(line)

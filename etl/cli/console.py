@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any, Self, assert_never
 import click
 
 from etl.clock import SYSTEM
+from etl.errors import EtlError
 from etl.model.events import (
     Draining,
     Event,
+    Failed,
     FileProgress,
+    Finished,
     HoldOff,
     LaneHeld,
+    Planned,
     Retrying,
+    RunBegan,
     Settled,
     Started,
     Warned,
@@ -45,6 +50,14 @@ def printable(text: str) -> str:
 def say(text: str = "") -> None:
     """Print a line for people."""
     click.echo(printable(text), err=True)
+
+
+class ToldError(Exception):
+    """An error that its reader has been told already, by a log on stderr."""
+
+    def __init__(self, error: EtlError) -> None:
+        super().__init__()
+        self.error = error
 
 
 class Progress(AbstractContextManager["Progress"]):
@@ -94,6 +107,8 @@ class Progress(AbstractContextManager["Progress"]):
                 self._note(f"{event.reason}: finishing what is in flight; once more leaves at once")
             case Warned():
                 self._note(event.message)
+            case Planned() | RunBegan() | Finished() | Failed():
+                pass  # the command's own lines say it
             case _:
                 assert_never(event)
 

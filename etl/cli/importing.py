@@ -8,12 +8,14 @@ from pathlib import Path
 import click
 
 from etl.cli import check, options
-from etl.cli.console import Progress, say
+from etl.cli.console import say
+from etl.cli.observing import log_wish, logging_options, observing
 from etl.config.load import load_job
 from etl.errors import ExitCode
 from etl.pipeline.prepare import Wish
 from etl.pipeline.result import ImportResult
-from etl.pipeline.run import ImportWish, run_import
+from etl.pipeline.run import ImportWish
+from etl.pipeline.told import run_told_import
 from etl.report.summary import duration, plan_lines, states_line
 
 
@@ -26,6 +28,7 @@ from etl.report.summary import duration, plan_lines, states_line
 @click.option("--expect-plan", metavar="HASH", help="Send only the plan that was approved; refuse another.")
 @click.option("--dry-run", is_flag=True, help="The same as `etl check`.")
 @options.planning
+@logging_options
 @options.as_json
 def command(  # noqa: PLR0913, PLR0917  one for each option
     job: Path,
@@ -37,6 +40,9 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     dry_run: bool,  # noqa: FBT001
     unfinished: str | None,
     new_identity: bool,  # noqa: FBT001
+    log_file: Path | None,
+    log_format: str | None,
+    log_level: str,
     as_json: bool,  # noqa: FBT001
 ) -> int:
     """Plan the input and send it, one message at a time for each user, at the configured rate.
@@ -45,21 +51,21 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     accepted is never sent again. The first Ctrl-C finishes what is in flight, the second leaves at once.
     """
     wish = Wish(files=files, unfinished=unfinished, new_identity=new_identity, expect_plan=expect_plan)
+    log = log_wish(log_file, log_format, log_level)
     if dry_run:
-        result_of_check = check.run(job, wish, sandbox=sandbox, rate=rate, as_json=as_json)
+        result_of_check = check.run(job, wish, log=log, sandbox=sandbox, rate=rate, as_json=as_json)
         typed = check.import_command(job, files, sandbox=sandbox)
-        return check.show(result_of_check, command=typed, as_json=as_json)
-    job_file = load_job(job)
-    with Progress(quiet=as_json) as progress:
-        result = run_import(
-            job_file,
+        return check.show(result_of_check, command=typed, log=log, as_json=as_json)
+    with observing(log, quiet=as_json) as observe:
+        result = run_told_import(
+            load_job(job),
             ImportWish(plan=wish, sandbox=sandbox, rate_per_second=rate, limit_lanes=limit_lanes),
-            progress,
+            observe,
         )
     if as_json:
         json.dump(result.as_json(), sys.stdout)
         sys.stdout.write("\n")
-    else:
+    elif not log.instead_of_text:
         for line in _lines(result, job):
             say(line)
     return result.exit_code

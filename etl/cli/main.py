@@ -11,7 +11,7 @@ from typing import Final, NoReturn
 import click
 
 from etl import __version__
-from etl.cli.console import printable
+from etl.cli.console import ToldError, printable
 from etl.errors import EtlError, ExitCode
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -83,6 +83,9 @@ def _run(arguments: Sequence[str]) -> ExitCode:  # noqa: PLR0911  one return for
         return _interrupted(ExitCode.TERMINATED)
     except EtlError as error:
         return _failed(error.message, error.hint, error.exit_code, as_json=as_json)
+    except ToldError as told:
+        _error_as_json(told.error.message, told.error.hint, told.error.exit_code, as_json=as_json)
+        return told.error.exit_code
     except BrokenPipeError:
         # The reader of our output went away, as `etl ledger export JOB | head` does.
         sys.stdout = None
@@ -116,9 +119,13 @@ def _failed(message: str, hint: str, code: ExitCode, *, as_json: bool) -> ExitCo
     click.echo(f"etl: {printable(message)}", err=True)
     if hint:
         click.echo(f"     {printable(hint)}", err=True)
+    _error_as_json(message, hint, code, as_json=as_json)
+    return code
+
+
+def _error_as_json(message: str, hint: str, code: ExitCode, *, as_json: bool) -> None:
     if as_json and sys.stdout is not None:
         click.echo(json.dumps({"error": {"message": message, "hint": hint}, "exit_code": code}))
-    return code
 
 
 def _place(error: BaseException) -> str:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from etl.config.load import JobFile
 from etl.config.workspace import workspace
 from etl.errors import ExitCode
 from etl.ledger.sqlite import open_readonly
-from etl.model.events import Event
+from etl.model.events import Event, Finished
 from etl.model.plan import PlanFolder
 from etl.pipeline.prepare import Wish, prepare
 from etl.plan.forecast import Forecast, forecast
@@ -54,7 +54,7 @@ def run_check(
         plan = prepare(job_file, space, ledger, wish, observe)
     rate = rate_per_second or job.replay.rate_per_second
     counts = plan.summary.conservation
-    return CheckResult(
+    result = CheckResult(
         plan=plan,
         target=space.target,
         forecast=forecast(
@@ -69,3 +69,5 @@ def run_check(
         unknown_roles={} if job.roles.unknown == "reject" else unknown_roles(plan_rejects(plan)),
         exit_code=ExitCode.INCOMPLETE if counts.rejects or plan.summary.skipped_files else ExitCode.OK,
     )
+    observe(Finished(exit_code=result.exit_code, counts=asdict(counts), report=None))
+    return result

@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from etl import __version__
@@ -19,7 +19,7 @@ from etl.errors import ExitCode, LaterError
 from etl.ledger.interface import Decision, Ledger, PlanRecord
 from etl.ledger.lock import TargetLock
 from etl.ledger.sqlite import open_ledger
-from etl.model.events import Event, Started
+from etl.model.events import Event, Finished, RunBegan, Started
 from etl.model.plan import PlanFolder
 from etl.model.states import State
 from etl.pipeline.embedding import embedded_target
@@ -137,6 +137,9 @@ class _Import:
             exit_code=exit_code(states, plan.summary, stop=stop, trial=trial),
         )
         write_report(result.report, result.as_json())
+        self._observe(
+            Finished(exit_code=result.exit_code, counts=asdict(states), report=str(result.report)),
+        )
         return result
 
     def _start(self, plan: PlanFolder) -> PlanRecord:
@@ -194,6 +197,7 @@ class _Import:
             version=__version__,
             now_us=SYSTEM.wall_us(),
         )
+        self._observe(RunBegan(run=run))
         stop = Stop(self._observe)
         replaying = Replaying(
             job=self._job,

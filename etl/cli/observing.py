@@ -1,0 +1,116 @@
+"""Who watches a command: progress for people, a log for machines, or both."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from etl.cli.console import Observer, Progress, ToldError
+from etl.errors import EtlError, ExitCode
+from etl.model.events import Event, Failed
+from etl.report.log import EventLog, LogFormat, LogLevel
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogWish:
+    """What the command line, or the environment, asks of the log."""
+
+    path: Path | None
+    log_format: LogFormat | None
+    level: LogLevel
+
+    @property
+    def instead_of_text(self) -> bool:
+        """Return whether the log goes to stderr, in the place of progress and result."""
+        return self.path is None and self.log_format is not None
+
+
+def logging_options(function: Function) -> Function:
+    """Add --log-file, --log-format and --log-level as `log_file`, `log_format` and `log_level`."""
+    function = click.option(
+        "--log-level",
+        type=click.Choice([level.value for level in LogLevel]),
+        default=LogLevel.INFO.value,
+        show_default=True,
+        envvar="ETL_LOG_LEVEL",
+        show_envvar=True,
+        help="debug has a line for each message.",
+    )(function)
+    function = click.option(
+        "--log-format",
+        type=click.Choice([form.value for form in LogFormat]),
+        envvar="ETL_LOG_FORMAT",
+        show_envvar=True,
+        help="Log events: into --log-file (json unless said), else to stderr instead of progress and result.",
+    )(function)
+    return click.option(
+        "--log-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar="ETL_LOG_FILE",
+        show_envvar=True,
+        help="Append the run's events to this file, one line each, without texts and user ids.",
+    )(function)
+
+
+def log_wish(path: Path | None, log_format: str | None, level: str) -> LogWish:
+    """Return the options as one value."""
+    return LogWish(
+        path=path,
+        log_format=None if log_format is None else LogFormat(log_format),
+        level=LogLevel(level),
+    )
+
+
+@contextmanager
+def observing(wish: LogWish, *, quiet: bool) -> Iterator[Observer]:
+    """Give the observer of a command; what ends it is logged, too.
+
+    Raises:
+        UsageError: the log can't be opened.
+        ToldError: in place of an error that the log on stderr has told already.
+    """
+    if wish.path is None and wish.log_format is None:
+        with Progress(quiet=quiet) as progress:
+            yield progress
+        return
+    log = EventLog(wish.path, log_format=wish.log_format or LogFormat.JSON, level=wish.level)
+    try:
+        if wish.instead_of_text:
+            with _logged(log):
+                yield log
+        else:
+            with Progress(quiet=quiet) as progress, _logged(log):
+                yield _both(progress, log)
+    except EtlError as error:
+        if wish.instead_of_text:
+            raise ToldError(error) from error
+        raise
+    finally:
+        log.close()
+
+
+@contextmanager
+def _logged(log: EventLog) -> Iterator[None]:
+    """Log what ends the block early."""
+    try:
+        yield
+    except EtlError as error:
+        log(Failed(message=error.message, hint=error.hint, exit_code=error.exit_code))
+        raise
+    except BaseException as error:
+        # The type alone: an exception's text could quote a message.
+        log(Failed(message=type(error).__name__, hint="", exit_code=ExitCode.DEFECT))
+        raise
+
+
+def _both(first: Observer, second: Observer) -> Observer:
+    def observe(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return observe
