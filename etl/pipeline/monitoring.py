@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.load import JobFile
-from etl.errors import ExitCode
+from etl.errors import EtlError, ExitCode
 from etl.ledger.lock import holder
 from etl.model.events import Event, Warned
 
@@ -55,10 +55,16 @@ class Monitoring:
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
-        if self._metrics is None or (self._thread is None and holder(self._folder) is not None):
+        if self._metrics is None or (self._thread is None and self._another_run()):
             return
         self._metrics.ended(exit_code, at_seconds=_now())
         self._write(self._metrics)
+
+    def _another_run(self) -> bool:
+        try:
+            return holder(self._folder) is not None
+        except EtlError:
+            return False  # a lock that can't be used: nobody runs
 
     def _refresh(self, metrics: "RunMetrics") -> None:
         while not self._stop.wait(self._settings.every_seconds):
