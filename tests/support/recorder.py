@@ -91,7 +91,7 @@ def platform(*, tls: ssl.SSLContext | None = None) -> Iterator[Platform]:  # noq
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             headers = {name.lower(): value for name, value in self.headers.items()}
             arrival = Arrival(at=time.monotonic(), path=self.path, headers=headers, body=body)  # noqa: TID251
-            user = body["user_id"]
+            user = body.get("user_id", "")
             with state.lock:
                 state.arrivals.append(arrival)
                 state.in_flight[user] = state.in_flight.get(user, 0) + 1
