@@ -5,7 +5,7 @@ Each step is asked for alone, so that `doctor` can say which one fails. The toke
 
 import socket
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -54,7 +54,6 @@ class ConfigAnswer:
     location: str | None
     date_us: int | None
     """The server's clock, from its Date header."""
-    body: bytes = field(repr=False)
 
 
 def address_of(url: str) -> Address:
@@ -147,7 +146,6 @@ def _config(answer: RawAnswer) -> ConfigAnswer:
         is_json=answer.body.lstrip()[:1] == b"{",
         location=answer.headers.get("location"),
         date_us=_date_us(answer.headers.get("date")),
-        body=answer.body,
     )
 
 

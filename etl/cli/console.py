@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self, assert_never
 import click
 
 from etl.clock import SYSTEM
-from etl.errors import EtlError
 from etl.model.events import (
     Draining,
     Event,
@@ -53,11 +52,11 @@ def say(text: str = "") -> None:
 
 
 class ToldError(Exception):
-    """An error that its reader has been told already, by a log on stderr."""
+    """An end that its reader has been told already, by a log on stderr."""
 
-    def __init__(self, error: EtlError) -> None:
+    def __init__(self, told: Failed) -> None:
         super().__init__()
-        self.error = error
+        self.told = told
 
 
 class Progress(AbstractContextManager["Progress"]):

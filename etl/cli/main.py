@@ -83,9 +83,9 @@ def _run(arguments: Sequence[str]) -> ExitCode:  # noqa: PLR0911  one return for
         return _interrupted(ExitCode.TERMINATED)
     except EtlError as error:
         return _failed(error.message, error.hint, error.exit_code, as_json=as_json)
-    except ToldError as told:
-        _error_as_json(told.error.message, told.error.hint, told.error.exit_code, as_json=as_json)
-        return told.error.exit_code
+    except ToldError as error:
+        _error_as_json(error.told.message, error.told.hint, error.told.exit_code, as_json=as_json)
+        return error.told.exit_code
     except BrokenPipeError:
         # The reader of our output went away, as `etl ledger export JOB | head` does.
         sys.stdout = None

@@ -81,31 +81,32 @@ def observing(wish: LogWish, *, quiet: bool) -> Iterator[Observer]:
     log = EventLog(wish.path, log_format=wish.log_format or LogFormat.JSON, level=wish.level)
     try:
         if wish.instead_of_text:
-            with _logged(log):
-                yield log
+            yield log
         else:
-            with Progress(quiet=quiet) as progress, _logged(log):
+            with Progress(quiet=quiet) as progress:
                 yield _both(progress, log)
-    except EtlError as error:
-        if wish.instead_of_text:
-            raise ToldError(error) from error
+    except BaseException as error:
+        failed = _failure(error)
+        log(failed)
+        # A defect is told by `main` all the same: it knows the place.
+        if wish.instead_of_text and failed.exit_code is not ExitCode.DEFECT:
+            raise ToldError(failed) from error
         raise
     finally:
         log.close()
 
 
-@contextmanager
-def _logged(log: EventLog) -> Iterator[None]:
-    """Log what ends the block early."""
-    try:
-        yield
-    except EtlError as error:
-        log(Failed(message=error.message, hint=error.hint, exit_code=error.exit_code))
-        raise
-    except BaseException as error:
-        # The type alone: an exception's text could quote a message.
-        log(Failed(message=type(error).__name__, hint="", exit_code=ExitCode.DEFECT))
-        raise
+def _failure(error: BaseException) -> Failed:
+    """Return what ended a command; of a defect the type alone, since its text could quote a message."""
+    match error:
+        case EtlError():
+            return Failed(message=error.message, hint=error.hint, exit_code=error.exit_code)
+        case KeyboardInterrupt():
+            return Failed(message="interrupted", hint="", exit_code=ExitCode.INTERRUPTED)
+        case Exception():
+            return Failed(message=type(error).__name__, hint="", exit_code=ExitCode.DEFECT)
+        case _:
+            return Failed(message="terminated", hint="", exit_code=ExitCode.TERMINATED)
 
 
 def _both(first: Observer, second: Observer) -> Observer:

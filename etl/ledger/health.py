@@ -1,14 +1,24 @@
 """Whether a ledger file is sound, for `doctor`."""
 
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from etl.errors import LedgerError
-from etl.ledger.migrations import connect, translated
+from etl.ledger.migrations import connect, schema_files, translated
 
 
-def quick_check(path: Path) -> int:
-    """Return the schema's version of a ledger whose pages and indexes fit together. Reads all of it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """A ledger that is not damaged."""
+
+    schema: int
+    latest: int
+    """The schema that this version of etl writes; an import brings an older one up to it."""
+
+
+def quick_check(path: Path) -> Health:
+    """Return what is known of a ledger whose pages and indexes fit together. Reads all of it.
 
     Raises:
         LedgerError: it is damaged or can't be read.
@@ -21,4 +31,4 @@ def quick_check(path: Path) -> int:
             f"the ledger {path} is damaged",
             hint="put back a copy of it; do not delete it, it knows what was sent",
         )
-    return int(version)
+    return Health(schema=int(version), latest=len(schema_files()))

@@ -15,6 +15,7 @@ from etl.errors import EtlError, ExitCode
 from etl.ledger.health import quick_check
 from etl.ledger.interface import Ledger
 from etl.ledger.lock import holder
+from etl.ledger.migrations import is_missing
 from etl.ledger.sqlite import open_readonly
 from etl.model.states import State
 from etl.pipeline.finding import Finding, failed, failed_by, passed, size_text, warned
@@ -48,13 +49,19 @@ def disk_finding(job_file: JobFile, space: Workspace, *, needed_bytes: int) -> F
 def ledger_findings(space: Workspace) -> Iterator[Finding]:
     """Yield whether the ledger is sound, and what in it waits for a person or for time."""
     try:
-        ledger = open_readonly(space.ledger, target=space.target)
-        if ledger is None:
+        if is_missing(space.ledger):
             yield passed("ledger", "none yet: the first import makes it")
             return
+        health = quick_check(space.ledger)
+        if health.schema < health.latest:
+            seen = f"{space.ledger}: sound, schema {health.schema} of an older etl"
+            yield warned("ledger", seen, f"the next import brings it to schema {health.latest}; copy first")
+            return
+        ledger = open_readonly(space.ledger, target=space.target)
+        if ledger is None:
+            return
         with closing(ledger):
-            schema = quick_check(space.ledger)
-            yield _counted(space, ledger, schema)
+            yield _counted(space, ledger, health.schema)
             until_us = ledger.hold_off_us() or 0
     except EtlError as error:
         yield failed_by("ledger", error)

@@ -19,7 +19,7 @@ from etl.config.load import JobFile
 from etl.config.secrets import Secret, read_token
 from etl.config.target import Target
 from etl.config.workspace import Workspace, workspace
-from etl.errors import ExitCode, LaterError
+from etl.errors import ExitCode, LaterError, LedgerError
 from etl.ledger import byhand
 from etl.ledger.interface import Ledger
 from etl.ledger.lock import TargetLock
@@ -91,11 +91,18 @@ def run_send(job_file: JobFile, message: HandMessage, *, sandbox: bool, beside_p
         asyncio.run(_wait_for_turn(ledger, job_file.job.replay.rate_per_second))
         answer = _sent(message, job_file=job_file, target=place, token=secret, space=space)
         judgement = judge(answer.exchange, retry_503=job_file.job.replay.status_503 == "retry")
-        _record_outcome(space, message, answer, judgement)
+        try:
+            _record_outcome(space, message, answer, judgement)
+        except LedgerError as error:
+            raise LedgerError(
+                f"the message {message.id.hex()} was sent ({judgement.verdict.value}: {judgement.reason}), "
+                f"but that can't be recorded: {error.message}",
+                hint=error.hint,
+            ) from error
         if judgement.hold_off_seconds is not None:
             ledger.set_hold_off(SYSTEM.wall_us() + int(judgement.hold_off_seconds * MICROSECONDS))
         # The ledger does not know of this request, so the next run's pace is kept by keeping the lock.
-        asyncio.run(SYSTEM.sleep(1 / job_file.job.replay.rate_per_second))
+        _keep_pace(job_file.job.replay.rate_per_second)
         return _result(message, answer, judgement, target=place, warnings=warnings, record=record_path(space))
 
 
@@ -126,6 +133,13 @@ async def _wait_for_turn(ledger: Ledger, rate_per_second: float) -> None:
         return
     passed = max((SYSTEM.wall_us() - last_us) / MICROSECONDS, 0.0)
     await SYSTEM.sleep(1 / rate_per_second - passed)
+
+
+def _keep_pace(rate_per_second: float) -> None:
+    try:
+        asyncio.run(SYSTEM.sleep(1 / rate_per_second))
+    except BaseException:  # noqa: BLE001  a signal: what came of the message must be told, whatever the pace
+        return
 
 
 def _sent(

@@ -268,3 +268,15 @@ def test_too_little_disk_is_found_before_the_night(ready):
 
     assert (2, "fail") == (code, findings["disk"]["level"])
     assert json.dumps(findings["disk"]["seen"]).count("GB") >= 1
+
+
+def test_ledger_of_an_older_etl_is_a_warning(ready):
+    """The next import brings it up to date; a copy first is wise."""
+    etl("import", "job.toml", cwd=ready, env=ENV)
+    (path,) = ready.glob("etl-state/*/ledger.sqlite")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 0")
+    code, findings = doctor(ready)
+
+    assert (0, "warn") == (code, findings["ledger"]["level"])
+    assert "older etl" in findings["ledger"]["seen"]

@@ -12,7 +12,9 @@ TARGET = "https://api.example/deployment-1"
 def test_sound_ledger_tells_its_schema(path):
     """As an import left it."""
     open_ledger(path, target=TARGET, create=True).close()
-    assert quick_check(path) >= 1
+    health = quick_check(path)
+
+    assert health.schema == health.latest >= 1
 
 
 def test_damaged_page_is_found(path):

@@ -15,7 +15,7 @@ DAY_US = 86_400 * MICROSECONDS
 
 def answer(status: int, *, is_json: bool = True) -> ConfigAnswer:
     """Return an answer of the config endpoint."""
-    return ConfigAnswer(status=status, is_json=is_json, location="https://b.example/", date_us=None, body=b"")
+    return ConfigAnswer(status=status, is_json=is_json, location="https://b.example/", date_us=None)
 
 
 @pytest.mark.parametrize(
