@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from etl.cli.main import cli
-from etl.errors import EtlError
+from etl.errors import EtlError, LedgerError
 from support.command import environment, etl, finish, start
 from support.history import rows, write_csv, write_job
 from support.leaks import leaks
@@ -234,6 +234,32 @@ def test_hand_and_import_do_not_meet(folder, server):
     assert 75 == seen[0].code
     assert "another run (pid" in seen[0].err
     assert 12 == len(server.arrivals)
+
+
+def test_message_whose_outcome_can_not_be_recorded_is_still_told(folder, server):
+    """Whoever reads of a broken record must not take it for a message that was not sent."""
+
+    def answer(_arrival, _number):
+        (path,) = folder.glob("etl-state/*/sent-by-hand.jsonl")
+        path.unlink()
+        path.mkdir()
+        return Reply()
+
+    server.answer = answer
+    with pytest.raises(LedgerError, match=r"was sent \(accepted: accepted\), but that can't be recorded"):
+        send(folder)
+
+
+def test_message_that_can_not_be_recorded_is_not_sent(folder, server):
+    """The intent comes first."""
+    send(folder)
+    (path,) = folder.glob("etl-state/*/sent-by-hand.jsonl")
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(LedgerError, match="can't be used"):
+        send(folder)
+
+    assert 1 == len(server.arrivals)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
