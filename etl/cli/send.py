@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -15,6 +16,14 @@ from etl.pipeline.send import SendResult, run_send
 from etl.replay.outcome import Verdict
 from etl.report.instants import iso
 
+_REFUSALS: Final = {
+    "http_401": "the token is refused; it may have been generated anew in Bot Settings",
+    "http_403": "the token is refused",
+    "http_404": "there is no such deployment or path; etl doctor looks closer",
+    "http_405": "there is another path; etl doctor looks closer",
+    "certificate": "the server's certificate is not trusted; etl doctor looks closer",
+}
+"""What to look at, by the reason of a refusal."""
 _SWORN = "--text-message --yes-let-the-bot-answer"
 
 
@@ -139,5 +148,5 @@ def _verdict(result: SendResult) -> str:
         Verdict.REJECTED: "refused for good: the API does not take this message",
         Verdict.UNCERTAIN: "unknown: it may have been taken; look in the Inbox before sending it again",
         Verdict.RETRY: "not sent: the platform can't be reached or said later",
-        Verdict.STOP: "not taken: token, address or certificate is refused; etl doctor looks closer",
+        Verdict.STOP: f"not taken: {_REFUSALS.get(result.reason, 'check target.base_url and target.path')}",
     }[result.verdict]
