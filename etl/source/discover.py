@@ -76,7 +76,7 @@ def listed(patterns: Sequence[str], *, base: Path) -> dict[str, int]:
     problems: list[str] = []
     sizes: dict[str, int] = {}
     for pattern in patterns:
-        for label, place in _matches(pattern, base, problems):
+        for label, place in _matches(pattern, base, problems, _silent):
             try:
                 sizes[label] = place.size()
             except (OSError, RuntimeError, ValueError, pa.ArrowException) as error:
