@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, Self, assert_never
 
 import click
 
@@ -13,11 +13,15 @@ from etl.clock import SYSTEM
 from etl.model.events import (
     Draining,
     Event,
+    Failed,
     FileProgress,
+    Finished,
     HoldOff,
     LaneHeld,
     PaceChanged,
+    Planned,
     Retrying,
+    RunBegan,
     Settled,
     Started,
     Warned,
@@ -28,8 +32,6 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 _PLAIN_EVERY_SECONDS = 30.0
-
-Asked = TypeVar("Asked")
 
 
 def printable(text: str) -> str:
@@ -53,6 +55,14 @@ def say(text: str = "") -> None:
 def at_terminal() -> bool:
     """Return whether a person can be asked."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+class ToldError(Exception):
+    """An end that its reader has been told already, by a log on stderr."""
+
+    def __init__(self, told: Failed) -> None:
+        super().__init__()
+        self.told = told
 
 
 class Progress(AbstractContextManager["Progress"]):
@@ -105,17 +115,14 @@ class Progress(AbstractContextManager["Progress"]):
                 self._note(f"{event.reason}: finishing what is in flight; once more leaves at once")
             case Warned():
                 self._note(event.message)
+            case Planned() | RunBegan() | Finished() | Failed():
+                pass  # the command's own lines say it
             case _:
                 assert_never(event)
 
-    def paused(self, ask: Callable[[Asked], bool]) -> Callable[[Asked], bool]:
-        """Return a question that is asked with the bar out of the way."""
-
-        def asked(about: Asked) -> bool:
-            self._close()
-            return ask(about)
-
-        return asked
+    def pause(self) -> None:
+        """Get the bar out of the way of a question; the next event draws it anew."""
+        self._close()
 
     def _read(self, event: FileProgress) -> None:
         if self._quiet or not self._terminal:

@@ -15,6 +15,7 @@ from etl.model.rejects import RejectCode, SkipReason
 from etl.model.states import State
 from etl.pipeline.result import EXIT_CODES
 from etl.replay.stop import StopKind
+from etl.report.metrics import METRICS
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -41,6 +42,13 @@ def tables() -> dict[str, str]:
             ((f"`{code}`", code.meaning, code.remedy) for code in RejectCode),
         ),
         "skips": _table(("reason", "the row"), ((f"`{reason}`", reason.meaning) for reason in SkipReason)),
+        "metrics": _table(
+            ("metric", "means"),
+            (
+                (f"`{metric.name}`" + (f" by `{metric.labels[0]}`" if metric.labels else ""), metric.means)
+                for metric in METRICS
+            ),
+        ),
         "settings": _table(("setting", "default", "means"), _settings(Job, prefix="")),
     }
 
