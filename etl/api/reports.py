@@ -47,7 +47,9 @@ class Again:
 class ReportClient:
     """Asks one bot's report for ranges of days, one request at a time."""
 
-    def __init__(self, settings: Verify, *, url: str, bot_id: str, token: Secret, tls: ssl.SSLContext) -> None:
+    def __init__(
+        self, settings: Verify, *, url: str, bot_id: str, token: Secret, tls: ssl.SSLContext
+    ) -> None:
         self._settings = settings
         self._url = url
         self._bot_id = bot_id
@@ -95,7 +97,9 @@ def read_failure(failure: Failure) -> Again:
         RefusedError: the certificate is not trusted, or the answer can't be taken.
     """
     if failure.phase is Phase.CERTIFICATE:
-        raise RefusedError("the certificate of the report's address is not trusted", hint="see target.ca_file")
+        raise RefusedError(
+            "the certificate of the report's address is not trusted", hint="see target.ca_file"
+        )
     if failure.kind in {"answer_too_large", "answer_encoded"}:
         raise RefusedError(f"the report's answer can't be taken: {failure.kind}", hint=_BY_FILE)
     return Again(reason=failure.kind)
@@ -119,7 +123,9 @@ def read_page(status: int, headers: dict[str, str], body: bytes) -> Page | Again
         )
     if status == _NOT_FOUND:
         raise RefusedError("the report is not there (HTTP 404)", hint="check verify.path and verify.bot_id")
-    hint = "check verify.path" if status < _CLIENT_ERRORS else "check verify.bot_id, report_id and window_days"
+    hint = (
+        "check verify.path" if status < _CLIENT_ERRORS else "check verify.bot_id, report_id and window_days"
+    )
     raise RefusedError(f"the report refuses the request (HTTP {status})", hint=hint)
 
 
@@ -134,5 +140,7 @@ def _rows(body: bytes) -> list[dict[str, Any]]:
     if isinstance(value, dict):
         value = next((value[name] for name in _WRAPPERS if isinstance(value.get(name), list)), None)
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-        raise RefusedError("the report's answer holds no list of rows", hint=f"check verify.path; or {_BY_FILE}")
+        raise RefusedError(
+            "the report's answer holds no list of rows", hint=f"check verify.path; or {_BY_FILE}"
+        )
     return value

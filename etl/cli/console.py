@@ -16,6 +16,7 @@ from etl.model.events import (
     FileProgress,
     HoldOff,
     LaneHeld,
+    RangeRead,
     Retrying,
     Settled,
     Started,
@@ -94,6 +95,8 @@ class Progress(AbstractContextManager["Progress"]):
                 self._note(f"{event.reason}: finishing what is in flight; once more leaves at once")
             case Warned():
                 self._note(event.message)
+            case RangeRead():
+                self._ranges(event)
             case _:
                 assert_never(event)
 
@@ -121,6 +124,14 @@ class Progress(AbstractContextManager["Progress"]):
         elif SYSTEM.monotonic() - self._said_at >= _PLAIN_EVERY_SECONDS:
             self._said_at = SYSTEM.monotonic()
             say(f"{sum(self._counts.values()):,} of {self._total:,} messages, {self._postfix()}")
+
+    def _ranges(self, event: RangeRead) -> None:
+        if self._quiet or not self._terminal:
+            return
+        if self._bar is None:
+            self._bar = _bar("reading the report", event.known, unit="range")
+        self._bar.total = event.known
+        self._bar.update(event.done - self._bar.n)
 
     def _postfix(self) -> str:
         counts = self._counts

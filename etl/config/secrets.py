@@ -63,7 +63,9 @@ def read_user_token(settings: Verify, *, folder: Path, environ: Mapping[str, str
         where, value = str(folder / settings.token_file), _from_file(folder / settings.token_file)
     else:
         where, value = f"environment variable {settings.token_env}", environ.get(settings.token_env, "")
-    hint = "copy `public API auth token` from your profile in Certainly; or read a report file with --from-file"
+    hint = (
+        "copy `public API auth token` from your profile in Certainly; or read a report file with --from-file"
+    )
     return _checked(value, f"user token in {where}", hint=hint)
 
 

@@ -75,4 +75,13 @@ class Warned:
     message: str
 
 
-Event = FileProgress | Started | Settled | LaneHeld | Retrying | HoldOff | Draining | Warned
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeRead:
+    """One more range of the platform's report was read."""
+
+    done: int
+    known: int
+    """Ranges to read as far as is known: one that was cut off becomes two."""
+
+
+Event = FileProgress | Started | Settled | LaneHeld | Retrying | HoldOff | Draining | Warned | RangeRead

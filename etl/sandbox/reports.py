@@ -55,7 +55,9 @@ def add_reports(app: FastAPI, store: Store) -> None:
         begin, end = days.seconds()
         return JSONResponse(store.report(begin, end, limit=MOST_ROWS))
 
-    app.add_api_route(REPORT_PATH, report, methods=["GET"], summary="Read back what was taken", response_model=None)
+    app.add_api_route(
+        REPORT_PATH, report, methods=["GET"], summary="Read back what was taken", response_model=None
+    )
 
 
 def _check_token(given: str, token: str) -> None:

@@ -57,12 +57,23 @@ class Database:
         with _told():
             return self._connection.sql(sql, params=parameters).to_arrow_table()
 
-    def insert(self, sql: str, rows: pa.Table | pa.RecordBatch, parameters: dict[str, object] | None = None) -> None:
+    def insert(
+        self, sql: str, rows: pa.Table | pa.RecordBatch, parameters: dict[str, object] | None = None
+    ) -> None:
         """Do a statement that reads `rows` as the table `incoming`."""
         with _told():
             self._connection.register("incoming", rows if isinstance(rows, pa.Table) else pa.table(rows))
             try:
                 self._connection.execute(sql, parameters)
+            finally:
+                self._connection.unregister("incoming")
+
+    def over(self, sql: str, rows: pa.Table) -> pa.Table:
+        """Return what a question about `rows`, as the table `incoming`, answers."""
+        with _told():
+            self._connection.register("incoming", rows)
+            try:
+                return self._connection.sql(sql).to_arrow_table()
             finally:
                 self._connection.unregister("incoming")
 

@@ -74,6 +74,28 @@ _DAYS: Final = """
 """
 
 
+_IMPORT_DAYS: Final = """
+    SELECT sent // 86400, count(*) FROM ours WHERE standing <= 1 AND sent IS NOT NULL GROUP BY ALL ORDER BY ALL
+"""
+
+_TALLY: Final = """
+    SELECT count(*) FILTER (standing = 0), count(*) FILTER (standing = 1), count(*) FILTER (standing = 3),
+        count(*) FILTER (digest IS NULL AND standing <= 1)
+    FROM ours
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Messages of a ledger and its plans."""
+
+    accepted: int
+    uncertain: int
+    unsent: int
+    textless: int
+    """Accepted or uncertain ones whose plan is gone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanTexts:
     """A plan of the ledger, and its messages where they are still there."""
@@ -124,6 +146,15 @@ class Ours:
                 "bot": settings.bot_prefix if prefixed else "",
             },
         )
+
+    def tally(self) -> Tally:
+        """Return how many messages there are; call it once every plan is there."""
+        accepted, uncertain, unsent, textless = self._database.row(_TALLY)
+        return Tally(accepted=accepted, uncertain=uncertain, unsent=unsent, textless=textless)
+
+    def import_days(self) -> dict[date, int]:
+        """Return the UTC days on which messages were sent, and how many on each."""
+        return {day_of(day * 86_400): count for day, count in self._database.rows(_IMPORT_DAYS)}
 
     def pick(self, size: int, *, seed: str) -> int:
         """Choose `size` accepted messages at random, the same ones for the same seed; return how many there are."""

@@ -15,7 +15,9 @@ HEARD: Final = pa.schema(
 )  # fmt: skip
 """Rows as the report has them: `idx` is the place in it, `place` the column of order, if there is one."""
 
-KEPT: Final = pa.schema([field if field.name != "text" else pa.field("digest", pa.binary()) for field in HEARD])
+KEPT: Final = pa.schema(
+    [field if field.name != "text" else pa.field("digest", pa.binary()) for field in HEARD]
+)
 """The same with the text's digest instead of the text."""
 
 _TABLES: Final = (
@@ -29,6 +31,9 @@ _TABLES: Final = (
 
 _KEPT: Final = """
     INSERT INTO heard SELECT $source::BIGINT, idx, lane, digest(text), time, lower(id), place FROM incoming
+"""
+_DIGESTED: Final = """
+    SELECT idx, lane, digest(text) AS digest, time, lower(id) AS id, place FROM incoming ORDER BY idx
 """
 _AGAIN: Final = "INSERT INTO heard SELECT $source::BIGINT, idx, lane, digest, time, id, place FROM incoming"
 
@@ -67,6 +72,12 @@ _PLACED: Final = """
     FROM rows_once LEFT JOIN clocks USING (r), kind
 """
 
+_SPANS: Final = """
+    SELECT source, min(sec), max(sec)
+    FROM heard JOIN (SELECT DISTINCT time, sec FROM rows_once JOIN clocks USING (r) WHERE sec IS NOT NULL) USING (time)
+    GROUP BY source ORDER BY source
+"""
+
 _CHUNK: Final = 262_144
 
 
@@ -82,14 +93,18 @@ class Theirs:
         """Take rows by `HEARD` of one answer or file; `source` rises in the order of time."""
         self._database.insert(_KEPT, rows, {"source": source})
 
+    def digested(self, rows: pa.Table) -> pa.Table:
+        """Return rows by `HEARD` as `KEPT`: without a text, so that they may be stored."""
+        return self._database.over(_DIGESTED, rows).select(KEPT.names).cast(KEPT)
+
     def add_kept(self, source: int, rows: pa.Table) -> None:
-        """Take rows that `kept` has given before."""
+        """Take rows by `KEPT` of one answer; `source` rises in the order of time."""
         self._database.insert(_AGAIN, rows, {"source": source})
 
-    def kept(self, source: int) -> pa.Table:
-        """Return the rows of one answer by `KEPT`: without a text, so that they may be stored."""
-        sql = "SELECT * EXCLUDE (source) FROM heard WHERE source = $source ORDER BY idx"
-        return self._database.table(sql, {"source": source}).select(KEPT.names).cast(KEPT)
+    def of_our_users(self) -> int:
+        """Return how many rows, copies and all, are of users that we have messages of."""
+        (count,) = self._database.row("SELECT count(*) FROM heard WHERE lane IN (SELECT lane FROM ours)")
+        return int(count)
 
     def once(self) -> int:
         """Drop what two answers share; return how many rows there are."""
@@ -112,6 +127,10 @@ class Theirs:
         self._database.insert(
             "INSERT INTO clocks SELECT r, sec FROM incoming", pa.table({"r": numbers, "sec": at_seconds})
         )
+
+    def spans(self) -> dict[int, tuple[int, int]]:
+        """Return each source's first and last time, in Unix seconds; call `set_times` first."""
+        return {source: (first, last) for source, first, last in self._database.rows(_SPANS)}
 
     def place(self, *, ordered: bool, resolution_seconds: int) -> None:
         """Make `theirs`; `ordered` says that the report has a column of order."""

@@ -66,17 +66,18 @@ _VERDICT: Final = """
     FROM told
 """
 
+# A sample is asked about, but judged among all messages of its users that were read.
 _SWAPPED: Final = """
     INSERT INTO verdict
     SELECT n, r, NULL, 'swapped', how
     FROM (
-        SELECT v.n, v.r, v.how, f.pos,
-            max(f.pos) OVER (PARTITION BY o.lane ORDER BY v.n
+        SELECT m.n, m.r, m.how, f.pos,
+            max(f.pos) OVER (PARTITION BY o.lane ORDER BY m.n
                              ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS highest
-        FROM verdict v JOIN theirs f USING (r) JOIN ours o ON o.n = v.n
-        WHERE v.finding IN ('present', 'proven')
+        FROM matched m JOIN theirs f USING (r) JOIN ours o ON o.n = m.n
+        WHERE m.how IN ('id', 'exact') AND o.standing <= 1 AND f.slot = o.slot
     )
-    WHERE pos < highest
+    WHERE pos < highest AND (NOT $picked OR n IN (SELECT n FROM picked))
 """
 
 _DOUBLED: Final = """
@@ -86,6 +87,11 @@ _DOUBLED: Final = """
 
 _FOREIGN: Final = """
     SELECT count(*) FROM theirs WHERE r NOT IN (SELECT r FROM matched) AND r NOT IN (SELECT r FROM extra)
+"""
+
+_WRONG: Final = """
+    SELECT count(DISTINCT n) FROM verdict JOIN ours USING (n)
+    WHERE standing = 0 AND finding IN ('missing', 'shifted', 'doubled', 'swapped')
 """
 
 _LIST: Final = f"""
@@ -109,7 +115,7 @@ _TOTALS: Final = """
             count(*) FILTER (standing = 1) AS uncertain
         FROM ours WHERE standing <= 1 GROUP BY ALL
     ) o
-    FULL JOIN (
+    LEFT JOIN (
         SELECT sec // 86400 AS day, count(*) AS found FROM theirs
         WHERE sec IS NOT NULL AND lane IN (SELECT lane FROM ours) GROUP BY ALL
     ) f USING (day)
@@ -161,7 +167,7 @@ class Verdicts:
         """Give every message its finding; what was sent after `sent_before` (Unix seconds) may not show yet."""
         (ids,) = self._database.row("SELECT count(*) > 0 FROM known")
         self._database.run(_VERDICT, {"picked": only_picked, "young": sent_before, "ids": ids})
-        self._database.run(_SWAPPED)
+        self._database.run(_SWAPPED, {"picked": only_picked})
         self._database.run(_DOUBLED, {"picked": only_picked})
 
     def counts(self) -> dict[Finding, int]:
@@ -172,6 +178,10 @@ class Verdicts:
         found = Counter({Finding(name): count for name, count in rows})
         found[Finding.FOREIGN] = int(self._database.row(_FOREIGN)[0])
         return {finding: found[finding] for finding in Finding}
+
+    def wrong(self) -> int:
+        """Return how many accepted messages are missing, shifted, doubled or swapped."""
+        return int(self._database.row(_WRONG)[0])
 
     def common_shift(self) -> tuple[int, int] | None:
         """Return the commonest shift in seconds (report minus ledger) and how many have it, if there is any."""
@@ -196,12 +206,17 @@ class Verdicts:
 
     def proven(self) -> list[Proof]:
         """Return the uncertain messages that the report shows without ambiguity."""
-        return [Proof(plan=plan, ordinal=ordinal, by_id=how == "id") for plan, ordinal, how in self._database.rows(_PROVEN)]
+        return [
+            Proof(plan=plan, ordinal=ordinal, by_id=how == "id")
+            for plan, ordinal, how in self._database.rows(_PROVEN)
+        ]
 
     def totals(self) -> list[DayTotal]:
-        """Return each UTC day with messages of ours or of our users; needs no matching."""
+        """Return each UTC day with messages of ours; needs no matching."""
         return [
-            DayTotal(day=day_of(day * 86_400), accepted=accepted, uncertain=uncertain, found=found, covered=covered)
+            DayTotal(
+                day=day_of(day * 86_400), accepted=accepted, uncertain=uncertain, found=found, covered=covered
+            )
             for day, accepted, uncertain, found, covered in self._database.rows(_TOTALS)
         ]
 

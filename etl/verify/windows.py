@@ -82,7 +82,9 @@ def plan_windows(messages: Mapping[date, int], *, window_days: int, rows_limit: 
     return windows
 
 
-def _filled(run: list[date], messages: Mapping[date, int], *, window_days: int, most: int) -> Iterator[Window]:
+def _filled(
+    run: list[date], messages: Mapping[date, int], *, window_days: int, most: int
+) -> Iterator[Window]:
     first, held = run[0], 0
     for day in run:
         count = messages.get(day, 0)
@@ -97,6 +99,11 @@ def covered_seconds(whole: Collection[date]) -> list[tuple[int, int]]:
     """Return the Unix seconds [begin, end) of the days that are whole together with both neighbours."""
     inner = sorted(day for day in whole if day - _DAY in whole and day + _DAY in whole)
     return [(begin_seconds(run[0]), begin_seconds(run[-1]) + DAY_SECONDS) for run in _runs(inner)]
+
+
+def days_between(first: date, last: date) -> set[date]:
+    """Return the days from `first` to `last`, both included."""
+    return {first + number * _DAY for number in range((last - first).days + 1)}
 
 
 def begin_seconds(day: date) -> int:

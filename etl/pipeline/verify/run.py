@@ -1,0 +1,323 @@
+"""`etl verify`: the ledger and its plans on one side, the report on the other. Sends nothing."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from random import SystemRandom
+from typing import Final
+
+from etl.api.reports import ReportClient
+from etl.api.transport import tls_context
+from etl.clock import MICROSECONDS, SYSTEM
+from etl.config.load import JobFile
+from etl.config.secrets import Secret, read_user_token
+from etl.config.verify import ReportColumns, Verify
+from etl.config.workspace import Workspace, workspace
+from etl.errors import InputError, UsageError
+from etl.ledger.interface import Ledger
+from etl.ledger.lock import TargetLock
+from etl.ledger.sqlite import open_readonly
+from etl.model.events import Event, Warned
+from etl.pipeline.verify.fetching import Fetcher
+from etl.pipeline.verify.files import FileRead, read_files
+from etl.pipeline.verify.result import Reading, Sample, VerifyResult, exit_code
+from etl.pipeline.verify.settling import recover, settle
+from etl.pipeline.verify.spool import Spool
+from etl.pipeline.verify.timing import read_times
+from etl.plan.lanes import PlanReader
+from etl.plan.store import load_plan, plan_path
+from etl.report.export import TableFormat, write_file
+from etl.report.outcome import write_report
+from etl.sandbox.errors import SandboxError
+from etl.sandbox.reports import REPORT_PATH
+from etl.sandbox.serve import embedded
+from etl.verify.comparison import Comparison
+from etl.verify.findings import SOUND, Finding, Level
+from etl.verify.ours import PlanTexts, Tally
+from etl.verify.verdicts import LISTED
+from etl.verify.windows import Window, covered_seconds, days_between, plan_windows
+
+FIRST: Final = 10
+"""Messages of a finding that are shown."""
+
+_OF_SANDBOX: Final = Verify(
+    columns=ReportColumns(id="id", order="message_id"), delay_minutes=0, pause_seconds=0
+)
+"""What the embedded stand-in's report is like, whatever the job says of the real one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyWish:
+    """What the command line asks beyond the job file."""
+
+    sandbox: bool = False
+    level: Level = Level.FULL
+    files: tuple[Path, ...] = ()
+    """Report files instead of the endpoint."""
+    since: date | None = None
+    until: date | None = None
+    """The days for which the report files were made, both included."""
+    sample_size: int = 300
+    seed: str = ""
+    settle: bool = False
+
+
+def run_verify(job_file: JobFile, wish: VerifyWish, observe: Callable[[Event], None]) -> VerifyResult:
+    """Read the report and compare it with the ledger; with `wish.settle` settle what it proves.
+
+    Raises:
+        UsageError: nothing was sent yet, or the job doesn't say how the report is read.
+        InputError: a report file or a plan can't be read.
+        RefusedError: the platform refuses to give the report.
+        LaterError: the report can't be read now; or, with `settle`, a run is active.
+        LedgerError: the ledger can't be used.
+    """
+    space = workspace(job_file.state, job_file.job.target, sandbox=wish.sandbox)
+    if not space.ledger.exists():
+        raise UsageError(
+            f"nothing was imported to {space.target} yet: there is no ledger {space.ledger}",
+            hint="" if wish.sandbox else "for the sandbox's ledger say --sandbox",
+        )
+    if wish.settle:
+        recover(space)
+    ledger = open_readonly(space.ledger, target=space.target)
+    assert ledger is not None  # noqa: S101  it was there a moment ago, and nothing removes it
+    folder = space.folder / "verify"
+    settings = _OF_SANDBOX if wish.sandbox else job_file.job.verify
+    with (
+        closing(ledger),
+        TargetLock(folder),
+        tempfile.TemporaryDirectory(dir=folder, prefix="spill-") as spill,
+        Comparison(
+            Path(spill), memory_limit_mb=job_file.job.plan.memory_limit_mb, text=settings.text
+        ) as comparison,
+    ):
+        return _Verification(job_file, space, ledger, wish, settings, comparison, observe).run()
+
+
+class _Verification:
+    """One reading, once the ledger is open."""
+
+    def __init__(  # noqa: PLR0913, PLR0917  what a reading stands on
+        self,
+        job_file: JobFile,
+        space: Workspace,
+        ledger: Ledger,
+        wish: VerifyWish,
+        settings: Verify,
+        comparison: Comparison,
+        observe: Callable[[Event], None],
+    ) -> None:
+        self._job_file = job_file
+        self._space = space
+        self._ledger = ledger
+        self._wish = wish
+        self._settings = settings
+        self._comparison = comparison
+        self._observe = observe
+        self._now_us = SYSTEM.wall_us()
+        self._sampled = wish.level is Level.SAMPLE
+
+    def run(self) -> VerifyResult:
+        """Load both sides, compare, settle, report."""
+        tally = self._load_ours()
+        picked = (
+            self._comparison.ours.pick(self._wish.sample_size, seed=self._wish.seed) if self._sampled else 0
+        )
+        spool = Spool(self._space.folder / "verify", self._settings, ledger_mark=self._ledger.mark())
+        reading = self._read_files() if self._wish.files else self._fetch(spool)
+        verdicts = self._comparison.verdicts
+        counts: dict[Finding, int] = {}
+        settled = None
+        if self._wish.level is not Level.TOTALS:
+            self._comparison.match()
+            sent_before = self._now_us // MICROSECONDS - 60 * self._settings.delay_minutes
+            verdicts.judge(only_picked=self._sampled, sent_before=sent_before)
+            counts = verdicts.counts()
+            if self._wish.settle:
+                settled = settle(self._space, verdicts.proven(), evidence=self._evidence())
+        totals = tuple(verdicts.totals()) if self._wish.level is Level.TOTALS else ()
+        listing = self._list(counts)
+        result = VerifyResult(
+            target=self._space.target,
+            level=self._wish.level,
+            accepted=tally.accepted,
+            uncertain=tally.uncertain,
+            unsent=tally.unsent,
+            textless=tally.textless,
+            reading=reading,
+            counts=counts,
+            common_shift=verdicts.common_shift() if counts else None,
+            first={finding: verdicts.first(finding, limit=FIRST) for finding in _listed(counts)},
+            absent_here=self._absent_here() if counts.get(Finding.ABSENT) else (),
+            sample=self._sample(counts, picked=picked, of=tally.accepted) if self._sampled else None,
+            totals=totals,
+            settled=settled,
+            listing=listing,
+            report=self._report_path(".json"),
+            exit_code=exit_code(counts, totals, settled=settled or 0),
+        )
+        write_report(result.report, result.as_json())
+        spool.clear()
+        return result
+
+    def _load_ours(self) -> Tally:
+        ours = self._comparison.ours
+        ours.add_ledger(self._ledger.export())
+        for record in self._ledger.plans():
+            plan = load_plan(plan_path(self._space.plans, record.hash))
+            if plan is None:
+                self._observe(
+                    Warned(message=f"plan {record.hash[:12]} is gone: its messages have no texts here")
+                )
+            else:
+                PlanReader(plan)  # refuses a damaged one
+            texts = PlanTexts(
+                number=record.number,
+                hash=record.hash,
+                open=record.open,
+                messages=None if plan is None else plan.messages,
+            )
+            ours.add_plan(
+                texts, self._job_file.job.message, resolution_seconds=self._settings.resolution_seconds
+            )
+        tally = ours.tally()
+        if not (tally.accepted or tally.uncertain):
+            raise UsageError(f"nothing was accepted by {self._space.target} yet", hint="etl status JOB")
+        return tally
+
+    def _read_files(self) -> Reading:
+        theirs = self._comparison.theirs
+        files = read_files(self._wish.files, theirs, self._settings.columns)
+        rows, unread = self._timed()
+        self._comparison.verdicts.cover(self._covered(files))
+        return Reading(
+            rows=rows,
+            unreadable_times=unread,
+            requests=0,
+            reused=0,
+            days=0,
+            cut_days=(),
+            files=tuple(files),
+            by_import_day=False,
+        )
+
+    def _covered(self, files: list[FileRead]) -> list[tuple[int, int]]:
+        """Return the seconds for which absence from the files means something."""
+        since, until = self._wish.since, self._wish.until
+        if any(file.damaged for file in files):
+            return []
+        if since is not None and until is not None:
+            return covered_seconds(days_between(since, until))
+        # Where a file begins and ends, rows of the same second may be in another one.
+        return [(first + 1, last) for first, last in self._comparison.theirs.spans().values()]
+
+    def _fetch(self, spool: Spool) -> Reading:
+        ours, theirs = self._comparison.ours, self._comparison.theirs
+        with self._report() as client:
+            fetcher = Fetcher(
+                client, self._settings, theirs, spool,
+                clock=SYSTEM, random=SystemRandom(), observe=self._observe,
+            )  # fmt: skip
+            asyncio.run(fetcher.read(self._windows(ours.days(only_picked=self._sampled))))
+            by_import_day = not theirs.of_our_users()
+            cut_before = set(fetcher.coverage.cut)
+            if by_import_day:
+                asyncio.run(fetcher.read(self._windows(ours.import_days())))
+        rows, unread = self._timed()
+        coverage = fetcher.coverage
+        if not (by_import_day and coverage.cut - cut_before):
+            self._comparison.verdicts.cover(covered_seconds(coverage.whole))
+        return Reading(
+            rows=rows,
+            unreadable_times=unread,
+            requests=coverage.requests,
+            reused=coverage.reused,
+            days=len(coverage.whole),
+            cut_days=tuple(sorted(coverage.cut - coverage.whole)),
+            files=(),
+            by_import_day=by_import_day,
+        )
+
+    def _windows(self, days: dict[date, int]) -> list[Window]:
+        return plan_windows(
+            days, window_days=self._settings.window_days, rows_limit=self._settings.rows_limit
+        )
+
+    @contextmanager
+    def _report(self) -> Iterator[ReportClient]:
+        """Give a client of the report; with --sandbox that of one that runs meanwhile."""
+        job, settings = self._job_file.job, self._settings
+        if not self._wish.sandbox:
+            if settings.path is None or settings.bot_id is None:
+                raise UsageError(
+                    "verify.path and verify.bot_id say where the report is, and the job has not both",
+                    hint="ask Certainly for the path, and take the bot id from the builder's address bar; "
+                    "or read an e-mailed report with --from-file",
+                )
+            token = read_user_token(settings, folder=self._job_file.folder, environ=os.environ)
+            url = (settings.base_url or job.target.base_url).rstrip("/") + settings.path
+            ca_file = job.target.ca_file and self._job_file.resolve(job.target.ca_file)
+            yield ReportClient(
+                settings, url=url, bot_id=settings.bot_id, token=token, tls=tls_context(ca_file)
+            )
+            return
+        try:
+            with embedded(self._space.sandbox_store, deployment_id=job.target.deployment_id) as running:
+                yield ReportClient(
+                    settings,
+                    url=running.base_url + REPORT_PATH,
+                    bot_id=running.bot_id,
+                    token=Secret(running.user_token),
+                    tls=tls_context(None),
+                )
+        except SandboxError as error:
+            raise InputError(f"the embedded sandbox can't run: {error}") from error
+
+    def _timed(self) -> tuple[int, int]:
+        """Read the report's times; return how many rows it has, and how many without a readable time."""
+        theirs, settings = self._comparison.theirs, self._settings
+        rows = theirs.once()
+        unread = read_times(theirs, settings.time, column=settings.columns.timestamp, now_us=self._now_us)
+        theirs.place(
+            ordered=settings.columns.order is not None, resolution_seconds=settings.resolution_seconds
+        )
+        return rows, unread
+
+    def _sample(self, counts: dict[Finding, int], *, picked: int, of: int) -> Sample:
+        judged = picked - counts[Finding.UNKNOWN]
+        wrong = self._comparison.verdicts.wrong()
+        return Sample(seed=self._wish.seed, size=picked, of=of, judged=judged, wrong=min(wrong, judged))
+
+    def _evidence(self) -> str:
+        what = ", ".join(file.name for file in self._wish.files) or "the message report"
+        return (
+            f"in {what}, read {datetime.fromtimestamp(self._now_us // MICROSECONDS, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        )
+
+    def _absent_here(self) -> tuple[str, ...]:
+        record = self._ledger.open_plan()
+        rows = self._comparison.verdicts.first(Finding.ABSENT, limit=FIRST)
+        return tuple(row["key"] for row in rows if record is not None and row["plan"] == record.number)
+
+    def _list(self, counts: dict[Finding, int]) -> Path | None:
+        findings = _listed(counts)
+        if not findings:
+            return None
+        path = self._report_path(".csv")
+        batches = self._comparison.verdicts.listed(findings)
+        write_file(batches, LISTED, path, table_format=TableFormat.CSV)
+        return path
+
+    def _report_path(self, suffix: str) -> Path:
+        stamp = datetime.fromtimestamp(self._now_us / MICROSECONDS, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        return self._space.reports / f"verify-{stamp}{suffix}"
+
+
+def _listed(counts: dict[Finding, int]) -> list[Finding]:
+    return [finding for finding, count in counts.items() if count and finding not in SOUND]
