@@ -1,4 +1,4 @@
-"""The Message Report endpoint (platform facts §4.1): days in, rows out. Reading is repeatable, so it may be retried."""
+"""The Message Report endpoint (platform facts §4.1): days in, rows out; reading may be repeated."""
 
 import json
 import ssl

@@ -1,14 +1,16 @@
 """What `etl verify` tells people. No text of a message is in it, and users are shortened."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
 from etl.errors import ExitCode
-from etl.pipeline.verify.result import Sample, VerifyResult
+from etl.pipeline.verify.files import FileRead
+from etl.pipeline.verify.result import Reading, Sample, VerifyResult
 from etl.report.summary import duration
 from etl.verify.findings import ACCEPTED, UNCERTAIN, Finding, Level
 
+_BESIDES: Final = (Finding.DOUBLED, Finding.SWAPPED, Finding.UNEXPECTED, Finding.FOREIGN)
 _DAYS: Final = 10
 _HALF_HOUR: Final = 1_800
 _LONGEST_ZONE: Final = 14 * 3_600
@@ -31,57 +33,64 @@ def lines(result: VerifyResult, job: str) -> Iterator[str]:
 
 def _reading(result: VerifyResult) -> Iterator[str]:
     reading = result.reading
-    if reading.files:
-        for file in reading.files:
-            damaged = f", {file.damaged:,} records can't be read" if file.damaged else ""
-            yield f"read     {file.rows:,} rows of {file.label}{damaged}"
-        if any(file.damaged for file in reading.files):
-            yield "         with damaged records, absence proves nothing: what is not there is unknown"
-    else:
-        reused = f", {reading.reused:,} answers kept from an interrupted reading" if reading.reused else ""
-        yield f"read     {reading.rows:,} rows of {reading.days:,} days in {reading.requests:,} requests{reused}"
+    yield from _files(reading.files) if reading.files else _requests(reading)
+    if reading.unreadable_times:
+        yield f"times    {reading.unreadable_times:,} rows have no readable time: see [verify.time]"
+    if result.unsent:
+        yield f"not sent {result.unsent:,} messages of the plan under way: nothing is expected of them"
+    if result.textless:
+        yield f"no text  {result.textless:,} messages are of plans that are gone: only an id could find them"
+
+
+def _files(files: tuple[FileRead, ...]) -> Iterator[str]:
+    for file in files:
+        damaged = f", {file.damaged:,} records can't be read" if file.damaged else ""
+        yield f"read     {file.rows:,} rows of {file.label}{damaged}"
+    if any(file.damaged for file in files):
+        yield "         with damaged records, absence proves nothing: what is not there is unknown"
+
+
+def _requests(reading: Reading) -> Iterator[str]:
+    kept = f", {reading.reused:,} answers kept from an interrupted reading" if reading.reused else ""
+    yield f"read     {reading.rows:,} rows of {reading.days:,} days in {reading.requests:,} requests{kept}"
+    if reading.by_import_day:
+        yield "days     the report has nothing of our users on the days of their messages, so the days of the"
+        yield "         import were read too"
     if reading.cut_days:
         shown = ", ".join(day.isoformat() for day in reading.cut_days[:_DAYS])
         more = f" and {len(reading.cut_days) - _DAYS:,} more" if len(reading.cut_days) > _DAYS else ""
         yield f"cut off  {len(reading.cut_days):,} days have more rows than an answer holds: {shown}{more}"
         yield "         ask for the e-mailed report of these days and read it with --from-file"
-    if reading.unreadable_times:
-        yield f"times    {reading.unreadable_times:,} rows have no readable time: see [verify.time]"
-    if reading.by_import_day:
-        yield "days     nothing of our users stands on the days of their messages: the days of the import were read too"
-    if result.unsent:
-        yield f"not sent {result.unsent:,} messages of the plan under way: nothing is expected of them"
-    if result.textless:
-        yield f"no text  {result.textless:,} messages belong to plans that are gone: only an id could find them"
 
 
 def _findings(result: VerifyResult) -> Iterator[str]:
     counts = result.counts
-    looked_at = sum(counts[finding] for finding in ACCEPTED)
-    yield f"accepted {looked_at:>10,}" + (f"   sampled of {result.accepted:,}" if result.sample else "")
-    yield from (
-        _count(finding, counts[finding]) for finding in ACCEPTED if counts[finding] or finding is ACCEPTED[0]
-    )
-    doubt = sum(counts[finding] for finding in UNCERTAIN)
-    if doubt:
-        yield f"uncertain{doubt:>10,}"
-        yield from (_count(finding, counts[finding]) for finding in UNCERTAIN if counts[finding])
-    others = (Finding.DOUBLED, Finding.SWAPPED, Finding.UNEXPECTED, Finding.FOREIGN)
-    if any(counts[finding] for finding in others):
-        yield "besides"
-        yield from (_count(finding, counts[finding]) for finding in others if counts[finding])
+    sampled = f"   sampled of {result.accepted:,}" if result.sample else ""
+    yield from _group(f"accepted {_sum(counts, ACCEPTED):>12,}{sampled}", counts, ACCEPTED)
+    yield from _group(f"uncertain{_sum(counts, UNCERTAIN):>12,}", counts, UNCERTAIN)
+    yield from _group("besides", counts, _BESIDES)
     if result.common_shift:
         seconds, messages = result.common_shift
         yield f"shift    {messages:,} of {counts[Finding.SHIFTED]:,} by {shift(seconds)}{_zone(seconds)}"
     if result.sample:
         yield from _sample(result.sample)
     for finding, rows in result.first.items():
-        for row in rows:
-            yield f"{finding.value:<13} {row['key']}  {_place(row)}"
+        yield from (f"{finding.value:<13} {row['key']}  {_place(row)}" for row in rows)
         if counts[finding] > len(rows):
             yield f"{'':<13} and {counts[finding] - len(rows):,} more"
     if result.settled is not None:
         yield f"settled  {result.settled:,} as accepted, on the report's evidence"
+
+
+def _sum(counts: dict[Finding, int], findings: Iterable[Finding]) -> int:
+    return sum(counts[finding] for finding in findings)
+
+
+def _group(title: str, counts: dict[Finding, int], findings: Iterable[Finding]) -> Iterator[str]:
+    made = [finding for finding in findings if counts[finding]]
+    if made:
+        yield title
+        yield from (_count(finding, counts[finding]) for finding in made)
 
 
 def _count(finding: Finding, count: int) -> str:
@@ -89,13 +98,14 @@ def _count(finding: Finding, count: int) -> str:
 
 
 def _sample(sample: Sample) -> Iterator[str]:
-    yield f"sample   {sample.size:,} of {sample.of:,}, seed {sample.seed}: {sample.wrong:,} of {sample.judged:,} wrong"
+    wrong = f"{sample.wrong:,} of {sample.judged:,} wrong"
+    yield f"sample   {sample.size:,} of {sample.of:,}, seed {sample.seed}: {wrong}"
     if sample.judged < sample.size:
-        yield f"         the other {sample.size - sample.judged:,} could not be judged, and the bound says nothing of the like"
-    yield (
-        f"         so at most {100 * sample.bound:.2f} % of what can be judged is wrong, with 95 % confidence "
-        "(Clopper-Pearson, one-sided)"
-    )
+        unseen = sample.size - sample.judged
+        yield f"         the other {unseen:,} can't be judged: the bound says nothing of their like"
+    most = f"{100 * sample.bound:.2f} %"
+    yield f"         so with 95 % confidence at most {most} of what can be judged is wrong"
+    yield "         (one-sided Clopper-Pearson bound)"
 
 
 def _totals(result: VerifyResult) -> Iterator[str]:
@@ -149,7 +159,7 @@ def _next(result: VerifyResult, job: str) -> Iterator[str]:
     elif result.settled:
         yield f"next     etl import {job}   (users that waited behind them go on)"
     if counts.get(Finding.ABSENT):
-        yield "next     absence is no proof: wait as long as the report may lag, look in the Inbox as well, then"
+        yield "next     absence is no proof: wait as long as the report may lag, look in the Inbox too, then"
         if result.absent_here:
             yield f"         etl settle {job} --resend {' '.join(result.absent_here)}"
             yield "         (if the platform has them after all they are doubled)"

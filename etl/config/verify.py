@@ -61,7 +61,7 @@ class Verify(Table):
     max_wait_seconds: Annotated[float, Field(ge=0, le=86_400)] = 300.0
     """How long one request is tried again before the command ends with exit code 75."""
     delay_minutes: Annotated[int, Field(ge=0, le=525_600)] = 60
-    """How far the report may lag: what was sent later than that and is not there yet is unknown, not missing."""
+    """How far the report may lag: what was sent later and is not there yet is unknown, not missing."""
     resolution_seconds: Annotated[int, Field(ge=1, le=86_400)] = 1
     """How exact the report's times are; 60 where it shows minutes only."""
     text: Literal["spaces", "exact"] = "spaces"

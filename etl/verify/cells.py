@@ -36,7 +36,7 @@ def names(columns: ReportColumns) -> tuple[str | None, ...]:
 
 
 def renamed(rows: pa.RecordBatch, columns: ReportColumns, *, first: int) -> pa.Table:
-    """Return rows of a file, with strings under the report's names, by `HEARD`; `first` is their first place."""
+    """Return rows of a file, strings under the report's names, by `HEARD`; `first` is their first place."""
     nothing = pa.nulls(rows.num_rows, pa.string())
     cells = [rows.column(name) if name else nothing for name in names(columns)]
     return pa.Table.from_arrays(

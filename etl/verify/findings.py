@@ -16,7 +16,7 @@ class Level(StrEnum):
 
 
 class Finding(StrEnum):
-    """A verdict. The first four share out the accepted messages, `proven` to `unknown_doubt` the uncertain ones."""
+    """A verdict. The first four share out the accepted messages, the next four the uncertain ones."""
 
     PRESENT = "present"
     SHIFTED = "shifted"
@@ -41,12 +41,12 @@ _MEANINGS: Final[dict[Finding, str]] = {
     Finding.PRESENT: "accepted, and in the report: by its id, or by user, text and time",
     Finding.SHIFTED: "accepted; the report has its user and text, at another time",
     Finding.MISSING: "accepted, and not in a report that surely covers it",
-    Finding.UNKNOWN: "accepted; the report can't tell: cut off, not covering it, too young, or its text is gone",
+    Finding.UNKNOWN: "accepted; the report can't tell: cut off, other days, too young, or the text is gone",
     Finding.PROVEN: "uncertain, and in the report without ambiguity: `--settle` settles it as accepted",
     Finding.AMBIGUOUS: "uncertain; the report has the like, but too few, too many, or at another time",
     Finding.ABSENT: "uncertain, and not in a report that surely covers it; settles nothing by itself",
     Finding.UNKNOWN_DOUBT: "uncertain; the report can't tell, for the same reasons as `unknown`",
-    Finding.DOUBLED: "one more row of the report with the id, or the user, text and time, of a message found already",
+    Finding.DOUBLED: "one more row with the id, or the user, text and time, of a message that was found",
     Finding.SWAPPED: "present, but after a message of its user that was sent later",
     Finding.UNEXPECTED: "in the report, though by the ledger it was never accepted",
     Finding.FOREIGN: "a row of the report that is none of ours; only counted",

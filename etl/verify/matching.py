@@ -95,7 +95,8 @@ _SHIFTED_ALIKE: Final = f"""
         FROM {_FREE_OURS} WHERE standing <= 1
     )
     JOIN (
-        SELECT r, lane, digest, sec, row_number() OVER (PARTITION BY lane, digest, sec ORDER BY pos, r) AS copy
+        SELECT r, lane, digest, sec,
+            row_number() OVER (PARTITION BY lane, digest, sec ORDER BY pos, r) AS copy
         FROM {_FREE_THEIRS} WHERE sec IS NOT NULL
     ) USING (lane, digest, sec, copy)
 """  # noqa: S608  constants

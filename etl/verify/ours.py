@@ -75,7 +75,8 @@ _DAYS: Final = """
 
 
 _IMPORT_DAYS: Final = """
-    SELECT sent // 86400, count(*) FROM ours WHERE standing <= 1 AND sent IS NOT NULL GROUP BY ALL ORDER BY ALL
+    SELECT sent // 86400, count(*) FROM ours WHERE standing <= 1 AND sent IS NOT NULL
+    GROUP BY ALL ORDER BY ALL
 """
 
 _TALLY: Final = """
@@ -129,7 +130,7 @@ class Ours:
             self._database.insert("INSERT INTO touched BY NAME SELECT * FROM incoming", rows)
 
     def add_plan(self, plan: PlanTexts, settings: Message, *, resolution_seconds: int) -> None:
-        """Take the messages of a plan: of the open one all, of a closed one those that were touched for good."""
+        """Take a plan's messages: of the open one all, of a closed one those that were touched for good."""
         parameters: dict[str, object] = {
             "number": plan.number, "hash": plan.hash, "open": plan.open, "resolution": resolution_seconds,
         }  # fmt: skip
@@ -157,7 +158,7 @@ class Ours:
         return {day_of(day * 86_400): count for day, count in self._database.rows(_IMPORT_DAYS)}
 
     def pick(self, size: int, *, seed: str) -> int:
-        """Choose `size` accepted messages at random, the same ones for the same seed; return how many there are."""
+        """Choose `size` accepted messages at random, the same for the same seed; return how many."""
         self._database.run(_PICK, {"size": size, "seed": seed})
         (count,) = self._database.row("SELECT count(*) FROM picked")
         return int(count)

@@ -37,7 +37,7 @@ _DIGESTED: Final = """
 """
 _AGAIN: Final = "INSERT INTO heard SELECT $source::BIGINT, idx, lane, digest, time, id, place FROM incoming"
 
-# Ranges share days: of rows that are the same in every column, an answer's own copies count, not those of two.
+# Ranges share days: of rows that are the same in every column, copies within one answer count, not across.
 _ONCE: Final = """
     CREATE TABLE rows_once AS
     SELECT row_number() OVER (ORDER BY source, idx) - 1 AS r, source, idx, lane, digest, time, id, place
@@ -74,7 +74,8 @@ _PLACED: Final = """
 
 _SPANS: Final = """
     SELECT source, min(sec), max(sec)
-    FROM heard JOIN (SELECT DISTINCT time, sec FROM rows_once JOIN clocks USING (r) WHERE sec IS NOT NULL) USING (time)
+    FROM heard
+    JOIN (SELECT DISTINCT time, sec FROM rows_once JOIN clocks USING (r) WHERE sec IS NOT NULL) USING (time)
     GROUP BY source ORDER BY source
 """
 

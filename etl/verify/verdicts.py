@@ -95,9 +95,11 @@ _WRONG: Final = """
 """
 
 _LIST: Final = f"""
-    SELECT v.finding, o.key, o.n >> {ORDINAL_BITS} AS plan, o.n & ((1::BIGINT << {ORDINAL_BITS}) - 1) AS ordinal,
+    SELECT v.finding, o.key, o.n >> {ORDINAL_BITS} AS plan,
+        o.n & ((1::BIGINT << {ORDINAL_BITS}) - 1) AS ordinal,
         CASE WHEN length(o.lane) > 8 THEN o.lane[1:4] || '…' || o.lane[-2:] ELSE o.lane END AS user,
-        o.sec * 1000000 AS "at", f.sec * 1000000 AS found_at, v.shift AS shift_seconds, o.maybe_doubled AS resent
+        o.sec * 1000000 AS "at", f.sec * 1000000 AS found_at, v.shift AS shift_seconds,
+        o.maybe_doubled AS resent
     FROM verdict v JOIN ours o USING (n) LEFT JOIN theirs f ON f.r = v.r
     WHERE v.finding = $finding ORDER BY v.n, v.r LIMIT $limit OFFSET $offset
 """  # noqa: S608  constants
@@ -164,7 +166,7 @@ class Verdicts:
         self._database.insert("INSERT INTO cover SELECT lo, hi FROM incoming", spans)
 
     def judge(self, *, only_picked: bool, sent_before: int) -> None:
-        """Give every message its finding; what was sent after `sent_before` (Unix seconds) may not show yet."""
+        """Give every message its finding; what was sent after `sent_before` (Unix time) may not show yet."""
         (ids,) = self._database.row("SELECT count(*) > 0 FROM known")
         self._database.run(_VERDICT, {"picked": only_picked, "young": sent_before, "ids": ids})
         self._database.run(_SWAPPED, {"picked": only_picked})
@@ -184,7 +186,7 @@ class Verdicts:
         return int(self._database.row(_WRONG)[0])
 
     def common_shift(self) -> tuple[int, int] | None:
-        """Return the commonest shift in seconds (report minus ledger) and how many have it, if there is any."""
+        """Return the commonest shift (seconds, report minus ledger) and how many have it, if there is any."""
         rows = self._database.rows(
             "SELECT shift, count(*) AS c FROM verdict WHERE finding = 'shifted' "
             "GROUP BY shift ORDER BY c DESC, abs(shift), shift LIMIT 1"
@@ -221,5 +223,5 @@ class Verdicts:
         ]
 
     def _page(self, finding: Finding, limit: int, offset: int) -> pa.Table:
-        parameters = {"finding": finding.value, "limit": limit, "offset": offset}
+        parameters: dict[str, object] = {"finding": finding.value, "limit": limit, "offset": offset}
         return self._database.table(_LIST, parameters).cast(LISTED)

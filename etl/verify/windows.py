@@ -52,7 +52,7 @@ class Cut:
 
 
 def judge(window: Window, *, rows: int, limit: int) -> Whole | Halved | Cut:
-    """Return what an answer of `rows` rows says of a window; `limit` rows or more mean that it was cut off."""
+    """Return what an answer of `rows` rows says of a window; `limit` rows or more were cut off."""
     span = (window.last - window.first).days
     if rows >= limit:
         return Cut(day=window.first) if span == 0 else Halved(windows=_halves(window, span))

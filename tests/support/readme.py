@@ -13,6 +13,7 @@ from etl.config.job import Job
 from etl.errors import ExitCode
 from etl.model.rejects import RejectCode, SkipReason
 from etl.model.states import State
+from etl.verify.findings import Finding
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -30,6 +31,7 @@ def tables() -> dict[str, str]:
             ((f"`{code}`", code.meaning, code.remedy) for code in RejectCode),
         ),
         "skips": _table(("reason", "the row"), ((f"`{reason}`", reason.meaning) for reason in SkipReason)),
+        "findings": _table(("finding", "means"), ((f"`{finding}`", finding.meaning) for finding in Finding)),
         "settings": _table(("setting", "default", "means"), _settings(Job, prefix="")),
     }
 

@@ -106,7 +106,7 @@ class VerifyResult:
 
 
 def exit_code(counts: dict[Finding, int], totals: tuple[DayTotal, ...], *, settled: int) -> ExitCode:
-    """Return how reading back ends: 0 only when everything accepted is surely there, once and in order. Pure."""
+    """Return how reading back ends: 0 only when all that was accepted is surely there, once, in order."""
     open_ends = sum(count for finding, count in counts.items() if finding not in SOUND) - settled
     uneven = any(not (day.even and day.covered and not day.uncertain) for day in totals)
     return ExitCode.INCOMPLETE if open_ends or uneven else ExitCode.OK

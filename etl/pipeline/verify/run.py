@@ -88,7 +88,7 @@ def run_verify(job_file: JobFile, wish: VerifyWish, observe: Callable[[Event], N
     ledger = open_readonly(space.ledger, target=space.target)
     assert ledger is not None  # noqa: S101  it was there a moment ago, and nothing removes it
     folder = space.folder / "verify"
-    settings = _OF_SANDBOX if wish.sandbox else job_file.job.verify
+    settings = _OF_SANDBOX if wish.sandbox and not wish.files else job_file.job.verify
     with (
         closing(ledger),
         TargetLock(folder),
