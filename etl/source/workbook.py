@@ -50,11 +50,9 @@ def read_workbook(path: Path, columns: tuple[str, ...]) -> Iterator[pa.RecordBat
         ) from error
     _refuse_bomb(path)
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        try:
+        with path.open("rb") as stream:  # openpyxl leaves a damaged file open
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
             yield from _rows(path, book.worksheets[0].iter_rows(values_only=True), columns)
-        finally:
-            book.close()
     except InputError:
         raise
     except Exception as error:  # a damaged workbook can raise anything out of zipfile, XML and openpyxl

@@ -51,14 +51,20 @@ class Cut:
     day: date
 
 
-def judge(window: Window, *, rows: int, limit: int) -> Whole | Halved | Cut:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Empty:
+    """A range of one day came back empty: the day has no rows, or the last day of a range is left out."""
+
+    day: date
+
+
+def judge(window: Window, *, rows: int, limit: int) -> Whole | Halved | Cut | Empty:
     """Return what an answer of `rows` rows says of a window; `limit` rows or more were cut off."""
     span = (window.last - window.first).days
     if rows >= limit:
         return Cut(day=window.first) if span == 0 else Halved(windows=_halves(window, span))
     if span == 0 and rows == 0:
-        # Where the last day is left out, a range of one day is always empty.
-        return Cut(day=window.first)
+        return Empty(day=window.first)
     return Whole(days=window.counted)
 
 

@@ -17,7 +17,7 @@ from etl.pipeline.verify.spool import Spool
 from etl.replay.patience import Patience
 from etl.verify.cells import heard
 from etl.verify.theirs import Theirs
-from etl.verify.windows import Cut, Halved, Whole, Window, judge
+from etl.verify.windows import Cut, Empty, Halved, Whole, Window, judge
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,9 +28,18 @@ class Coverage:
     """Days, as the platform counts them, that an answer surely held."""
     cut: set[date] = field(default_factory=set)
     """Days with more rows than an answer can hold."""
+    empty: set[date] = field(default_factory=set)
+    """Days that were asked for alone and came back empty."""
+    includes_last: bool = False
+    """A range of one day had rows: so the last day of a range is in its answer."""
     requests: int = 0
     reused: int = 0
     """Answers that an interrupted reading had left."""
+
+    def resolve(self) -> None:
+        """Count empty days as whole if answers hold their last day, else as cut; whole ones are not cut."""
+        (self.whole if self.includes_last else self.cut).update(self.empty)
+        self.cut -= self.whole
 
 
 class Fetcher:
@@ -78,8 +87,12 @@ class Fetcher:
                     waiting += reversed(verdict.windows)
                 case Cut():
                     self.coverage.cut.add(verdict.day)
+                case Empty():
+                    self.coverage.empty.add(verdict.day)
                 case _:
                     assert_never(verdict)
+            if window.first == window.last and rows.num_rows:
+                self.coverage.includes_last = True
             if not isinstance(verdict, Halved):
                 self._theirs.add_kept(self._source, rows)
             self._source += 1

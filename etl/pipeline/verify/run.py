@@ -231,6 +231,7 @@ class _Verification:
                 asyncio.run(fetcher.read(self._windows(ours.import_days())))
         rows, unread = self._timed()
         coverage = fetcher.coverage
+        coverage.resolve()
         if not (by_import_day and coverage.cut - cut_before):
             self._comparison.verdicts.cover(covered_seconds(coverage.whole))
         return Reading(
@@ -239,7 +240,7 @@ class _Verification:
             requests=coverage.requests,
             reused=coverage.reused,
             days=len(coverage.whole),
-            cut_days=tuple(sorted(coverage.cut - coverage.whole)),
+            cut_days=tuple(sorted(coverage.cut)),
             files=(),
             by_import_day=by_import_day,
         )

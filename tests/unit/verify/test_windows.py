@@ -4,6 +4,7 @@ import pytest
 
 from etl.verify.windows import (
     Cut,
+    Empty,
     Halved,
     Whole,
     Window,
@@ -50,10 +51,15 @@ def test_single_day_with_rows_is_whole():
     assert Whole(days=(day(0),)) == judge(window(0, 0), rows=1, limit=500)
 
 
-@pytest.mark.parametrize("rows", [0, 500, 501])
-def test_single_day_that_is_full_or_empty_is_cut(rows):
-    """Full: more can't be asked for. Empty: where the last day is left out, it always is."""
+@pytest.mark.parametrize("rows", [500, 501])
+def test_single_day_that_is_full_is_cut(rows):
+    """Less can't be asked for."""
     assert Cut(day=day(0)) == judge(window(0, 0), rows=rows, limit=500)
+
+
+def test_single_day_that_is_empty_proves_nothing_yet():
+    """Where the last day of a range is left out, a range of one day always is."""
+    assert Empty(day=day(0)) == judge(window(0, 0), rows=0, limit=500)
 
 
 def test_halving_ends_and_loses_no_day():
