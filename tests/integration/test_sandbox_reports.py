@@ -55,7 +55,7 @@ def test_report_holds_whole_days_both_included_in_utc(running):
     assert [
         {
             "message_id": seq,
-            "conversation_id": 1,
+            "conversation_id": seq - 1,
             "id": f"m-{seq - 1}",
             "from": "human",
             "user_id": "ann",
@@ -94,8 +94,8 @@ def test_report_refuses_what_is_not_documented(running, query, status, word):
 
 def test_report_needs_a_users_token(running):
     """The bot's own token is for sending."""
-    for answer in (ask(running, token=running.token), ask(running, scheme="bearer"), ask(running, token="x")):
-        assert 401 == answer.status_code
+    for wrong in ({"token": running.token}, {"scheme": "bearer"}, {"token": "x"}):
+        assert 401 == ask(running, **wrong).status_code
 
 
 def test_parameter_given_twice_is_refused(running):
