@@ -34,6 +34,27 @@ def test_same_text_at_another_time_is_shifted_with_the_commonest_shift_first(tmp
         assert (3_600, 4) == verdicts.common_shift()
 
 
+def test_commonest_shift_tells_which_of_two_equal_texts_is_missing(tmp_path):
+    """By order alone the first `ok` would be paired with the row of the second."""
+    ours = [Sent(text="ok"), Sent(text="ok", at=18_000), Sent(text="x"), Sent(text="y")]
+    rows = [Shown(text="ok", at=21_600), Shown(text="x", at=3_600), Shown(text="y", at=3_600)]
+
+    with compared(tmp_path, ours, rows) as verdicts:
+        (missing,) = verdicts.first(Finding.MISSING, limit=9)
+        assert (3_600, 3) == verdicts.common_shift()
+
+    assert key(0) == missing["key"]
+
+
+def test_row_in_two_answers_counts_once_and_two_in_one_twice(tmp_path):
+    """Ranges share days; a double stands in one answer."""
+    ours = [Sent(), Sent(text="b")]
+    assert {"present": 2} == found(tmp_path, ours, [Shown(), Shown(text="b")], [Shown(text="b")])
+    assert {"present": 2, "doubled": 1} == found(
+        tmp_path, ours, [Shown(), Shown(), Shown(text="b")], [Shown()]
+    )
+
+
 def test_no_shift_has_no_commonest(tmp_path):
     """Nothing is named that is not there."""
     with compared(tmp_path, [Sent()], [Shown()]) as verdicts:
