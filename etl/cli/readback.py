@@ -16,8 +16,8 @@ _HALF_HOUR: Final = 1_800
 _LONGEST_ZONE: Final = 14 * 3_600
 
 
-def lines(result: VerifyResult, job: str) -> Iterator[str]:
-    """Yield the lines; `job` is how the job is typed, with its flags."""
+def lines(result: VerifyResult, job: str, *, report: str) -> Iterator[str]:
+    """Yield the lines; `job` and `report` are how the job and the report are typed, with their flags."""
     yield f"target   {result.target}"
     yield from _reading(result)
     if result.level is Level.TOTALS:
@@ -28,12 +28,15 @@ def lines(result: VerifyResult, job: str) -> Iterator[str]:
         yield f"list     {result.listing}   (all of them)"
     yield f"report   {result.report}"
     yield f"result   {_verdict(result)}"
-    yield from _next(result, job)
+    yield from _next(result, job, f"{job} {report}".strip())
 
 
 def _reading(result: VerifyResult) -> Iterator[str]:
     reading = result.reading
     yield from _files(reading.files) if reading.files else _requests(reading)
+    if not reading.of_our_users:
+        yield "nothing  the report has no row of our users, so absence proves nothing: is it the right bot"
+        yield "         and report, is verify.columns.user right, and does it show standby messages at all?"
     if reading.unreadable_times:
         yield f"times    {reading.unreadable_times:,} rows have no readable time: see [verify.time]"
     if result.unsent:
@@ -152,10 +155,10 @@ def _verdict(result: VerifyResult) -> str:
     return f"not everything is surely there, once and in order (exit code {result.exit_code.value})"
 
 
-def _next(result: VerifyResult, job: str) -> Iterator[str]:
+def _next(result: VerifyResult, job: str, again: str) -> Iterator[str]:
     counts = result.counts
     if counts.get(Finding.PROVEN) and result.settled is None:
-        yield f"next     etl verify {job} --settle   (records the proven ones as accepted)"
+        yield f"next     etl verify {again} --settle   (records the proven ones as accepted)"
     elif result.settled:
         yield f"next     etl import {job}   (users that waited behind them go on)"
     if counts.get(Finding.ABSENT):

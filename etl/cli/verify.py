@@ -15,7 +15,8 @@ from etl.cli.console import Progress, say
 from etl.cli.readback import lines
 from etl.config.load import load_job
 from etl.errors import UsageError
-from etl.pipeline.verify.run import VerifyWish, run_verify
+from etl.pipeline.verify.run import run_verify
+from etl.pipeline.verify.wish import VerifyWish
 from etl.verify.findings import Level
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
@@ -30,8 +31,8 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
     type=click.Path(path_type=Path),
     help="An e-mailed report (CSV, JSON lines, XLSX) instead of the endpoint; may be given again.",
 )
-@click.option("--since", type=_DAY, help="The first day that the report files were made for.")
-@click.option("--until", type=_DAY, help="The last one. Ask for a day more at both ends.")
+@click.option("--since", type=_DAY, metavar="DAY", help="The first day that the report files were made for.")
+@click.option("--until", type=_DAY, metavar="DAY", help="The last one. Ask for a day more at both ends.")
 @click.option(
     "--level",
     type=click.Choice([level.value for level in Level]),
@@ -81,9 +82,15 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
         sys.stdout.write("\n")
     else:
         flags = ["--sandbox"] if sandbox else []
-        for line in lines(result, shlex.join([str(job), *flags])):
+        for line in lines(result, shlex.join([str(job), *flags]), report=_report(wish)):
             say(line)
     return result.exit_code
+
+
+def _report(wish: VerifyWish) -> str:
+    """Return what says which report was read, as it is typed."""
+    days = [f"--since={wish.since}", f"--until={wish.until}"] if wish.since else []
+    return shlex.join([*(f"--from-file={file}" for file in wish.files), *days])
 
 
 def _check(

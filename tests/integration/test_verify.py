@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import openpyxl
@@ -203,13 +204,34 @@ def test_sample_states_its_bound(folder):
     arguments = ("--sandbox", "--level", "sample", "--sample-size", "10", "--seed", "a")
 
     first = verify(folder, *arguments)
-    change(folder, "DELETE FROM message")
+    change(folder, "DELETE FROM message WHERE seq > 1")
     second = verify(folder, *arguments)
 
     assert (0, {"present": 10}) == (first.code, findings(first))
     assert 1 - 0.05 ** (1 / 10) == pytest.approx(first.data["sample"]["wrong_share_at_most_95"])
-    assert (3, {"missing": 10}) == (second.code, findings(second))
-    assert 1.0 == second.data["sample"]["wrong_share_at_most_95"]
+    assert (3, True) == (second.code, findings(second)["missing"] >= 9)
+    assert second.data["sample"]["wrong_share_at_most_95"] > 0.99
+
+
+@pytest.mark.parametrize("level", ["full", "totals"])
+def test_report_without_any_of_our_users_proves_no_absence(folder, level):
+    """It is of another bot, or this kind of report leaves standby messages out."""
+    change(folder, "DELETE FROM message")
+
+    result = verify(folder, "--sandbox", "--level", level)
+
+    assert (3, 0) == (result.code, result.data["reading"]["of_our_users"])
+    assert {"full": {"unknown": ALL}, "totals": {}}[level] == findings(result)
+    assert not any(day["covered"] for day in result.data["totals"])
+
+
+def test_plan_that_is_gone_leaves_ids(folder):
+    """People delete plans, since texts are in them; the stand-in's report shows the ids."""
+    for plan in (folder / STORE).parent.glob("plans/*/plan.json"):
+        plan.unlink()
+    result = verify(folder, "--sandbox")
+    assert (0, {"present": ALL}) == (result.code, findings(result)), result.err
+    assert ALL == result.data["textless"]
 
 
 def test_totals_compare_days(folder):
@@ -287,7 +309,9 @@ def server():
 
 def write_report(path: Path, arrivals: Iterable[Arrival]) -> Path:
     """Write what a platform took as the report that it mails."""
-    table = [(a.body["user_id"], a.text, a.body["timestamp"], place) for place, a in enumerate(arrivals)]
+    table = [
+        (a.body["user_id"], a.text, str(a.body["timestamp"]), str(place)) for place, a in enumerate(arrivals)
+    ]
     return write_csv(path, table, COLUMNS)
 
 
@@ -301,7 +325,7 @@ def write_world(folder: Path, server: Platform, **settings: Any) -> None:
 def test_killed_import_is_settled_by_the_report(tmp_path, server):
     """What was in flight is uncertain; the report shows that it was taken; nothing is sent twice."""
     write_world(tmp_path, server)
-    running = []
+    running: list[Popen[str]] = []
 
     def answer(_arrival: Arrival, number: int) -> Reply:
         if number == 7:
@@ -339,7 +363,9 @@ def test_absence_settles_nothing_but_says_what_to_type(tmp_path, server):
     gone = server.arrivals.pop(lost - 1)
     mail = write_report(tmp_path / "mail.csv", server.arrivals)
 
-    told = etl("verify", "job.toml", "--from-file", str(mail), *DAYS, "--settle", cwd=tmp_path, env=ENV)
+    told = etl("verify", "job.toml", "--from-file", str(mail), *DAYS, cwd=tmp_path, env=ENV)
+    (line,) = [line for line in told.err.splitlines() if "--settle" in line and "next" in line]
+    told = etl(*shlex.split(line.partition("   (")[0])[2:], cwd=tmp_path, env=ENV)
 
     assert 3 == told.code
     assert "settled  1 as accepted" in told.err

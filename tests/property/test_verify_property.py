@@ -101,12 +101,12 @@ def test_proof_is_never_wrong(ours):
 @given(rows=ROWS, cut=st.integers(0, 12), shared=st.integers(0, 3))
 def test_ranges_that_share_days_double_nothing(rows, cut, shared):
     """Whether the last day of a range is in its answer is not public, so ranges overlap on purpose."""
-    report = shown(sorted(rows, key=lambda row: row[2]))
-    messages = [Sent(user=row.user, text=row.text, at=row.at) for row in report]
+    places = sorted(rows, key=lambda place: place[2])
+    messages = [Sent(user=user, text=text, at=at) for user, text, at in places]
     # A range holds whole seconds here as it holds whole days there.
-    border = report[cut].at if cut < len(report) else 99
-    first = [row for row in report if row.at < border + shared]
-    second = [row for row in report if row.at >= border]
+    border = places[cut][2] if cut < len(places) else 99
+    first = shown([place for place in places if place[2] < border + shared])
+    second = shown([place for place in places if place[2] >= border])
 
     found = counts(messages, first, second)
 

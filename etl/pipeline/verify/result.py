@@ -18,6 +18,8 @@ class Reading:
 
     rows: int
     """Each once, whatever ranges overlap."""
+    of_our_users: int
+    """Copies and all; with none of them, absence proves nothing."""
     unreadable_times: int
     requests: int
     reused: int

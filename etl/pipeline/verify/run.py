@@ -1,70 +1,39 @@
 """`etl verify`: the ledger and its plans on one side, the report on the other. Sends nothing."""
 
-import asyncio
-import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from random import SystemRandom
 from typing import Final
 
-from etl.api.reports import ReportClient
-from etl.api.transport import tls_context
 from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.load import JobFile
-from etl.config.secrets import Secret, read_user_token
-from etl.config.verify import ReportColumns, Verify
+from etl.config.verify import Verify
 from etl.config.workspace import Workspace, workspace
-from etl.errors import InputError, UsageError
+from etl.errors import UsageError
 from etl.ledger.interface import Ledger
 from etl.ledger.lock import TargetLock
 from etl.ledger.sqlite import open_readonly
 from etl.model.events import Event, Warned
-from etl.pipeline.verify.fetching import Fetcher
-from etl.pipeline.verify.files import FileRead, read_files
+from etl.pipeline.verify.endpoint import OF_SANDBOX, client_of, client_of_sandbox
+from etl.pipeline.verify.reading import Reader
 from etl.pipeline.verify.result import Reading, Sample, VerifyResult, exit_code
 from etl.pipeline.verify.settling import recover, settle
 from etl.pipeline.verify.spool import Spool
-from etl.pipeline.verify.timing import read_times
+from etl.pipeline.verify.wish import VerifyWish
 from etl.plan.lanes import PlanReader
 from etl.plan.store import load_plan, plan_path
 from etl.report.export import TableFormat, write_file
 from etl.report.outcome import write_report
-from etl.sandbox.errors import SandboxError
-from etl.sandbox.reports import REPORT_PATH
-from etl.sandbox.serve import embedded
 from etl.verify.comparison import Comparison
 from etl.verify.findings import SOUND, Finding, Level
 from etl.verify.ours import PlanTexts, Tally
 from etl.verify.verdicts import LISTED
-from etl.verify.windows import Window, covered_seconds, days_between, plan_windows
 
 FIRST: Final = 10
 """Messages of a finding that are shown."""
-
-_OF_SANDBOX: Final = Verify(
-    columns=ReportColumns(id="id", order="message_id"), delay_minutes=0, pause_seconds=0
-)
-"""What the embedded stand-in's report is like, whatever the job says of the real one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyWish:
-    """What the command line asks beyond the job file."""
-
-    sandbox: bool = False
-    level: Level = Level.FULL
-    files: tuple[Path, ...] = ()
-    """Report files instead of the endpoint."""
-    since: date | None = None
-    until: date | None = None
-    """The days for which the report files were made, both included."""
-    sample_size: int = 300
-    seed: str = ""
-    settle: bool = False
 
 
 def run_verify(job_file: JobFile, wish: VerifyWish, observe: Callable[[Event], None]) -> VerifyResult:
@@ -88,16 +57,25 @@ def run_verify(job_file: JobFile, wish: VerifyWish, observe: Callable[[Event], N
     ledger = open_readonly(space.ledger, target=space.target)
     assert ledger is not None  # noqa: S101  it was there a moment ago, and nothing removes it
     folder = space.folder / "verify"
-    settings = _OF_SANDBOX if wish.sandbox and not wish.files else job_file.job.verify
+    settings = OF_SANDBOX if wish.sandbox and not wish.files else job_file.job.verify
     with (
         closing(ledger),
         TargetLock(folder),
+        _swept(folder),
         tempfile.TemporaryDirectory(dir=folder, prefix="spill-") as spill,
         Comparison(
             Path(spill), memory_limit_mb=job_file.job.plan.memory_limit_mb, text=settings.text
         ) as comparison,
     ):
         return _Verification(job_file, space, ledger, wish, settings, comparison, observe).run()
+
+
+@contextmanager
+def _swept(folder: Path) -> Iterator[None]:
+    """Remove what a killed command has left there; only under the folder's lock."""
+    for left in folder.glob("spill-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    yield
 
 
 class _Verification:
@@ -130,7 +108,7 @@ class _Verification:
             self._comparison.ours.pick(self._wish.sample_size, seed=self._wish.seed) if self._sampled else 0
         )
         spool = Spool(self._space.folder / "verify", self._settings, ledger_mark=self._ledger.mark())
-        reading = self._read_files() if self._wish.files else self._fetch(spool)
+        reading = self._read(spool)
         verdicts = self._comparison.verdicts
         counts: dict[Finding, int] = {}
         settled = None
@@ -166,6 +144,15 @@ class _Verification:
         spool.clear()
         return result
 
+    def _read(self, spool: Spool) -> Reading:
+        reader = Reader(self._comparison, self._settings, self._wish, now_us=self._now_us)
+        if self._wish.files:
+            return reader.read_files()
+        if not self._wish.sandbox:
+            return reader.fetch(client_of(self._job_file), spool, self._observe)
+        with client_of_sandbox(self._job_file, self._space) as client:
+            return reader.fetch(client, spool, self._observe)
+
     def _load_ours(self) -> Tally:
         ours = self._comparison.ours
         ours.add_ledger(self._ledger.export())
@@ -190,105 +177,6 @@ class _Verification:
         if not (tally.accepted or tally.uncertain):
             raise UsageError(f"nothing was accepted by {self._space.target} yet", hint="etl status JOB")
         return tally
-
-    def _read_files(self) -> Reading:
-        theirs = self._comparison.theirs
-        files = read_files(self._wish.files, theirs, self._settings.columns)
-        rows, unread = self._timed()
-        self._comparison.verdicts.cover(self._covered(files))
-        return Reading(
-            rows=rows,
-            unreadable_times=unread,
-            requests=0,
-            reused=0,
-            days=0,
-            cut_days=(),
-            files=tuple(files),
-            by_import_day=False,
-        )
-
-    def _covered(self, files: list[FileRead]) -> list[tuple[int, int]]:
-        """Return the seconds for which absence from the files means something."""
-        since, until = self._wish.since, self._wish.until
-        if any(file.damaged for file in files):
-            return []
-        if since is not None and until is not None:
-            return covered_seconds(days_between(since, until))
-        # Where a file begins and ends, rows of the same second may be in another one.
-        return [(first + 1, last) for first, last in self._comparison.theirs.spans().values()]
-
-    def _fetch(self, spool: Spool) -> Reading:
-        ours, theirs = self._comparison.ours, self._comparison.theirs
-        with self._report() as client:
-            fetcher = Fetcher(
-                client, self._settings, theirs, spool,
-                clock=SYSTEM, random=SystemRandom(), observe=self._observe,
-            )  # fmt: skip
-            asyncio.run(fetcher.read(self._windows(ours.days(only_picked=self._sampled))))
-            by_import_day = not theirs.of_our_users()
-            cut_before = set(fetcher.coverage.cut)
-            if by_import_day:
-                asyncio.run(fetcher.read(self._windows(ours.import_days())))
-        rows, unread = self._timed()
-        coverage = fetcher.coverage
-        coverage.resolve()
-        if not (by_import_day and coverage.cut - cut_before):
-            self._comparison.verdicts.cover(covered_seconds(coverage.whole))
-        return Reading(
-            rows=rows,
-            unreadable_times=unread,
-            requests=coverage.requests,
-            reused=coverage.reused,
-            days=len(coverage.whole),
-            cut_days=tuple(sorted(coverage.cut)),
-            files=(),
-            by_import_day=by_import_day,
-        )
-
-    def _windows(self, days: dict[date, int]) -> list[Window]:
-        return plan_windows(
-            days, window_days=self._settings.window_days, rows_limit=self._settings.rows_limit
-        )
-
-    @contextmanager
-    def _report(self) -> Iterator[ReportClient]:
-        """Give a client of the report; with --sandbox that of one that runs meanwhile."""
-        job, settings = self._job_file.job, self._settings
-        if not self._wish.sandbox:
-            if settings.path is None or settings.bot_id is None:
-                raise UsageError(
-                    "verify.path and verify.bot_id say where the report is, and the job has not both",
-                    hint="ask Certainly for the path, and take the bot id from the builder's address bar; "
-                    "or read an e-mailed report with --from-file",
-                )
-            token = read_user_token(settings, folder=self._job_file.folder, environ=os.environ)
-            url = (settings.base_url or job.target.base_url).rstrip("/") + settings.path
-            ca_file = job.target.ca_file and self._job_file.resolve(job.target.ca_file)
-            yield ReportClient(
-                settings, url=url, bot_id=settings.bot_id, token=token, tls=tls_context(ca_file)
-            )
-            return
-        try:
-            with embedded(self._space.sandbox_store, deployment_id=job.target.deployment_id) as running:
-                yield ReportClient(
-                    settings,
-                    url=running.base_url + REPORT_PATH,
-                    bot_id=running.bot_id,
-                    token=Secret(running.user_token),
-                    tls=tls_context(None),
-                )
-        except SandboxError as error:
-            raise InputError(f"the embedded sandbox can't run: {error}") from error
-
-    def _timed(self) -> tuple[int, int]:
-        """Read the report's times; return how many rows it has, and how many without a readable time."""
-        theirs, settings = self._comparison.theirs, self._settings
-        rows = theirs.once()
-        unread = read_times(theirs, settings.time, column=settings.columns.timestamp, now_us=self._now_us)
-        theirs.place(
-            ordered=settings.columns.order is not None, resolution_seconds=settings.resolution_seconds
-        )
-        return rows, unread
 
     def _sample(self, counts: dict[Finding, int], *, picked: int, of: int) -> Sample:
         judged = picked - counts[Finding.UNKNOWN]

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pyarrow as pa
 import pytest
 
@@ -10,7 +12,7 @@ COLUMNS = ReportColumns(user="user.id", text="text", timestamp="at", order="seq"
 
 def test_values_become_exact_strings():
     """Numbers keep their digits, and a name with a dot reaches inside an object."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"user": {"id": 12}, "text": "hi", "at": 1700000000.0, "seq": 9007199254740993},
         {"user": {"id": "b"}, "text": None, "at": 1.5, "seq": True},
         {"user": "flat", "text": ["x"], "at": {"a": 1}},
