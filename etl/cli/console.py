@@ -20,6 +20,7 @@ from etl.model.events import (
     LaneHeld,
     PaceChanged,
     Planned,
+    RangeRead,
     Retrying,
     RunBegan,
     Settled,
@@ -117,6 +118,8 @@ class Progress(AbstractContextManager["Progress"]):
                 self._note(event.message)
             case Planned() | RunBegan() | Finished() | Failed():
                 pass  # the command's own lines say it
+            case RangeRead():
+                self._ranges(event)
             case _:
                 assert_never(event)
 
@@ -157,6 +160,14 @@ class Progress(AbstractContextManager["Progress"]):
             self._note(f"going at {now} instead of {allowed} ({event.reason})")
         elif not slower:
             self._note(f"back at {allowed}")
+
+    def _ranges(self, event: RangeRead) -> None:
+        if self._quiet or not self._terminal:
+            return
+        if self._bar is None:
+            self._bar = _bar("reading the report", event.known, unit="range")
+        self._bar.total = event.known
+        self._bar.update(event.done - self._bar.n)
 
     def _postfix(self) -> str:
         counts = self._counts

@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "import": ("etl.cli.importing", "The main job: plan, replay, ledger, report. Run again, it resumes."),
     "status": ("etl.cli.status", "How the last plan stands, what is uncertain or held, what to type next."),
     "settle": ("etl.cli.settle", "Decide uncertain messages by your word."),
+    "verify": ("etl.cli.verify", "Read the platform's report back: what is missing, doubled, shifted."),
     "ledger": ("etl.cli.ledger", "The results ledger as a table."),
     "doctor": ("etl.cli.doctor", "Is everything ready: job, files, token, target, disk, ledger, lock?"),
     "send": ("etl.cli.send", "One message by hand, to try a deployment before trusting it."),

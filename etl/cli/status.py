@@ -115,7 +115,8 @@ def _next(result: StatusResult, job: str) -> list[str]:
         return [f"next     etl import {job}   (at least {duration(result.forecast.seconds)})"]
     if states.uncertain or states.held or result.all_plans.get("uncertain"):
         return [
-            "next     look the uncertain ones up in the Inbox, then say what you found:",
+            f"next     etl verify {job} --settle   (settles by the platform's own report), or",
+            "         look the uncertain ones up in the Inbox, then say what you found:",
             f"         etl settle {job} --accepted KEY…   (it is there)",
             f"         etl settle {job} --resend KEY…     (it is not there; if you are wrong it is doubled)",
             f"         etl settle {job} --skip KEY…       (leave it out)",

@@ -13,6 +13,7 @@ from etl.config.reading import Columns, CustomerOf, Input, Join, Opening, Roles,
 from etl.config.sending import Message, PlanSettings, Privacy, Replay, Text, Users, Validate
 from etl.config.target import Target
 from etl.config.values import Table
+from etl.config.verify import Verify
 
 
 class Job(Table):
@@ -37,6 +38,7 @@ class Job(Table):
     message: Message = Field(default_factory=Message)
     replay: Replay = Field(default_factory=Replay)
     plan: PlanSettings = Field(default_factory=PlanSettings)
+    verify: Verify = Field(default_factory=Verify)
     validate_: Validate = Field(default_factory=Validate, alias="validate")
     notify: Notify = Field(default_factory=Notify)
     metrics: Metrics = Field(default_factory=Metrics)

@@ -124,8 +124,18 @@ class Failed:
     exit_code: ExitCode
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeRead:
+    """One more range of the platform's report was read."""
+
+    done: int
+    known: int
+    """Ranges to read as far as is known: one that was cut off becomes two."""
+
+
 Event = (
     FileProgress
+    | RangeRead
     | Planned
     | Started
     | RunBegan

@@ -27,6 +27,7 @@ from etl.model.events import (
     LaneHeld,
     PaceChanged,
     Planned,
+    RangeRead,
     Retrying,
     RunBegan,
     Settled,
@@ -133,6 +134,8 @@ def line_of(event: Event) -> Line | None:  # noqa: C901, PLR0911, PLR0912  one c
             if event.reason is None:
                 return _info("pace_raised", **fields)
             return _warning("pace_cut", **fields, reason=event.reason)
+        case RangeRead():
+            return _info("range_read", done=event.done, known=event.known)
         case Draining():
             return _warning("draining", reason=event.reason)
         case Warned():

@@ -18,6 +18,7 @@ from etl.sandbox.contract import MAX_BODY_BYTES, Failure, Problem, SendMessage, 
 from etl.sandbox.errors import SandboxError
 from etl.sandbox.guard import LocalHostOnly
 from etl.sandbox.records import NewMessage
+from etl.sandbox.reports import add_reports
 from etl.sandbox.store import Store
 from etl.sandbox.writer import Writer
 
@@ -70,6 +71,7 @@ def create_app(store: Store) -> FastAPI:
         summary="Tell whether a deployment exists",
         responses=_REFUSALS,
     )
+    add_reports(app, store)
     return app
 
 

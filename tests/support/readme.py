@@ -16,6 +16,7 @@ from etl.model.states import State
 from etl.pipeline.result import EXIT_CODES
 from etl.replay.stop import StopKind
 from etl.report.metrics import METRICS
+from etl.verify.findings import Finding
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -49,6 +50,7 @@ def tables() -> dict[str, str]:
                 for metric in METRICS
             ),
         ),
+        "findings": _table(("finding", "means"), ((f"`{finding}`", finding.meaning) for finding in Finding)),
         "settings": _table(("setting", "default", "means"), _settings(Job, prefix="")),
     }
 
