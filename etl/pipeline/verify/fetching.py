@@ -110,7 +110,12 @@ class Fetcher:
         return rows
 
     async def _page(self, window: Window) -> Page:
-        patience = Patience(max_wait_seconds=self._settings.max_wait_seconds, random=self._random)
+        # Pages are waited for by time alone; refusals are not counted.
+        patience = Patience(
+            max_wait_seconds=self._settings.max_wait_seconds,
+            max_throttles=1,
+            random=self._random,
+        )
         patience.answered()
         while True:
             if self.coverage.requests:
