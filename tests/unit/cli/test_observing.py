@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from etl.cli.console import Progress, ToldError
+from etl.cli.console import ToldError
 from etl.cli.observing import log_wish, observing
 from etl.errors import ExitCode, InputError
+from etl.model.events import Warned
 
 
 class Terminated(BaseException):
@@ -56,7 +57,9 @@ def test_defect_is_left_to_main(capsys):
     assert ExitCode.DEFECT == json.loads(capsys.readouterr().err)["exit_code"]
 
 
-def test_without_a_word_of_a_log_there_is_only_progress():
+def test_without_a_word_of_a_log_there_is_only_progress(capsys):
     """As people see it."""
-    with observing(log_wish(None, None, "info"), quiet=True) as observe:
-        assert isinstance(observe, Progress)
+    with observing(log_wish(None, None, "info"), quiet=False) as observe:
+        observe(Warned(message="the bot answered"))
+
+    assert "the bot answered\n" == capsys.readouterr().err
