@@ -6,6 +6,8 @@ from typing import Final
 
 import pyarrow as pa
 
+from etl.model.keys import KEY_BYTES
+
 
 class Role(StrEnum):
     """Who wrote a message."""
@@ -44,8 +46,6 @@ REJECT_SCHEMA: Final = pa.schema(
 
 MESSAGE_SCHEMA: Final = pa.schema(
     [
-        pa.field("key", pa.binary(16), nullable=False),
-        pa.field("content", pa.binary(16), nullable=False),
         pa.field("lane", pa.string(), nullable=False),
         pa.field("at", pa.timestamp("us", tz="UTC"), nullable=False),
         pa.field("sequence", pa.int64()),
@@ -58,12 +58,13 @@ MESSAGE_SCHEMA: Final = pa.schema(
         pa.field("file", pa.string(), nullable=False),
         pa.field("line", pa.int64(), nullable=False),
         pa.field("part", pa.int32(), nullable=False),
+        pa.field("whole", pa.binary(KEY_BYTES)),
     ],
 )
-"""Messages: normalize -> plan. `key` is the identity, `content` the digest of (lane, at, role, text);
-they are equal for rows without a native id. `lane` is the `user_id` to be sent. `role` is a `Role`.
-`profile` and `variables` are JSON objects of strings. `part` counts from 1 the messages that one row was
-split into; they share file, line, time and sequence."""
+"""Messages: normalize -> plan. `lane` is the `user_id` to be sent. `role` is a `Role`. `profile` and
+`variables` are JSON objects of strings. `part` counts from 1 the messages that one row was split into; they
+share file, line, time and sequence, and `whole`, the content digest (`keys.content_digest`) of the row
+before it was split; null elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,27 +1,18 @@
-"""Which user and which message a row is: ids, their checks, and the keys that recognise a message again.
-
-The two digests are fixed for ever: a ledger knows its messages by nothing else.
-"""
+"""Which user and which message a row is: ids, their checks, and the settings that keys depend on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.config.job import Job
+from etl.model.keys import CONTENT, KEY_BYTES, NATIVE, PART
 from etl.normalize.users import lane_column, precision
 from etl.normalize.verdict import Fault, missing
 
-KEY_BYTES: Final = 16
-
-_CONTENT: Final = b"etl-message-1"
-_NATIVE: Final = b"etl-native-id-1"
-_PART: Final = b"etl-part-1"
 _KEY_MARK: Final = b"etl-key-mark-1"
 
 Cells = Callable[[str], pa.Array]
@@ -47,31 +38,6 @@ def read_ids(job: Job, cells: Cells, rows: int) -> Ids:
         conversation=_optional(columns.conversation, cells, rows),
         faults=tuple(precision(name, cells(name)) for name in others),
     )
-
-
-def content_digests(lane: pa.Array, at_us: npt.NDArray[np.int64], role: pa.Array, text: pa.Array) -> pa.Array:
-    """Return BLAKE2b-128 of (lane, time, role, text without any prefix), the same on every machine."""
-    instants = _fixed(at_us.astype(">i8"), 8)
-    return _digests(_framed(lane, instants, role, text), _CONTENT)
-
-
-def native_digests(source: str, native_id: pa.Array) -> pa.Array:
-    """Return BLAKE2b-128 of (source, id)."""
-    return _digests(_framed(pa.repeat(source, len(native_id)), native_id), _NATIVE)
-
-
-def message_keys(source: str, native_id: pa.Array, content: pa.Array) -> pa.Array:
-    """Return each message's key: by its native id where it has one, else its content digest."""
-    known = pc.is_valid(native_id)
-    if native_id.null_count == len(native_id):
-        return content
-    native = native_digests(source, pc.drop_null(native_id))
-    return pc.replace_with_mask(content, known, native)
-
-
-def part_digest(whole: bytes, number: int) -> bytes:
-    """Return the digest of part `number` (from 2) of a message, from that of the whole."""
-    return blake2b(whole + number.to_bytes(4, "big"), digest_size=KEY_BYTES, person=_PART).digest()
 
 
 def identity_settings(job: Job, *, key: bytes | None = None) -> dict[str, object]:
@@ -103,7 +69,7 @@ def identity_settings(job: Job, *, key: bytes | None = None) -> dict[str, object
         "split_at": text.max_characters if text.too_long == "split" else None,
         "truncate_at": text.max_characters if text.too_long == "truncate" else None,
         "unicode": text.unicode,
-        "version": [_CONTENT.decode(), _NATIVE.decode(), _PART.decode()],
+        "version": [CONTENT, NATIVE, PART],
         "zone": job.time.zone,
     }
 
@@ -117,33 +83,3 @@ def _optional(column: str | None, cells: Cells, rows: int) -> pa.Array:
         return pa.nulls(rows, pa.string())
     values = cells(column)
     return pc.if_else(missing(values), pa.scalar(None, pa.string()), values)
-
-
-def _framed(*fields: pa.Array) -> pa.Array:
-    parts: list[pa.Array] = []
-    for field in fields:
-        octets = field.cast(pa.binary())
-        lengths = pc.binary_length(octets).to_numpy(zero_copy_only=False)
-        parts += [_fixed(lengths.astype(">u4"), 4), octets]
-    return pc.binary_join_element_wise(*parts, b"")
-
-
-def _fixed(values: npt.NDArray[np.generic], width: int) -> pa.Array:
-    buffers = [None, pa.py_buffer(values.tobytes())]
-    return pa.Array.from_buffers(pa.binary(width), len(values), buffers).cast(pa.binary())
-
-
-def _digests(framed: pa.Array, person: bytes) -> pa.Array:
-    begin = blake2b(digest_size=KEY_BYTES, person=person).copy
-    _, offsets, data = framed.buffers()
-    octets = memoryview(data if data is not None else b"")
-    start = framed.offset
-    ends = np.frombuffer(offsets, np.int32)[start : start + len(framed) + 1].tolist() if len(framed) else [0]
-
-    def digest(first: int, end: int) -> bytes:
-        state = begin()
-        state.update(octets[first:end])
-        return state.digest()
-
-    digests = b"".join(map(digest, ends, ends[1:]))
-    return pa.Array.from_buffers(pa.binary(KEY_BYTES), len(framed), [None, pa.py_buffer(digests)])

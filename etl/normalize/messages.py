@@ -1,4 +1,4 @@
-"""The last step: sound rows as messages, with the keys that recognise them again."""
+"""The last step: sound rows as messages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ import pyarrow as pa
 from etl.config.job import Job
 from etl.model.schemas import MESSAGE_SCHEMA, RowBatch
 from etl.normalize.cells import Cells
-from etl.normalize.identity import content_digests, message_keys
 from etl.normalize.instants import Micros
 from etl.normalize.pseudonyms import pseudonyms
 from etl.normalize.variables import SPEAKER, json_objects, names_speaker
@@ -46,15 +45,12 @@ def assemble(job: Job, batch: RowBatch, parts: Parts, text: pa.Array, *, key: by
     """Return one message a row by `MESSAGE_SCHEMA`; with a `key` its user id is pseudonymous."""
     cells, chosen, count = Cells(batch), pa.array(parts.rows), len(parts.rows)
     lane = parts.lane if key is None else pseudonyms(parts.lane, key=key)
-    content = content_digests(lane, parts.at_us, parts.role, text)
     variables = {name: cells.text(column).take(chosen) for name, column in job.columns.variables.items()}
     if names_speaker(job):
         variables[SPEAKER] = parts.role
     profile = {name: cells.text(column).take(chosen) for name, column in job.columns.profile.items()}
     return _by_schema(
         {
-            "key": message_keys(job.source, parts.native_id, content),
-            "content": content,
             "lane": lane,
             "at": pa.array(parts.at_us).cast(pa.timestamp("us", tz="UTC")),
             "sequence": parts.sequence,
@@ -67,6 +63,7 @@ def assemble(job: Job, batch: RowBatch, parts: Parts, text: pa.Array, *, key: by
             "file": pa.repeat(batch.file, count),
             "line": batch.lines.take(chosen),
             "part": pa.repeat(1, count),
+            "whole": pa.nulls(count),
         },
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.normalize.identity import part_digest
+from etl.model.keys import content_digest
 from etl.normalize.verdict import UNSEEN_SPACE
 
 _PAUSES: Final = (
@@ -26,8 +26,7 @@ _FARTHEST_BACK: Final = 64
 def split_long(messages: pa.RecordBatch, limit: int) -> pa.RecordBatch:
     """Return the messages with every longer text in parts of at most `limit` characters.
 
-    The first part keeps key and content of the whole; part n has its own, derived from them and n. Parts
-    stand behind each other, are numbered from 1 in `part`, and share all else.
+    Parts stand behind each other, are numbered from 1 in `part`, and share all else, `whole` too.
     """
     rows = np.flatnonzero(pc.greater(pc.utf8_length(messages["text"]), limit).to_numpy(zero_copy_only=False))
     if not len(rows):
@@ -37,14 +36,11 @@ def split_long(messages: pa.RecordBatch, limit: int) -> pa.RecordBatch:
     counts[rows] = [len(texts) for texts in parts]
     source = np.repeat(np.arange(messages.num_rows), counts)
     number = np.arange(len(source)) - (np.cumsum(counts) - counts)[source] + 1
-    out = messages.take(pa.array(source))
+    wholes = _whole_digests(messages.take(pa.array(rows)))
+    cut = pa.array(np.isin(np.arange(messages.num_rows), rows))
+    out = _replaced(messages, "whole", cut, wholes).take(pa.array(source))
     texts = [text for one in parts for text in one]
-    out = _replaced(out, "text", np.isin(source, rows), texts)
-    later = number > 1
-    for name in ("key", "content"):
-        whole = out[name].filter(pa.array(later)).to_pylist()
-        own = [part_digest(digest, int(n)) for digest, n in zip(whole, number[later], strict=True)]
-        out = _replaced(out, name, later, own)
+    out = _replaced(out, "text", pa.array(np.isin(source, rows)), texts)
     return out.set_column(
         out.schema.get_field_index("part"), out.schema.field("part"), pa.array(number, pa.int32())
     )
@@ -95,11 +91,20 @@ def _joined(text: str, end: int) -> bool:
     )
 
 
+def _whole_digests(messages: pa.RecordBatch) -> list[bytes]:
+    at_us = messages["at"].cast(pa.int64()).to_pylist()
+    columns = (messages[name].to_pylist() for name in ("lane", "role", "text"))
+    return [
+        content_digest(lane=lane, at_us=at, role=role, text=text)
+        for at, lane, role, text in zip(at_us, *columns, strict=True)
+    ]
+
+
 def _replaced(
-    batch: pa.RecordBatch, name: str, hit: np.ndarray, values: list[bytes] | list[str]
+    batch: pa.RecordBatch, name: str, hit: pa.Array, values: list[bytes] | list[str]
 ) -> pa.RecordBatch:
     place = batch.schema.get_field_index(name)
     field = batch.schema.field(name)
     whole = batch.column(place)
-    column = pc.replace_with_mask(whole, pa.array(hit), pa.array(values, field.type))
+    column = pc.replace_with_mask(whole, hit, pa.array(values, field.type))
     return batch.set_column(place, field, column)

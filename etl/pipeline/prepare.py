@@ -240,7 +240,9 @@ class _Build:
         """Read everything, decide, and write the plan with its rejects."""
         with (
             building(self._workspace.plans) as folder,
-            Staging(folder, memory_limit_mb=self._job.plan.memory_limit_mb) as staging,
+            Staging(
+                folder, memory_limit_mb=self._job.plan.memory_limit_mb, source=self._job.source
+            ) as staging,
         ):
             InputStage(self._job_file, staging, folder, self._observe).stage(files)
             if self._ledger is not None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-PLAN_VERSION: Final = 2
+PLAN_VERSION: Final = 3
 """Part of every hash; a change of a plan's meaning needs a new number."""
 
 HASHED_COLUMNS: Final = ("key", "content", "at_us", "characters", "conversation", "profile", "variables")

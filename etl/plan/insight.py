@@ -9,6 +9,7 @@ import duckdb
 
 from etl.config.sending import PLACEHOLDERS
 from etl.model.insight import BusyUser, Insight, LongLane, Preview, Sessions, Sides, Texts, Times, Users
+from etl.plan.digests import ALL_OPENINGS, EVERY
 from etl.plan.sessions import one, preview
 from etl.plan.stage import quoted
 
@@ -17,11 +18,6 @@ _TOP_USERS: Final = 5
 _EXAMPLES: Final = 3
 _SHOWN: Final = 12
 _LONG_TEXT: Final = 1_000
-_OPENING: Final = 80
-"""Characters by which longer texts are near-identical; shorter ones repeat anyway ("thanks")."""
-_ALL_TEXTS: Final = 200_000
-_EVERY: Final = 8
-"""Of more messages only so large a part is compared: unpacking and hashing texts is what insight costs."""
 _YEAR_2005_US: Final = 1_104_537_600_000_000
 _DAY_US: Final = 86_400_000_000
 _EXACT: Final = 64
@@ -78,7 +74,7 @@ class Question:
 
 
 def look(connection: duckdb.DuckDBPyConnection, messages: Path, question: Question) -> Insight:
-    """Look over the plan in `messages`, whose lanes are in the connection's table `lanes`."""
+    """Look over the plan in `messages`, which `order.decide` made out of the connection's tables."""
     sessions = preview(connection, messages, question.expiration_minutes)
     total = one(connection, "SELECT count(*) FROM walk")[0]
     insight = Insight(
@@ -87,7 +83,7 @@ def look(connection: duckdb.DuckDBPyConnection, messages: Path, question: Questi
         longest=_longest(connection, total),
         users=_users(connection, messages, question, total, tickets=sessions.tickets),
         times=_times(connection, messages, question),
-        texts=_texts(connection, messages, total),
+        texts=_texts(connection, messages),
     )
     connection.execute("DROP TABLE walk")
     connection.execute("DROP TABLE turns")
@@ -189,8 +185,8 @@ def _histogram(connection: duckdb.DuckDBPyConnection, expiration: int) -> dict[s
     return dict(zip(names, one(connection, f"SELECT {counts} FROM walk"), strict=True))  # noqa: S608  numbers
 
 
-def _texts(connection: duckdb.DuckDBPyConnection, messages: Path, total: int) -> Texts:
-    every = 1 if total <= _ALL_TEXTS else _EVERY
+def _texts(connection: duckdb.DuckDBPyConnection, messages: Path) -> Texts:
+    every = EVERY if one(connection, "SELECT coalesce(max(place), 0) FROM staged")[0] >= ALL_OPENINGS else 1
     source = f"read_parquet({quoted(messages)})"
     classes = connection.execute(
         f"SELECT {_CLASS.format(value='characters')} AS class, count(*) FROM {source} "  # noqa: S608  a path
@@ -201,9 +197,9 @@ def _texts(connection: duckdb.DuckDBPyConnection, messages: Path, total: int) ->
         f"SELECT coalesce(max(characters), 0), count(*) FILTER (characters > {_LONG_TEXT}) FROM {source}",  # noqa: S608
     )
     repeated = connection.execute(
-        f"SELECT count(*) AS times FROM {source} WHERE characters >= {_OPENING} AND hash(key) % {every} = 0 "  # noqa: S608
-        f"GROUP BY hash(lower(left(text, {_OPENING}))) HAVING times > 1 "
-        f"ORDER BY times DESC LIMIT {_TOP_USERS}",
+        "SELECT count(*) AS times FROM staged ANTI JOIN gone USING (place) "  # noqa: S608  a number
+        f"WHERE opening IS NOT NULL AND hash(content) % {every} = 0 "
+        f"GROUP BY opening HAVING times > 1 ORDER BY times DESC LIMIT {_TOP_USERS}",
     ).fetchall()
     return Texts(
         median=round(_quantile(classes, 0.5)),

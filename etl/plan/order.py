@@ -94,7 +94,7 @@ FROM (
 """
 
 _ORDERED_MESSAGES: Final = f"""
-SELECT {", ".join(f"s.{name}" for name in tables.MESSAGES.names)}, length(s.text)::INTEGER AS characters
+SELECT {", ".join(f"s.{name}" for name in [*tables.MESSAGES.names, "characters"])}
 FROM staged s ANTI JOIN gone USING (place) JOIN lanes USING (lane)
 ORDER BY lanes.rank, s.at_us, s.sequence NULLS LAST, s.place
 """  # noqa: S608  constants

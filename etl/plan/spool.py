@@ -1,9 +1,11 @@
 """Rows on their way into DuckDB: gathered, then written beside the plan in large pieces.
 
 Chosen over a table of DuckDB: a scan of these files needs next to none of its memory limit, so the sort
-has all of it, and inserts of less than a row group (122,880 rows) cost five times as much.
+has all of it, and inserts of less than a row group (122,880 rows) cost five times as much. Not packed:
+packing and unpacking cost more than the disk that they save for so short a time.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +19,10 @@ _BYTES_PER_PIECE: Final = 32 << 20
 """What is gathered is outside DuckDB's limit, so long texts make the pieces smaller."""
 
 
+def _as_it_is(rows: pa.Table) -> pa.Table:
+    return rows
+
+
 class Spool:
     """A Parquet file that grows; private, and gone with its folder.
 
@@ -24,19 +30,27 @@ class Spool:
         InputError: the disk is full or not writable.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema, *, dictionary: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: pa.Schema,
+        *,
+        dictionary: tuple[str, ...] = (),
+        finish: Callable[[pa.Table], pa.Table] = _as_it_is,
+    ) -> None:
+        """Prepare; what is added passes through `finish` in large pieces, and then has the schema."""
         self.path = path
-        self._schema = schema
+        self._finish = finish
         self._gathered: list[pa.RecordBatch] = []
         self._rows = 0
         self._bytes = 0
         path.touch(mode=0o600)
         self._writer = pq.ParquetWriter(
-            path, schema, compression="lz4", use_dictionary=list(dictionary), write_statistics=False
+            path, schema, compression="none", use_dictionary=list(dictionary), write_statistics=False
         )
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Take rows of the schema."""
+        """Take rows that all have one schema."""
         if not batch.num_rows:
             return
         self._gathered.append(batch)
@@ -57,7 +71,7 @@ class Spool:
         gathered, self._gathered, self._rows, self._bytes = self._gathered, [], 0, 0
         if gathered:
             try:
-                self._writer.write_table(pa.Table.from_batches(gathered, self._schema))
+                self._writer.write_table(self._finish(pa.Table.from_batches(gathered)))
             except (OSError, pa.ArrowException) as error:
                 raise _unwritable(self.path, error) from error
 

@@ -1,6 +1,7 @@
 """Staging: message batches and rejects gather on disk, out of core, until the plan is ordered."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -13,11 +14,19 @@ import pyarrow as pa
 from etl.errors import InputError
 from etl.model.plan import PlanFolder
 from etl.model.schemas import REJECT_SCHEMA, FileSummary, NormalizedBatch
+from etl.plan.digests import OPENING, compute
 from etl.plan.spool import Spool
 from etl.plan.tables import MESSAGES
 
 _PLACES: Final = pa.schema([("file_number", pa.int32()), ("place", pa.int64())])
-_STAGED: Final = pa.schema([*MESSAGES, *_PLACES])
+_COMPUTED: Final = frozenset({"key", "content"})
+_ARRIVED: Final = pa.schema(
+    [
+        *(field for field in MESSAGES if field.name not in _COMPUTED), *_PLACES,
+        ("native_id", pa.string()), ("whole", pa.binary()), ("part", pa.int32()),
+    ],
+)  # fmt: skip
+_STAGED: Final = pa.schema([*MESSAGES, *_PLACES, ("characters", pa.int32()), ("opening", pa.uint64())])
 _REJECTS: Final = pa.schema([*REJECT_SCHEMA, *_PLACES])
 _TOUCHED: Final = pa.schema(
     [
@@ -62,7 +71,8 @@ class Staging:
         InputError: the disk is full, or DuckDB's memory limit is too low for the input.
     """
 
-    def __init__(self, folder: Path, *, memory_limit_mb: int) -> None:
+    def __init__(self, folder: Path, *, memory_limit_mb: int, source: str) -> None:
+        """Prepare; `source` is the one to which native ids belong."""
         self.files: list[FileSummary] = []
         self.skipped_files: list[str] = []
         self.rows = 0
@@ -75,8 +85,12 @@ class Staging:
         self._sealed = False
         self._folder = folder / "spill"
         self._folder.mkdir(mode=0o700)
+        self._source = source
         self._staged = Spool(
-            self._folder / "staged.parquet", _STAGED, dictionary=("lane", "role", "conversation", "file")
+            self._folder / "staged.parquet",
+            _STAGED,
+            dictionary=("role", "file"),
+            finish=self._finish_rows,
         )
         self._rejects = Spool(
             self._folder / "rejects.parquet", _REJECTS, dictionary=("file", "code", "column")
@@ -113,13 +127,13 @@ class Staging:
         self._current.add(batch)
         self.add_rejects(batch.rejects)
         rows = batch.messages
-        at_us = rows.column("at").cast(pa.int64())
-        columns = [at_us if name == "at_us" else rows.column(name) for name in MESSAGES.names]
-        self._staged.add(self._placed(columns, _STAGED, rows.num_rows))
+        given = {**dict(zip(rows.schema.names, rows.columns, strict=True)), "at_us": rows.column("at")}
+        self._staged.add(self._placed(given, _ARRIVED, rows.num_rows))
 
     def add_rejects(self, rejects: pa.RecordBatch) -> None:
         """Take rejects of the current file, by `REJECT_SCHEMA`."""
-        self._rejects.add(self._placed(rejects.columns, _REJECTS, rejects.num_rows))
+        given = dict(zip(rejects.schema.names, rejects.columns, strict=True))
+        self._rejects.add(self._placed(given, _REJECTS, rejects.num_rows))
 
     def add_extra(self, count: int) -> None:
         """Count rows beyond one a record that the current file's transcripts unfolded into."""
@@ -166,11 +180,12 @@ class Staging:
 
     def carry(self, plan: PlanFolder) -> None:
         """Take over the untouched messages of an earlier plan."""
-        columns = ", ".join(MESSAGES.names)
+        columns = ", ".join([*MESSAGES.names, "characters"])
         path = self._folder / "carried.parquet"
         self.connection().execute(
-            f"COPY (SELECT {columns}, -1::INTEGER AS file_number, file_row_number + {_CARRIED} AS place "  # noqa: S608  constants
-            f"FROM read_parquet(?, file_row_number = true) AS old ANTI JOIN touched USING (key)) "
+            f"COPY (SELECT *, {OPENING} AS opening FROM ("  # noqa: S608  constants
+            f"SELECT {columns}, -1::INTEGER AS file_number, file_row_number + {_CARRIED} AS place "
+            f"FROM read_parquet(?, file_row_number = true) AS old ANTI JOIN touched USING (key))) "
             f"TO {quoted(path)} (FORMAT parquet, COMPRESSION lz4)",
             [str(plan.messages)],
         )
@@ -184,12 +199,23 @@ class Staging:
             self._sealed = True
         return self._connection
 
-    def _placed(self, columns: list[pa.Array], schema: pa.Schema, rows: int) -> pa.RecordBatch:
+    def _placed(self, given: Mapping[str, pa.Array], schema: pa.Schema, rows: int) -> pa.RecordBatch:
         """Return rows with their places, and count them."""
-        places = np.arange(self._place, self._place + rows)
+        places = pa.array(np.arange(self._place, self._place + rows))
         self._place += rows
         number = pa.array(np.full(rows, self._file_number, np.int32))
-        return pa.RecordBatch.from_arrays(_cast([*columns, number, pa.array(places)], schema), schema=schema)
+        columns = {**given, "file_number": number, "place": places}
+        return pa.RecordBatch.from_arrays(
+            _cast([columns[name] for name in schema.names], schema), schema=schema
+        )
+
+    def _finish_rows(self, arrived: pa.Table) -> pa.Table:
+        """Return arrived rows by `_STAGED`."""
+        computed = compute(self._connection, arrived, self._source)
+        columns = [
+            (computed if name in computed.column_names else arrived).column(name) for name in _STAGED.names
+        ]
+        return pa.Table.from_arrays(_cast(columns, _STAGED), schema=_STAGED)
 
     def _next_file(self) -> None:
         self._current = Tally()
