@@ -32,24 +32,29 @@ FROM (
 """
 
 # A turn begins where a conversation may begin for any of the expirations, or the ticket changes; within
-# it no silence is long enough to matter.
+# it no silence is long enough to matter. It belongs to one conversation per expiration.
 _TURNS: Final = """
 CREATE OR REPLACE TEMP TABLE turns AS
 SELECT lane, ticket, gap, second AS first,
-       lead(previous, 1, (SELECT arg_max(second, rowid) FROM walk)) OVER () AS last
+       lead(previous, 1, (SELECT arg_max(second, rowid) FROM walk)) OVER () AS last, {chats}
 FROM (
     SELECT lane, ticket, gap, second, lag(ticket) OVER () AS before, lag(second) OVER () AS previous FROM walk
 ) WHERE gap IS NULL OR gap > {seconds} OR ticket IS DISTINCT FROM before
 """
+_CHAT: Final = """
+count(CASE WHEN gap IS NULL OR gap > {seconds} THEN 1 END)
+    OVER (ROWS UNBOUNDED PRECEDING)::INTEGER AS chat_{minute}
+"""
 
-_MIXED: Final = """
-WITH chats AS (
-    SELECT ticket, count(CASE WHEN gap IS NULL OR gap > {seconds} THEN 1 END)
-        OVER (ROWS UNBOUNDED PRECEDING) AS chat FROM turns
-)
-SELECT (SELECT count(*) FROM (
-            SELECT ticket FROM chats WHERE ticket IS NOT NULL GROUP BY ticket HAVING min(chat) <> max(chat))),
-       (SELECT count(*) FROM (SELECT chat FROM chats GROUP BY chat HAVING min(ticket) <> max(ticket)))
+_SPLIT: Final = """
+SELECT {split} FROM (SELECT {ends} FROM turns WHERE ticket IS NOT NULL GROUP BY ticket)
+"""
+
+# Conversations stand together, so one mixes tickets where two neighbours with a ticket have not the same.
+_MERGED: Final = """
+SELECT {merged} FROM (
+    SELECT ticket, lag(ticket) OVER () AS before, {chats} FROM turns WHERE ticket IS NOT NULL
+) WHERE ticket <> before
 """
 
 # Turns of one ticket may overlap when it has several users: a silence begins after the last of them.
@@ -69,19 +74,21 @@ def preview(connection: duckdb.DuckDBPyConnection, messages: Path, expiration_mi
     minutes = sorted({expiration_minutes, *WHAT_IF_MINUTES})
     walk = _WALK.format(seconds=60 * expiration_minutes, messages=quoted(messages))
     connection.execute(walk)
-    connection.execute(_TURNS.format(seconds=60 * minutes[0]))
+    chats = ", ".join(_CHAT.format(seconds=60 * minute, minute=minute) for minute in minutes)
+    connection.execute(_TURNS.format(seconds=60 * minutes[0], chats=chats))
     tickets, without = one(
         connection,
         "SELECT (SELECT count(DISTINCT ticket) FROM turns), (SELECT count(*) FROM walk WHERE ticket IS NULL)",
     )
-    chats = one(connection, f"SELECT {_opened(minutes)} FROM walk")  # noqa: S608  numbers
+    opened = one(connection, f"SELECT {_opened(minutes)} FROM walk")  # noqa: S608  numbers
+    mixed = _mixed(connection, minutes) if tickets else [(0, 0)] * len(minutes)
     return Preview(
         expiration_minutes=expiration_minutes,
         tickets=tickets,
         without_ticket=without,
         as_planned=tuple(
-            _sessions(minute, count, _mixed(connection, minute) if tickets else (0, 0))
-            for minute, count in zip(minutes, chats, strict=True)
+            _sessions(minute, count, numbers)
+            for minute, count, numbers in zip(minutes, opened, mixed, strict=True)
         ),
         by_ticket=_by_ticket(connection, minutes) if tickets else (),
     )
@@ -98,9 +105,17 @@ def _opened(minutes: Sequence[int]) -> str:
     )
 
 
-def _mixed(connection: duckdb.DuckDBPyConnection, minutes: int) -> tuple[int, int]:
-    split, merged = one(connection, _MIXED.format(seconds=60 * minutes))
-    return split, merged
+def _mixed(connection: duckdb.DuckDBPyConnection, minutes: Sequence[int]) -> list[tuple[int, int]]:
+    """Return per expiration the tickets that are split and the conversations that mix tickets."""
+    ends = ", ".join(f"min(chat_{minute}) AS low_{minute}, max(chat_{minute}) AS high_{minute}" for minute in minutes)
+    apart = ", ".join(f"count(*) FILTER (low_{minute} <> high_{minute})" for minute in minutes)
+    chats = ", ".join(f"chat_{minute}, lag(chat_{minute}) OVER () AS before_{minute}" for minute in minutes)
+    mixing = ", ".join(
+        f"count(DISTINCT chat_{minute}) FILTER (chat_{minute} = before_{minute})" for minute in minutes
+    )
+    split = one(connection, _SPLIT.format(split=apart, ends=ends))
+    merged = one(connection, _MERGED.format(merged=mixing, chats=chats))
+    return list(zip(split, merged, strict=True))
 
 
 def _by_ticket(connection: duckdb.DuckDBPyConnection, minutes: Sequence[int]) -> tuple[Sessions, ...]:
