@@ -19,7 +19,8 @@ ALL_OPENINGS: Final = 200_000
 EVERY: Final = 8
 
 OPENING: Final = (
-    f"CASE WHEN (place < {ALL_OPENINGS} OR hash(content) % {EVERY} = 0) AND characters >= {OPENING_CHARACTERS} "
+    f"CASE WHEN (place < {ALL_OPENINGS} OR hash(content) % {EVERY} = 0) "
+    f"AND characters >= {OPENING_CHARACTERS} "
     f"THEN hash(lower(left(text, {OPENING_CHARACTERS}))) END"
 )
 """Needs the columns content, place, text and characters."""

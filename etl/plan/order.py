@@ -4,10 +4,10 @@ Order within a lane: instant, then the mapped sequence, then place (file order, 
 first, because the replay can't end before its longest lane does, so that one must start early.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from etl.model.rejects import RejectCode
 from etl.plan import tables
-from etl.plan.fingerprint import HASHED_COLUMNS
+from etl.plan.fingerprint import HASHED_COLUMNS, PlanHasher
 from etl.plan.stage import Staging, quoted
 
 _BATCH_ROWS: Final = 8_192
@@ -193,7 +193,10 @@ def _by_code(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return {code.value: counts[code.value] for code in RejectCode if code.value in counts}
 
 
-def hashed_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    """Yield what the plan's hash runs over, from a file that `write_messages` made."""
+def hash_plan(path: Path, settings: Mapping[str, Any]) -> str:
+    """Return the hash of a plan, from the file that `write_messages` made and the settings that shape it."""
+    hasher = PlanHasher(settings)
     with pq.ParquetFile(path) as file:
-        yield from file.iter_batches(_BATCH_ROWS, columns=list(HASHED_COLUMNS))
+        for batch in file.iter_batches(_BATCH_ROWS, columns=list(HASHED_COLUMNS)):
+            hasher.update(batch)
+    return hasher.hexdigest()

@@ -107,7 +107,9 @@ def _opened(minutes: Sequence[int]) -> str:
 
 def _mixed(connection: duckdb.DuckDBPyConnection, minutes: Sequence[int]) -> list[tuple[int, int]]:
     """Return per expiration the tickets that are split and the conversations that mix tickets."""
-    ends = ", ".join(f"min(chat_{minute}) AS low_{minute}, max(chat_{minute}) AS high_{minute}" for minute in minutes)
+    ends = ", ".join(
+        f"min(chat_{minute}) AS low_{minute}, max(chat_{minute}) AS high_{minute}" for minute in minutes
+    )
     apart = ", ".join(f"count(*) FILTER (low_{minute} <> high_{minute})" for minute in minutes)
     chats = ", ".join(f"chat_{minute}, lag(chat_{minute}) OVER () AS before_{minute}" for minute in minutes)
     mixing = ", ".join(

@@ -9,6 +9,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -22,9 +23,9 @@ from etl.errors import InputError
 from etl.model.insight import Insight
 from etl.model.plan import Conservation, PlanFolder, PlanSummary
 from etl.model.schemas import REJECT_SCHEMA, FileSummary
-from etl.plan.fingerprint import PLAN_VERSION, PlanHasher
+from etl.plan.fingerprint import PLAN_VERSION
 from etl.plan.insight import Question, look, read_insight
-from etl.plan.order import Ordered, hashed_batches
+from etl.plan.order import Ordered, hash_plan
 from etl.plan.stage import Staging
 from etl.plan.tables import LANES, write_rows
 
@@ -74,15 +75,14 @@ def write_plan(
         InputError: the disk is full or not writable, or the counts don't add up.
     """
     try:
-        hasher = PlanHasher(settings)
         messages = folder / "messages.parquet"
         ordered.write_messages(messages)
-        for batch in hashed_batches(messages):
-            hasher.update(batch)
-        write_rows(ordered.lane_rows(), folder / "lanes.parquet", LANES)
-        write_rows(ordered.reject_rows(), folder / "rejects.parquet", REJECT_SCHEMA)
-        insight = look(ordered.connection, messages, question or Question())
-        summary = _summary(staging, ordered, hasher.hexdigest(), names, insight)
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            hash_ = beside.submit(hash_plan, messages, settings)
+            write_rows(ordered.lane_rows(), folder / "lanes.parquet", LANES)
+            write_rows(ordered.reject_rows(), folder / "rejects.parquet", REJECT_SCHEMA)
+            insight = look(ordered.connection, messages, question or Question())
+            summary = _summary(staging, ordered, hash_.result(), names, insight)
         if not summary.conservation.balanced:
             raise InputError(
                 f"rows do not add up: {asdict(summary.conservation)}",

@@ -4,20 +4,17 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from glob import glob, has_magic
-from hashlib import blake2b
 from pathlib import Path
-from typing import Final
 
 import pyarrow as pa
 
 from etl.errors import InputError
+from etl.source.digest import FileDigest, pieces
 from etl.source.formats import Compression, Format, compression_of, foreign, format_of, is_nothing
 from etl.source.partitions import Partitions, partitions_of
 from etl.source.places import Place, is_uri, local_path, reason, shown
 from etl.source.remote import named_remote
 from etl.source.suffixes import SUFFIXES, is_data, is_hidden
-
-_PIECE: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +26,7 @@ class SourceFile:
     """How people know it: the path as given, without options and credentials."""
     size: int
     digest: str
-    """BLAKE2b-256, hex, of its bytes; where folders of its path are `key=value`, of these as well."""
+    """64 hex digits, of its bytes; where folders of its path are `key=value`, of these as well."""
     format: Format
     """By its first bytes, unpacked; `[input] format` may overrule it."""
     compression: Compression
@@ -170,11 +167,10 @@ def _walk(
 
 def _identify(place: Place, label: str, partitions: Partitions) -> SourceFile:
     place.size()
-    digest = blake2b(digest_size=32)
     size = 0
     head = b""
-    with place.open() as stream:
-        while piece := stream.read(_PIECE):
+    with FileDigest() as digest, place.open() as stream:
+        for piece in pieces(stream):
             if not size:
                 head = piece
                 _refuse_foreign(head, label)
@@ -182,14 +178,12 @@ def _identify(place: Place, label: str, partitions: Partitions) -> SourceFile:
             size += len(piece)
     if is_nothing(head):
         raise InputError(f"{label}: is empty")
-    if partitions:
-        digest.update(repr(partitions).encode())
     compression = compression_of(head)
     return SourceFile(
         place=place,
         label=label,
         size=size,
-        digest=digest.hexdigest(),
+        digest=digest.hexdigest(repr(partitions).encode() if partitions else b""),
         format=format_of(head, compression),
         compression=compression,
         partitions=partitions,

@@ -1,6 +1,6 @@
 """Texts that are too long become several messages."""
 
-from hashlib import blake2b
+from hashlib import sha256
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_a_text_is_cut_where_a_reader_pauses(text, limit, parts):
     assert parts == pieces(text, limit)
 
 
-def test_parts_follow_each_other_and_share_all_but_text_and_keys(normalize):
+def test_parts_follow_each_other_and_share_all_but_text(normalize):
     """The plan orders by part what one row became."""
     done = normalize(
         {"body": "one"}, {"body": "aaaaaaaaa bbbbbbbbb ccc", "seq": "7"}, {"body": "two"}, text=SPLIT
@@ -45,23 +45,20 @@ def test_parts_follow_each_other_and_share_all_but_text_and_keys(normalize):
     assert [1, 1, 2, 3, 1] == [message["part"] for message in messages]
     assert [2, 3, 3, 3, 4] == [message["line"] for message in messages]
     first, *others = messages[1:4]
-    own = {"text", "part", "key", "content"}
+    own = {"text", "part"}
     for other in others:
         assert {name: first[name] for name in first if name not in own} == {
             name: other[name] for name in other if name not in own
         }
 
 
-@pytest.mark.parametrize("msg", ["", "000123"])
-def test_the_first_part_has_the_rows_key_and_the_others_follow_from_it(normalize, msg):
-    """A ledger must know the parts again, whatever stands beside their row."""
+def test_the_parts_remember_the_digest_of_their_whole(normalize):
+    """Their keys follow from it: a text that grew behind the first cut is another message."""
     body = "aaaaaaaaa bbbbbbbbb"
-    whole = normalize({"body": body, "msg": msg}).messages.to_pylist()[0]
-    first, second = normalize({"body": body, "msg": msg}, text=SPLIT).messages.to_pylist()
-    assert (whole["key"], whole["content"]) == (first["key"], first["content"])
-    for name in ("key", "content"):
-        expected = blake2b(whole[name] + b"\0\0\0\2", digest_size=16, person=b"etl-part-1").digest()
-        assert expected == second[name]
+    rows = [{"user": "jø", "when": "2024-05-01T10:00:00.000001Z", "body": text} for text in ("short", body)]
+    recipe = f"etl-message-2:3:jø:1714557600000001:customer:{body}"
+    expected = sha256(recipe.encode()).digest()[:16]
+    assert [None, expected, expected] == normalize(*rows, text=SPLIT).messages["whole"].to_pylist()
 
 
 def test_without_a_long_text_nothing_is_split(normalize):

@@ -1,7 +1,7 @@
 """Plans from a few words: rows in, plan on disk out, through the real stages."""
 
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,9 @@ Row = dict[str, Any]
 NAMES = {"fingerprint": "f" * 64, "identity": "i" * 64, "source": "acme", "ledger_mark": "new"}
 
 
-def digest(*values: Any) -> bytes:
-    """Return 128 bits of any values."""
-    return blake2b(repr(values).encode(), digest_size=16).digest()
+def digest(*words: Any) -> bytes:
+    """Return the 128 bits that name such words, as README and `model.keys` promise."""
+    return sha256(":".join(map(str, words)).encode()).digest()[:16]
 
 
 def make_row(text: str = "hello", **cells: Any) -> Row:
@@ -32,9 +32,18 @@ def make_row(text: str = "hello", **cells: Any) -> Row:
     `line` and `part` are the place in the file where not the next line.
     """
     row: Row = {"lane": "ann", "at": 0, "role": "customer", "text": text, "id": None, **cells}
-    row["content"] = digest(row["lane"], row["at"], row["role"], text)
-    row["key"] = row["content"] if row["id"] is None else digest(row["id"])
+    octets = len(row["lane"].encode())
+    row["content"] = digest("etl-message-2", octets, row["lane"], at_us(row), row["role"], text)
+    row["key"] = row["content"]
+    if row["id"] is not None:
+        row["key"] = digest("etl-native-id-2", 4, "acme", row["id"])
     return row
+
+
+def at_us(row: Row) -> int:
+    """Return a row's instant."""
+    seconds: float = START + row["at"]
+    return round(seconds * 1_000_000)
 
 
 def make_messages(rows: Sequence[Row], *, file: str = "in.csv", first_line: int = 2) -> pa.RecordBatch:
@@ -42,7 +51,7 @@ def make_messages(rows: Sequence[Row], *, file: str = "in.csv", first_line: int 
     table = [
         {
             **row,
-            "at": round((START + row["at"]) * 1_000_000),
+            "at": at_us(row),
             "native_id": row["id"],
             "file": file,
             "line": row.get("line", first_line + place),
@@ -55,8 +64,7 @@ def make_messages(rows: Sequence[Row], *, file: str = "in.csv", first_line: int 
 
 def make_touched(row: Row, state: str = "accepted") -> Row:
     """Return what a ledger knows of a message."""
-    at_us = round((START + row["at"]) * 1_000_000)
-    return {**{name: row[name] for name in ("key", "content", "lane")}, "at_us": at_us, "state": state}
+    return {**{name: row[name] for name in ("key", "content", "lane")}, "at_us": at_us(row), "state": state}
 
 
 def make_rejects(*lines: int, file: str = "in.csv", code: str = "empty_text") -> pa.RecordBatch:
@@ -104,7 +112,7 @@ class Planner:
     ) -> PlanFolder:
         """Plan the files, named a.csv, b.csv and so on, against what a ledger knows."""
         names = extra.get("file_names", "abcdefgh")
-        with building(self.plans) as folder, Staging(folder, memory_limit_mb=128) as staging:
+        with building(self.plans) as folder, Staging(folder, memory_limit_mb=128, source="acme") as staging:
             for name, rows in zip(names, files, strict=False):
                 stage_file(staging, rows, f"{name}.csv", **extra)
             staging.add_touched(pa.RecordBatch.from_pylist(list(touched), schema=TOUCHED_SCHEMA))

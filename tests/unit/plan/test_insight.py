@@ -175,7 +175,7 @@ def test_texts_are_measured_in_characters_and_never_shown(planner, row):
 
 def test_repeats_are_estimated_from_a_part_of_many_messages(planner, row, monkeypatch):
     """Looking at every text of a large input would cost more than it tells."""
-    monkeypatch.setattr("etl.plan.insight._ALL_TEXTS", 100)
+    monkeypatch.setattr("etl.plan.insight.ALL_OPENINGS", 100)
     rows = [row(f"{'Dear customer, ' * 8}{n}", at=n) for n in range(800)]
     assert (800,) == pytest.approx(planner(rows).summary.insight.texts.repeated, rel=0.5)
 

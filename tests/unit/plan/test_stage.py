@@ -82,7 +82,7 @@ def summary(name, records):
 def test_rows_before_the_first_write_are_bounded_by_bytes(tmp_path, messages, row, monkeypatch):
     """What is gathered is outside DuckDB's limit, so long texts must not pile up."""
     monkeypatch.setattr("etl.plan.spool._BYTES_PER_PIECE", 1_000)
-    with Staging(tmp_path, memory_limit_mb=128) as staging:
+    with Staging(tmp_path, memory_limit_mb=128, source="acme") as staging:
         staging.add(batch(messages([row("x" * 2_000)])))
         assert staging._staged._gathered == []
 
@@ -91,7 +91,7 @@ def test_a_staged_input_is_private_whatever_the_umask(tmp_path, messages, row):
     """It holds the texts (promise P8)."""
     before = os.umask(0)
     try:
-        with Staging(tmp_path, memory_limit_mb=128) as staging:
+        with Staging(tmp_path, memory_limit_mb=128, source="acme") as staging:
             staging.add(batch(messages([row()])))
             staging.connection()
             modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "spill").glob("*.parquet")}
@@ -105,7 +105,7 @@ def test_nothing_of_a_discarded_file_stays(tmp_path, messages, row):
     """`on_file_error = "skip"` leaves a file out whole: messages, rejects and counts."""
     counts = {"skipped": {"role": 1}, "changed": {"truncated": 1}, "found": {"email": 1}, "split": 2}
     bad = pa.RecordBatch.from_pylist([{"file": "b", "line": 1, "code": "empty_text"}], schema=REJECT_SCHEMA)
-    with Staging(tmp_path, memory_limit_mb=128) as staging:
+    with Staging(tmp_path, memory_limit_mb=128, source="acme") as staging:
         staging.add(batch(messages([row("a")]), offsets={"Z": 1}))
         staging.finish_file(summary("a", 1))
         staging.add(batch(messages([row("b"), row("a")]), offsets={"Z": 2}, **counts))
@@ -133,7 +133,7 @@ def test_a_full_disk_while_staging_is_an_input_error(tmp_path, messages, row, mo
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    with Staging(tmp_path, memory_limit_mb=128) as staging:
+    with Staging(tmp_path, memory_limit_mb=128, source="acme") as staging:
         monkeypatch.setattr(staging._staged._writer, "write_table", fail)
         with pytest.raises(InputError, match="can't be staged there: No space left on device"):
             staging.add(batch(messages([row()])))
@@ -144,7 +144,7 @@ def test_threads_are_few_when_memory_is(tmp_path, limit, threads):
     """Each pins blocks: too many run out of memory instead of spilling."""
     with duckdb.connect() as plain:
         default = plain.execute("SELECT current_setting('threads')").fetchall()
-    with Staging(tmp_path, memory_limit_mb=limit) as staging:
+    with Staging(tmp_path, memory_limit_mb=limit, source="acme") as staging:
         found = staging.connection().execute("SELECT current_setting('threads')").fetchall()
     assert (default if threads is None else [(threads,)]) == found
 
@@ -153,7 +153,7 @@ def test_too_little_memory_is_an_input_error_with_a_hint(tmp_path):
     """Never a traceback of the engine."""
     with (
         pytest.raises(InputError, match=r"^planning failed: Out of Memory Error: [^\n]*$") as caught,
-        Staging(tmp_path, memory_limit_mb=128) as staging,
+        Staging(tmp_path, memory_limit_mb=128, source="acme") as staging,
     ):
         staging.connection().execute("SET memory_limit = '1KB'; CREATE TABLE big AS FROM range(1000000)")
     assert "plan.memory_limit_mb" in caught.value.hint
@@ -161,6 +161,9 @@ def test_too_little_memory_is_an_input_error_with_a_hint(tmp_path):
 
 def test_other_failures_of_the_engine_are_told_without_their_words(tmp_path):
     """A conversion error quotes the value, which might be a message's text (promise P8)."""
-    with pytest.raises(InputError) as caught, Staging(tmp_path, memory_limit_mb=128) as staging:
+    with (
+        pytest.raises(InputError) as caught,
+        Staging(tmp_path, memory_limit_mb=128, source="acme") as staging,
+    ):
         staging.connection().execute("SELECT CAST('secret words' AS INTEGER)")
     assert caught.value.message == "planning failed: ConversionException"

@@ -70,7 +70,7 @@ def test_a_failed_build_leaves_no_plan(tmp_path):
 def test_rows_that_do_not_add_up_are_never_published(tmp_path):
     """Better no import than one that lost a row (promise P1)."""
     plans = tmp_path / "plans"
-    with building(plans) as folder, Staging(folder, memory_limit_mb=128) as staging:
+    with building(plans) as folder, Staging(folder, memory_limit_mb=128, source="acme") as staging:
         staging.rows = 1
         ordered = decide(staging, reject_late=True)
         with pytest.raises(InputError, match="rows do not add up"):
@@ -194,7 +194,7 @@ def test_a_write_that_fails_is_an_input_error_of_one_line(planner, row, monkeypa
 
 def write_on_a_full_disk(plans) -> None:
     """Plan more lanes than fit in memory, with no room to spill."""
-    with building(plans) as folder, Staging(folder, memory_limit_mb=128) as staging:
+    with building(plans) as folder, Staging(folder, memory_limit_mb=128, source="acme") as staging:
         ordered = decide(staging, reject_late=True)
         long_names = "SELECT repeat(md5(i::VARCHAR), 40), 1, 1, 1, hash(i) % 999 FROM range(70000) r(i)"
         ordered.connection.execute(f"INSERT INTO lanes {long_names}")
@@ -214,5 +214,5 @@ def test_the_summary_is_readable_json_with_its_version(planner, row):
     """People and scripts read it, too."""
     plan = planner([row()])
     data = json.loads((plan.path / "plan.json").read_text())
-    assert data["plan_version"] == 2
+    assert data["plan_version"] == 3
     assert data["conservation"]["planned"] == 1
