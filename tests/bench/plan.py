@@ -2,7 +2,8 @@
 
     python tests/bench/plan.py 1000000 --rounds 3
 
-Prints for each round the wall time of both, their ratio, and the peak memory of planning. Not part of CI.
+Prints for each round the wall time of both, their ratio, and the peak memory of planning; with `--naive`
+also those of a plain pandas loop (`naive.py`). Not part of CI.
 """
 
 import argparse
@@ -87,6 +88,14 @@ def rounds(folder: Path, source: Path, count: int, memory_limit_mb: int) -> list
     return figures
 
 
+def naive(folder: Path, source: Path) -> None:
+    """Run the plain pandas loop and print its figures."""
+    seconds, _, peak_mb = timed(
+        [sys.executable, str(HERE / "naive.py"), str(source), str(folder / "naive.parquet")], folder
+    )
+    print(f"naive seconds {seconds:.2f}\nnaive mb {peak_mb}")  # noqa: T201
+
+
 def main() -> None:
     """Make the export, run the rounds, print the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -94,6 +103,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--format", choices=["csv", "parquet"], default="csv")
     parser.add_argument("--memory-limit-mb", type=int, default=1_024)
+    parser.add_argument("--naive", action="store_true", help="run a plain pandas loop, too (CSV only)")
     given = parser.parse_args()
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -101,6 +111,8 @@ def main() -> None:
         maker = [sys.executable, str(HERE / "history.py"), str(given.rows), f"--{given.format}", str(source)]
         subprocess.run(maker, check=True)
         figures = rounds(folder, source, given.rounds, given.memory_limit_mb)
+        if given.naive:
+            naive(folder, source)
     for key in figures[0]:
         print(f"median {key} {statistics.median(entry[key] for entry in figures):.2f}")  # noqa: T201
     print(f"own peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1_024} MB")  # noqa: T201
