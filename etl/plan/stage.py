@@ -1,8 +1,6 @@
 """Staging: message batches and rejects gather on disk, out of core, until the plan is ordered."""
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -13,27 +11,11 @@ import pyarrow as pa
 
 from etl.errors import InputError
 from etl.model.plan import PlanFolder
-from etl.model.schemas import REJECT_SCHEMA, FileSummary, NormalizedBatch
+from etl.model.schemas import FileSummary, NormalizedBatch
 from etl.plan.digests import OPENING, compute
 from etl.plan.spool import Spool
-from etl.plan.tables import MESSAGES
-
-_PLACES: Final = pa.schema([("file_number", pa.int32()), ("place", pa.int64())])
-_COMPUTED: Final = frozenset({"key", "content"})
-_ARRIVED: Final = pa.schema(
-    [
-        *(field for field in MESSAGES if field.name not in _COMPUTED), *_PLACES,
-        ("native_id", pa.string()), ("whole", pa.binary()), ("part", pa.int32()),
-    ],
-)  # fmt: skip
-_STAGED: Final = pa.schema([*MESSAGES, *_PLACES, ("characters", pa.int32()), ("opening", pa.uint64())])
-_REJECTS: Final = pa.schema([*REJECT_SCHEMA, *_PLACES])
-_TOUCHED: Final = pa.schema(
-    [
-        ("key", pa.binary()), ("content", pa.binary()), ("lane", pa.string()), ("at_us", pa.int64()),
-        ("state", pa.string()),
-    ],
-)  # fmt: skip
+from etl.plan.tables import ARRIVED, MESSAGES, STAGED, STAGED_REJECTS, TOUCHED
+from etl.plan.tally import Tally
 
 _MB_PER_THREAD: Final = 128
 """Each thread of DuckDB pins blocks of its own; with less it runs out of memory instead of spilling."""
@@ -41,25 +23,6 @@ _MB_PER_THREAD: Final = 128
 _CARRIED: Final = -(1 << 40)
 """Added to the place in an unfinished plan, it is the place of a message taken over from there: these
 stand before every file, and among themselves as they did."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Tally:
-    """Counts that batches bring along."""
-
-    skipped: Counter[str] = field(default_factory=Counter)
-    changed: Counter[str] = field(default_factory=Counter)
-    found: Counter[str] = field(default_factory=Counter)
-    offsets: Counter[str] = field(default_factory=Counter)
-    split: int = 0
-
-    def add(self, other: "Tally | NormalizedBatch") -> None:
-        """Add the counts of a batch, or of another tally."""
-        self.skipped.update(other.skipped)
-        self.changed.update(other.changed)
-        self.found.update(other.found)
-        self.offsets.update(other.offsets)
-        self.split += other.split
 
 
 class Staging:
@@ -88,14 +51,14 @@ class Staging:
         self._source = source
         self._staged = Spool(
             self._folder / "staged.parquet",
-            _STAGED,
+            STAGED,
             dictionary=("role", "file"),
             finish=self._finish_rows,
         )
         self._rejects = Spool(
-            self._folder / "rejects.parquet", _REJECTS, dictionary=("file", "code", "column")
+            self._folder / "rejects.parquet", STAGED_REJECTS, dictionary=("file", "code", "column")
         )
-        self._touched = Spool(self._folder / "touched.parquet", _TOUCHED, dictionary=("lane", "state"))
+        self._touched = Spool(self._folder / "touched.parquet", TOUCHED, dictionary=("lane", "state"))
         self._connection = duckdb.connect(
             config={
                 "memory_limit": f"{memory_limit_mb}MB",
@@ -128,12 +91,12 @@ class Staging:
         self.add_rejects(batch.rejects)
         rows = batch.messages
         given = {**dict(zip(rows.schema.names, rows.columns, strict=True)), "at_us": rows.column("at")}
-        self._staged.add(self._placed(given, _ARRIVED, rows.num_rows))
+        self._staged.add(self._placed(given, ARRIVED, rows.num_rows))
 
     def add_rejects(self, rejects: pa.RecordBatch) -> None:
         """Take rejects of the current file, by `REJECT_SCHEMA`."""
         given = dict(zip(rejects.schema.names, rejects.columns, strict=True))
-        self._rejects.add(self._placed(given, _REJECTS, rejects.num_rows))
+        self._rejects.add(self._placed(given, STAGED_REJECTS, rejects.num_rows))
 
     def add_extra(self, count: int) -> None:
         """Count rows beyond one a record that the current file's transcripts unfolded into."""
@@ -170,7 +133,7 @@ class Staging:
 
     def add_touched(self, batch: pa.RecordBatch) -> None:
         """Take messages that the ledger knows."""
-        self._touched.add(pa.RecordBatch.from_arrays(_cast(batch.columns, _TOUCHED), schema=_TOUCHED))
+        self._touched.add(pa.RecordBatch.from_arrays(_cast(batch.columns, TOUCHED), schema=TOUCHED))
 
     def left_behind(self, plan: PlanFolder) -> int:
         """Return how many untouched messages of an earlier plan this input does not hold."""
@@ -210,12 +173,12 @@ class Staging:
         )
 
     def _finish_rows(self, arrived: pa.Table) -> pa.Table:
-        """Return arrived rows by `_STAGED`."""
+        """Return arrived rows by `STAGED`."""
         computed = compute(self._connection, arrived, self._source)
         columns = [
-            (computed if name in computed.column_names else arrived).column(name) for name in _STAGED.names
+            (computed if name in computed.column_names else arrived).column(name) for name in STAGED.names
         ]
-        return pa.Table.from_arrays(_cast(columns, _STAGED), schema=_STAGED)
+        return pa.Table.from_arrays(_cast(columns, STAGED), schema=STAGED)
 
     def _next_file(self) -> None:
         self._current = Tally()
@@ -261,13 +224,19 @@ class Staging:
                 ) d ON hash(s.content, s.file_number) = d.digest
                 WHERE s.key = s.content
             ) WHERE n > 0""")
+        self._view_staged(self._staged.path)
 
     def _view_staged(self, *paths: Path) -> None:
+        """Define `staged`; without repeats, which are rare, no query pays for telling them apart."""
         files = ", ".join(quoted(path) for path in paths)
+        repeats = self._connection.execute("SELECT count(*) FROM repeats").fetchone()
+        named, joined = "s.*", ""
+        if repeats and repeats[0]:
+            named = "s.* REPLACE (coalesce(repeats.key, s.key) AS key)"
+            joined = "LEFT JOIN repeats USING (place)"
         self._connection.execute(
-            "CREATE OR REPLACE TEMP VIEW staged AS "  # noqa: S608  constants
-            "SELECT s.* REPLACE (coalesce(repeats.key, s.key) AS key) "
-            f"FROM read_parquet([{files}]) s LEFT JOIN repeats USING (place) "
+            f"CREATE OR REPLACE TEMP VIEW staged AS SELECT {named} "  # noqa: S608  constants
+            f"FROM read_parquet([{files}]) s {joined} "
             f"WHERE s.file_number NOT IN ({', '.join(map(str, self._discarded))})"
         )
 

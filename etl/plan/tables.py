@@ -6,6 +6,8 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from etl.model.schemas import REJECT_SCHEMA
+
 ROWS_PER_GROUP: Final = 8_192
 """Small row groups: many lanes are open at once and each holds a piece of its own."""
 
@@ -24,6 +26,23 @@ LANES: Final = pa.schema(
     [
         ("lane", pa.string()), ("first", pa.int64()), ("length", pa.int64()),
         ("first_at_us", pa.int64()), ("last_at_us", pa.int64()),
+    ],
+)  # fmt: skip
+
+_PLACES: Final = pa.schema([("file_number", pa.int32()), ("place", pa.int64())])
+_COMPUTED: Final = frozenset({"key", "content"})
+ARRIVED: Final = pa.schema(
+    [
+        *(field for field in MESSAGES if field.name not in _COMPUTED), *_PLACES,
+        ("native_id", pa.string()), ("whole", pa.binary()), ("part", pa.int32()),
+    ],
+)  # fmt: skip
+STAGED: Final = pa.schema([*MESSAGES, *_PLACES, ("characters", pa.int32()), ("opening", pa.uint64())])
+STAGED_REJECTS: Final = pa.schema([*REJECT_SCHEMA, *_PLACES])
+TOUCHED: Final = pa.schema(
+    [
+        ("key", pa.binary()), ("content", pa.binary()), ("lane", pa.string()), ("at_us", pa.int64()),
+        ("state", pa.string()),
     ],
 )  # fmt: skip
 

@@ -5,6 +5,7 @@
 `plan.py --naive` runs it beside etl.
 """
 
+import re
 import sys
 import unicodedata
 from datetime import datetime
@@ -12,15 +13,13 @@ from hashlib import sha256
 
 import pandas as pd
 
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 ROLES = {"customer": "customer", "agent": "agent"}
 
 
 def clean(text: str) -> str:
     """Return a text as it may be sent."""
-    kept = "".join(
-        letter for letter in text if letter in "\n\t" or not unicodedata.category(letter).startswith("C")
-    )
-    return unicodedata.normalize("NFC", kept).strip()
+    return unicodedata.normalize("NFC", CONTROLS.sub("", text)).strip()
 
 
 def content(row: pd.Series) -> str:

@@ -9,7 +9,8 @@ import pytest
 
 from etl.errors import InputError
 from etl.model.schemas import REJECT_SCHEMA, FileSummary, NormalizedBatch
-from etl.plan.stage import Staging, Tally
+from etl.plan.stage import Staging
+from etl.plan.tally import Tally
 
 
 @pytest.fixture
