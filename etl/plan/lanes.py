@@ -40,7 +40,7 @@ class PlanReader:
         self._groups: OrderedDict[int, pa.Table] = OrderedDict()
         try:
             self._messages = pq.ParquetFile(plan.messages)
-            self._lanes = pq.ParquetFile(plan.lanes)
+            self._lanes = pq.ParquetFile(plan.lanes, pre_buffer=False)
         except (OSError, pa.ArrowException) as error:
             raise self._damaged(type(error).__name__) from error
         metadata = self._messages.metadata
@@ -131,7 +131,7 @@ def plan_rejects(plan: PlanFolder) -> Iterator[pa.RecordBatch]:
         InputError: the plan's files are missing or damaged.
     """
     try:
-        with pq.ParquetFile(plan.rejects) as file:
+        with pq.ParquetFile(plan.rejects, pre_buffer=False) as file:
             yield from (batch.cast(REJECT_SCHEMA) for batch in file.iter_batches())
     except (OSError, pa.ArrowException) as error:
         raise InputError(

@@ -196,7 +196,7 @@ def _by_code(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 def hash_plan(path: Path, settings: Mapping[str, Any]) -> str:
     """Return the hash of a plan, from the file that `write_messages` made and the settings that shape it."""
     hasher = PlanHasher(settings)
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, pre_buffer=False) as file:  # else all of the file is held at once
         for batch in file.iter_batches(_BATCH_ROWS, columns=list(HASHED_COLUMNS)):
             hasher.update(batch)
     return hasher.hexdigest()
