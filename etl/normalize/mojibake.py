@@ -22,8 +22,9 @@ def mojibake(texts: pa.Array) -> Mask:
     """Return which texts hold any; no text is null."""
     octets, ends = octets_of(texts)
     hit = octets[:-2] == _FIRST
-    # What follows such a character is beyond ASCII too, which in a sound text is rare.
+    # What follows such a character is beyond ASCII too and no Latin letter, which in a sound text is rare.
     hit &= octets[2:] >= LEAD
+    hit &= octets[2:] != _FIRST
     if not hit.any():
         return np.zeros(len(texts), dtype=np.bool_)
     places = np.flatnonzero(hit)

@@ -190,6 +190,7 @@ NATIONAL: Final = (
         gate=rf"(?i)(?:{_NAMES})[^0-9]{{0,20}}[0-9][0-9 .-]{{8}}",
         pattern=re.compile(rf"{BEFORE}(?P<v>[0-9](?:[{SPACE}.{DASH}]?[0-9]){{8,11}}){AFTER}"),
         check=_named,
+        named=True,
     ),
 )  # fmt: skip
 """In the order in which they are looked for: the more there is to check, the earlier."""

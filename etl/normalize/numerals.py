@@ -1,0 +1,214 @@
+"""Which texts may hold a number that is looked for, told from all their bytes at once.
+
+Nothing is missed, and what is let through is read again. A cluster is what may be one number: runs of digits
+with nothing but the signs that people write inside numbers between them. What is looked for has
+
+- eight digits or more in one cluster: phones, cards and most national ids;
+- four runs with five digits or more: IPv4;
+- seven digits behind an X, Y or Z (Spanish NIE), or six behind two letters and a space (British NINO);
+- two digits or more right behind two letters: IBAN, codice fiscale, NINO;
+- six colons, or two side by side: IPv6.
+
+What order numbers look like, eight digits or more in one or two bare runs, is nothing without a word that
+names it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from etl.normalize.octets import CONTINUED, Octets, Places, Table, counts_in, octets_of, table
+from etl.normalize.verdict import Mask
+
+_ZERO: Final = ord("0")
+_TEN: Final = 10
+_SPACE: Final = ord(" ")
+_PLUS: Final = ord("+")
+_COLON: Final = ord(":")
+_LETTERS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_DASHES: Final = "\u2010\u2011\u2013".encode()
+
+_LONGEST_GAP: Final = 9
+"""Bytes: three signs of three bytes each."""
+_JOINS: Final = table(b" .()/+-" + "\u00a0\u202f".encode() + _DASHES)
+_JOINS_FIRST: Final = _JOINS | table(_LETTERS)
+"""A letter may stand in the middle of a Finnish or a French number."""
+_LETTER: Final = table(_LETTERS)
+_WORD: Final = table(_LETTERS + b"0123456789_")
+_BEFORE_SEVEN: Final = table(b"XYZxyz-" + _DASHES[2::3])
+_BEHIND_SIX: Final = table(b"ABCDabcd")
+_NARROW: Final = "\u202f".encode()[-1]
+_SPACE_ENDS: Final = table(b" " + "\u00a0".encode()[-1:] + "\u202f".encode()[-1:])
+
+_BEHIND: Final = ~table(bytes(set(range(CONTINUED)) - set(_LETTERS + b"-")))
+"""What a letter or a dash may begin with."""
+_REACH: Final = 10
+"""Bytes from a plus to the first digit, at most."""
+
+_PLENTY: Final = 8
+_BARE_RUNS, _BARE_DIGITS = 2, 12
+_IDS: Final = (11, 15)
+"""Digits of German, Norwegian and French persons."""
+_SEVEN: Final = 7
+_SIX: Final = 6
+_GROUPS, _GROUPED_DIGITS = 4, 5
+_COLONS: Final = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numerals:
+    """Which texts may hold a number that is looked for."""
+
+    shaped: Mask
+    """By its form."""
+    bare: Mask
+    """Only behind a word that names it; some of these are `shaped` too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bytes:
+    """All texts in a row."""
+
+    octets: Octets
+    ends: Places
+    borders: Table
+    """At each byte, and one behind the last, whether a text begins or ends there."""
+
+    def at(self, places: Places) -> Octets:
+        """Return bytes; beyond either end any byte."""
+        return self.octets.take(places, mode="clip")
+
+    def rows_at(self, places: Places) -> Places:
+        """Return which texts bytes are of."""
+        rows: Places = np.searchsorted(self.ends, places, side="right") - 1
+        return rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Clusters:
+    """Clusters of digits, by their place."""
+
+    first: Places
+    """Where the first run begins."""
+    last: Places
+    """Behind the last digit."""
+    digits: Places
+    runs: Places
+    bare: Mask
+    """Which have no run that could be a number by itself, and nothing but single spaces between runs."""
+
+
+def may_hold_numbers(texts: pa.Array) -> Numerals:
+    """Return which texts may hold anything but an e-mail address; a null holds nothing."""
+    octets, ends = octets_of(texts)
+    bare = np.zeros(len(texts), dtype=np.bool_)
+    if not len(octets):
+        return Numerals(shaped=bare, bare=bare)
+    hit = _may_hold_colons(octets, ends)
+    digit = (octets - _ZERO) < _TEN
+    edges = np.empty(len(octets) + 1, np.bool_)
+    edges[0], edges[-1] = digit[0], digit[-1]
+    np.not_equal(digit[1:], digit[:-1], out=edges[1:-1])
+    if not edges.any():
+        return Numerals(shaped=hit, bare=bare)
+    first, last = np.flatnonzero(edges).reshape(-1, 2).T
+    borders = np.zeros(len(octets) + 1, np.bool_)
+    borders[ends] = True
+    whole = _Bytes(octets=octets, ends=ends, borders=borders)
+    behind_letters = (last - first > 1) & _LETTER[whole.at(first - 1)] & _LETTER[whole.at(first - 2)]
+    clusters = _clusters(whole, first, last)
+    shaped, nameless = _likely(whole, clusters)
+    hit[whole.rows_at(np.concatenate([first[behind_letters], clusters.first[shaped]]))] = True
+    bare[whole.rows_at(clusters.first[nameless])] = True
+    _take_torn(hit, digit, ends)
+    return Numerals(shaped=hit, bare=bare)
+
+
+def _may_hold_colons(octets: Octets, ends: Places) -> Mask:
+    colon = octets == _COLON
+    if not colon.any():
+        return np.zeros(len(ends) - 1, dtype=np.bool_)
+    hit: Mask = counts_in(np.flatnonzero(colon), ends) >= _COLONS
+    pairs = np.flatnonzero(colon[1:] & colon[:-1])
+    return hit | (counts_in(pairs, ends) > 0)
+
+
+def _clusters(whole: _Bytes, first: Places, last: Places) -> _Clusters:
+    gaps = first[1:] - last[:-1]
+    near = np.flatnonzero(gaps <= _LONGEST_GAP)
+    places = last[near, None] + np.arange(_LONGEST_GAP)
+    outside = np.arange(_LONGEST_GAP) >= gaps[near, None]
+    signs = whole.at(places)
+    fits = outside | (_JOINS[signs] & ~whole.borders.take(places, mode="clip"))
+    fits[:, 0] = _JOINS_FIRST[signs[:, 0]] & ~whole.borders[last[near]]
+    joined = np.zeros(len(first), np.bool_)
+    joined[near[fits.all(axis=1) & ~whole.borders[first[near + 1]]] + 1] = True
+    begins = np.flatnonzero(~joined)
+    runs = np.diff(begins, append=len(first))
+    length = last - first
+    odd = (length == _IDS[0]) | (length > _BARE_DIGITS) | (whole.at(first) == _ZERO)
+    odd[1:] |= joined[1:] & ((gaps != 1) | (whole.at(last[:-1]) != _SPACE))
+    return _Clusters(
+        first=first[begins],
+        last=last[begins + runs - 1],
+        digits=np.add.reduceat(length, begins),
+        runs=runs,
+        bare=~np.logical_or.reduceat(odd, begins),
+    )
+
+
+def _likely(whole: _Bytes, clusters: _Clusters) -> tuple[Places, Places]:
+    """Return the numbers of the clusters that may be something by their form, and only by a word."""
+    plenty = np.flatnonzero(clusters.digits >= _PLENTY)
+    bare = _is_bare(whole, clusters, plenty)
+    grouped = np.flatnonzero(
+        (clusters.runs >= _GROUPS) & (clusters.digits >= _GROUPED_DIGITS) & (clusters.digits < _PLENTY)
+    )
+    seven = np.flatnonzero(clusters.digits == _SEVEN)
+    marked = _BEFORE_SEVEN[whole.at(clusters.first[seven] - 1)]
+    # Six of them, and behind the letter at their end the first digit of something else.
+    seven = seven[marked | ((clusters.runs[seven] > 1) & _behind_initials(whole, clusters.first[seven]))]
+    six = np.flatnonzero(clusters.digits == _SIX)
+    six = six[_behind_initials(whole, clusters.first[six])]
+    six = six[_before_one_letter(whole, clusters.last[six])]
+    return np.concatenate([plenty[~bare], grouped, seven, six]), plenty[bare]
+
+
+def _is_bare(whole: _Bytes, clusters: _Clusters, some: Places) -> Mask:
+    """Return which of some clusters are one or two bare runs that nothing around makes a number."""
+    digits = clusters.digits[some]
+    bare: Mask = clusters.bare[some] & (clusters.runs[some] <= _BARE_RUNS) & ~np.isin(digits, _IDS)
+    last = clusters.last[some]
+    bare &= ~_BEHIND[whole.at(last)] | whole.borders[last]
+    before = clusters.first[some][:, None] - np.arange(1, _REACH + 1)
+    return bare & ~(whole.at(before) == _PLUS).any(axis=1)
+
+
+def _behind_initials(whole: _Bytes, first: Places) -> Mask:
+    """Return what stands behind two letters and a space; right behind two letters anything is taken."""
+    space = whole.at(first - 1)
+    letter = first - 2
+    letter[space >= CONTINUED] -= 1
+    letter[space == _NARROW] -= 1
+    found: Mask = _SPACE_ENDS[space] & _LETTER[whole.at(letter)] & _LETTER[whole.at(letter - 1)]
+    return found & (~_WORD[whole.at(letter - 2)] | whole.borders.take(letter - 1, mode="clip"))
+
+
+def _before_one_letter(whole: _Bytes, last: Places) -> Mask:
+    """Return what stands before one letter from A to D, perhaps behind a space."""
+    sign = whole.at(last)
+    letter = last + (sign == _SPACE)
+    alone = ~_WORD[whole.at(letter + 1)] | whole.borders.take(letter + 1, mode="clip")
+    found: Mask = (_BEHIND_SIX[whole.at(letter)] & alone) | (sign >= CONTINUED)
+    return found
+
+
+def _take_torn(hit: Mask, digit: Table, ends: Places) -> None:
+    """Let all texts through that end in a digit where the next begins with one: their runs are not told."""
+    inner = ends[1:-1]
+    inside = (inner > 0) & (inner < len(digit))
+    torn = np.flatnonzero(inside & digit.take(inner - 1, mode="clip") & digit.take(inner, mode="clip"))
+    hit[torn] = True
+    hit[torn + 1] = True
