@@ -2,10 +2,9 @@
 
 from typing import Final
 
-import numpy as np
 import pyarrow as pa
 
-from etl.normalize.octets import LEAD, counts_in, octets_of, table
+from etl.normalize.octets import LEAD, Octets, counts_in, octets_of, places, table
 from etl.normalize.scan import matches_among
 from etl.normalize.verdict import Mask
 
@@ -21,12 +20,15 @@ _SECOND: Final = table("ÃÂâð".encode()[1::2])
 def mojibake(texts: pa.Array) -> Mask:
     """Return which texts hold any; no text is null."""
     octets, ends = octets_of(texts)
-    hit = octets[:-2] == _FIRST
-    # What follows such a character is beyond ASCII too and no Latin letter, which in a sound text is rare.
-    hit &= octets[2:] >= LEAD
-    hit &= octets[2:] != _FIRST
-    if not hit.any():
-        return np.zeros(len(texts), dtype=np.bool_)
-    places = np.flatnonzero(hit)
-    likely = counts_in(places[_SECOND[octets[places + 1]]], ends) > 0
+    found = places(octets, _begins, beyond=2)
+    likely = counts_in(found[_SECOND[octets[found + 1]]], ends) > 0
     return matches_among(texts, likely, MOJIBAKE)
+
+
+def _begins(piece: Octets) -> Mask:
+    """Return where two characters beyond ASCII stand as they do in a garbled text, and rarely in others."""
+    hit: Mask = piece[:-2] == _FIRST
+    if hit.any():
+        hit &= piece[2:] >= LEAD
+        hit &= piece[2:] != _FIRST
+    return hit

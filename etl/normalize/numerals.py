@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from etl.normalize.octets import CONTINUED, Octets, Places, Table, counts_in, octets_of, table
+from etl.normalize.octets import CONTINUED, Octets, Places, counts_in, octets_of, places, table
 from etl.normalize.verdict import Mask
 
 _ZERO: Final = ord("0")
@@ -35,6 +35,7 @@ _LONGEST_GAP: Final = 9
 _JOINS: Final = table(b" .()/+-" + "\u00a0\u202f".encode() + _DASHES)
 _JOINS_FIRST: Final = _JOINS | table(_LETTERS)
 """A letter may stand in the middle of a Finnish or a French number."""
+_DIGIT: Final = table(b"0123456789")
 _LETTER: Final = table(_LETTERS)
 _WORD: Final = table(_LETTERS + b"0123456789_")
 _BEFORE_SEVEN: Final = table(b"XYZxyz-" + _DASHES[2::3])
@@ -73,17 +74,20 @@ class _Bytes:
 
     octets: Octets
     ends: Places
-    borders: Table
-    """At each byte, and one behind the last, whether a text begins or ends there."""
 
-    def at(self, places: Places) -> Octets:
+    def at(self, place: Places) -> Octets:
         """Return bytes; beyond either end any byte."""
-        return self.octets.take(places, mode="clip")
+        return self.octets.take(place, mode="clip")
 
-    def rows_at(self, places: Places) -> Places:
+    def rows_at(self, place: Places) -> Places:
         """Return which texts bytes are of."""
-        rows: Places = np.searchsorted(self.ends, places, side="right") - 1
+        rows: Places = np.searchsorted(self.ends, place, side="right") - 1
         return rows
+
+    def on_border(self, place: Places) -> Mask:
+        """Return before which bytes a text ends."""
+        border: Mask = self.ends.take(np.searchsorted(self.ends, place), mode="clip") == place
+        return border
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,44 +111,50 @@ def may_hold_numbers(texts: pa.Array) -> Numerals:
     if not len(octets):
         return Numerals(shaped=bare, bare=bare)
     hit = _may_hold_colons(octets, ends)
-    digit = (octets - _ZERO) < _TEN
-    edges = np.empty(len(octets) + 1, np.bool_)
-    edges[0], edges[-1] = digit[0], digit[-1]
-    np.not_equal(digit[1:], digit[:-1], out=edges[1:-1])
-    if not edges.any():
+    first, last = _runs(octets)
+    if not len(first):
         return Numerals(shaped=hit, bare=bare)
-    first, last = np.flatnonzero(edges).reshape(-1, 2).T
-    borders = np.zeros(len(octets) + 1, np.bool_)
-    borders[ends] = True
-    whole = _Bytes(octets=octets, ends=ends, borders=borders)
+    whole = _Bytes(octets=octets, ends=ends)
     behind_letters = (last - first > 1) & _LETTER[whole.at(first - 1)] & _LETTER[whole.at(first - 2)]
     clusters = _clusters(whole, first, last)
     shaped, nameless = _likely(whole, clusters)
     hit[whole.rows_at(np.concatenate([first[behind_letters], clusters.first[shaped]]))] = True
     bare[whole.rows_at(clusters.first[nameless])] = True
-    _take_torn(hit, digit, ends)
+    _take_torn(hit, whole)
     return Numerals(shaped=hit, bare=bare)
 
 
 def _may_hold_colons(octets: Octets, ends: Places) -> Mask:
-    colon = octets == _COLON
-    if not colon.any():
-        return np.zeros(len(ends) - 1, dtype=np.bool_)
-    hit: Mask = counts_in(np.flatnonzero(colon), ends) >= _COLONS
-    pairs = np.flatnonzero(colon[1:] & colon[:-1])
+    colons = places(octets, lambda piece: piece == _COLON)
+    hit: Mask = counts_in(colons, ends) >= _COLONS
+    pairs = colons[:-1][np.diff(colons) == 1]
     return hit | (counts_in(pairs, ends) > 0)
+
+
+def _runs(octets: Octets) -> tuple[Places, Places]:
+    """Return where runs of digits begin and end."""
+    edges = places(octets, _changes, beyond=1) + 1
+    outer = [place for place in (0, len(octets)) if _DIGIT[octets[min(place, len(octets) - 1)]]]
+    first, last = np.sort(np.append(edges, np.array(outer, np.int64))).reshape(-1, 2).T
+    return first, last
+
+
+def _changes(piece: Octets) -> Mask:
+    digit = (piece - _ZERO) < _TEN
+    changes: Mask = digit[1:] != digit[:-1]
+    return changes
 
 
 def _clusters(whole: _Bytes, first: Places, last: Places) -> _Clusters:
     gaps = first[1:] - last[:-1]
     near = np.flatnonzero(gaps <= _LONGEST_GAP)
-    places = last[near, None] + np.arange(_LONGEST_GAP)
-    outside = np.arange(_LONGEST_GAP) >= gaps[near, None]
-    signs = whole.at(places)
-    fits = outside | (_JOINS[signs] & ~whole.borders.take(places, mode="clip"))
-    fits[:, 0] = _JOINS_FIRST[signs[:, 0]] & ~whole.borders[last[near]]
+    signs = whole.at(last[near, None] + np.arange(_LONGEST_GAP))
+    fits = _JOINS[signs] | (np.arange(_LONGEST_GAP) >= gaps[near, None])
+    fits[:, 0] = _JOINS_FIRST[signs[:, 0]]
+    near = near[fits.all(axis=1)]
+    near = near[whole.rows_at(last[near] - 1) == whole.rows_at(first[near + 1])]
     joined = np.zeros(len(first), np.bool_)
-    joined[near[fits.all(axis=1) & ~whole.borders[first[near + 1]]] + 1] = True
+    joined[near + 1] = True
     begins = np.flatnonzero(~joined)
     runs = np.diff(begins, append=len(first))
     length = last - first
@@ -181,7 +191,7 @@ def _is_bare(whole: _Bytes, clusters: _Clusters, some: Places) -> Mask:
     digits = clusters.digits[some]
     bare: Mask = clusters.bare[some] & (clusters.runs[some] <= _BARE_RUNS) & ~np.isin(digits, _IDS)
     last = clusters.last[some]
-    bare &= ~_BEHIND[whole.at(last)] | whole.borders[last]
+    bare &= ~_BEHIND[whole.at(last)] | whole.on_border(last)
     before = clusters.first[some][:, None] - np.arange(1, _REACH + 1)
     return bare & ~(whole.at(before) == _PLUS).any(axis=1)
 
@@ -193,22 +203,22 @@ def _behind_initials(whole: _Bytes, first: Places) -> Mask:
     letter[space >= CONTINUED] -= 1
     letter[space == _NARROW] -= 1
     found: Mask = _SPACE_ENDS[space] & _LETTER[whole.at(letter)] & _LETTER[whole.at(letter - 1)]
-    return found & (~_WORD[whole.at(letter - 2)] | whole.borders.take(letter - 1, mode="clip"))
+    return found & (~_WORD[whole.at(letter - 2)] | whole.on_border(letter - 1))
 
 
 def _before_one_letter(whole: _Bytes, last: Places) -> Mask:
     """Return what stands before one letter from A to D, perhaps behind a space."""
     sign = whole.at(last)
     letter = last + (sign == _SPACE)
-    alone = ~_WORD[whole.at(letter + 1)] | whole.borders.take(letter + 1, mode="clip")
+    alone = ~_WORD[whole.at(letter + 1)] | whole.on_border(letter + 1)
     found: Mask = (_BEHIND_SIX[whole.at(letter)] & alone) | (sign >= CONTINUED)
     return found
 
 
-def _take_torn(hit: Mask, digit: Table, ends: Places) -> None:
+def _take_torn(hit: Mask, whole: _Bytes) -> None:
     """Let all texts through that end in a digit where the next begins with one: their runs are not told."""
-    inner = ends[1:-1]
-    inside = (inner > 0) & (inner < len(digit))
-    torn = np.flatnonzero(inside & digit.take(inner - 1, mode="clip") & digit.take(inner, mode="clip"))
+    inner = whole.ends[1:-1]
+    inside = (inner > 0) & (inner < len(whole.octets))
+    torn = np.flatnonzero(inside & _DIGIT[whole.at(inner - 1)] & _DIGIT[whole.at(inner)])
     hit[torn] = True
     hit[torn + 1] = True

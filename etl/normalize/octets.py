@@ -1,5 +1,6 @@
 """The bytes of a column of strings, at memory speed: a comparison of all of them is nearly free."""
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,8 @@ CONTINUED: Final = 0x80
 """From here on a byte is part of a character beyond ASCII."""
 LEAD: Final = 0xC0
 """From here on it begins one."""
+_PIECE: Final = 1 << 18
+"""Bytes: what is made of so many stays in the processor's cache, and their memory is used again."""
 
 
 def octets_of(texts: pa.Array) -> tuple[Octets, Places]:
@@ -33,9 +36,25 @@ def table(octets: bytes) -> Table:
     return chosen
 
 
-def counts_in(places: Places, ends: Places) -> Places:
-    """Return how many of the places, which rise, lie in each text."""
-    counts: Places = np.diff(np.searchsorted(places, ends))
+def places(octets: Octets, test: Callable[[Octets], Table], *, beyond: int = 0) -> Places:
+    """Return where a test holds, piece by piece.
+
+    Args:
+        octets: all bytes.
+        test: what is asked of a piece; its answer is shorter by `beyond`.
+        beyond: how many bytes behind its own the test looks at.
+    """
+    parts = []
+    for begin in range(0, len(octets) - beyond, _PIECE):
+        hit = test(octets[begin : begin + _PIECE + beyond])
+        if hit.any():
+            parts.append(np.flatnonzero(hit) + begin)
+    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+
+def counts_in(found: Places, ends: Places) -> Places:
+    """Return how many of some places, which rise, lie in each text."""
+    counts: Places = np.diff(np.searchsorted(found, ends))
     return counts
 
 

@@ -15,7 +15,7 @@ from etl.config.sending import Privacy
 from etl.normalize.checks import compact
 from etl.normalize.kinds import KINDS, NUMBERS, Finding, Span, find
 from etl.normalize.numerals import may_hold_numbers
-from etl.normalize.octets import counts_in, octets_of
+from etl.normalize.octets import counts_in, octets_of, places
 from etl.normalize.pseudonyms import digest
 from etl.normalize.scan import matches_among
 from etl.normalize.verdict import Mask, mask
@@ -136,7 +136,5 @@ def _candidates(texts: pa.Array) -> Mask:
         hit = matches_among(texts, hit, _GATE)
     hit |= matches_among(texts, numerals.bare & ~hit, _NAMED_GATE)
     octets, ends = octets_of(texts)
-    at = octets == _AT
-    if at.any():
-        hit |= counts_in(np.flatnonzero(at), ends) > 0
+    hit |= counts_in(places(octets, lambda piece: piece == _AT), ends) > 0
     return hit & mask(texts.is_valid())

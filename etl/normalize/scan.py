@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from etl.normalize.octets import counts_in, octets_of
+from etl.normalize.octets import Octets, counts_in, octets_of, places
 from etl.normalize.verdict import Mask, mask, matches
 
 _FREQUENT: Final = " etaoinsrhldcumfpgwybvkxjqz"
@@ -18,9 +18,9 @@ def rows_with(texts: pa.Array, characters: str, *, times: int = 1) -> Mask:
     octets, ends = octets_of(texts)
     hit = np.zeros(len(texts), dtype=np.bool_)
     for character in characters:
-        found = octets == ord(character)
-        if found.any():
-            hit |= counts_in(np.flatnonzero(found), ends) >= times
+        found = places(octets, lambda piece, sign=ord(character): piece == sign)
+        if len(found):
+            hit |= counts_in(found, ends) >= times
     return hit
 
 
@@ -29,20 +29,20 @@ def holds(texts: pa.Array, needle: str) -> bool:
     octets, _ = octets_of(texts)
     one, other = _rarest(needle)
     apart = other - one
-    both = octets[: max(0, len(octets) - apart)] == ord(needle[one])
-    if not both.any():
-        return False
-    both &= octets[apart:] == ord(needle[other])
-    return bool(both.any()) and octets.tobytes().find(needle.encode()) >= 0
+
+    def both(piece: Octets) -> Mask:
+        found = piece[: len(piece) - apart] == ord(needle[one])
+        return found & (piece[apart:] == ord(needle[other])) if found.any() else found
+
+    likely = len(places(octets, both, beyond=apart)) > 0
+    return likely and octets.tobytes().find(needle.encode()) >= 0
 
 
 def rows_from(texts: pa.Array, octet: int) -> Mask:
     """Return which texts hold a byte of this value or a higher one."""
     octets, ends = octets_of(texts)
-    found = octets >= octet
-    if not found.any():
-        return np.zeros(len(texts), dtype=np.bool_)
-    return counts_in(np.flatnonzero(found), ends) > 0
+    hit: Mask = counts_in(places(octets, lambda piece: piece >= octet), ends) > 0
+    return hit
 
 
 def longer(texts: pa.Array, limit: int) -> Mask:

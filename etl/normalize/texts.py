@@ -13,7 +13,7 @@ from etl.model.rejects import RejectCode
 from etl.normalize.attachments import named
 from etl.normalize.html import LOOKS_LIKE_HTML, plain_text
 from etl.normalize.mojibake import mojibake
-from etl.normalize.octets import octets_of
+from etl.normalize.octets import Octets, octets_of, places
 from etl.normalize.privacy import Masker
 from etl.normalize.quotes import QUOTE_MARK, own_words
 from etl.normalize.residues import read_residues
@@ -158,12 +158,15 @@ def _remove_controls(work: _Work) -> None:
 def _has_controls(texts: pa.Array) -> bool:
     """Say at memory speed whether any byte is one: nearly no batch has one, and a regex reads slowly."""
     octets, _ = octets_of(texts)
-    low = octets < _SPACE
+    return len(places(octets, _controls)) > 0
+
+
+def _controls(piece: Octets) -> Mask:
+    hit: Mask = piece < _SPACE
     for kept in _KEPT:
-        if not low.any():
-            break
-        low &= octets != kept
-    return bool(low.any() or (octets == _DELETE).any())
+        if hit.any():
+            hit &= piece != kept
+    return hit | (piece == _DELETE)
 
 
 def _convert_html(work: _Work) -> None:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from etl.config.job import Job
 from etl.model.rejects import RejectCode
-from etl.normalize.octets import counts_in, edge_bytes, octets_of, table
+from etl.normalize.octets import counts_in, edge_bytes, octets_of, places, table
 from etl.normalize.scan import longer, matches_among
 from etl.normalize.verdict import (
     ID_CHARACTERS,
@@ -101,12 +101,12 @@ def precision(column: str, cells: pa.Array) -> Fault:
 def _may_be_scientific(cells: pa.Array) -> Mask:
     """Return which cells hold an E and begin as numbers do."""
     octets, ends = octets_of(cells)
-    exponents = (octets | _LOWER) == ord("e")
-    if not exponents.any():
+    exponents = places(octets, lambda piece: (piece | _LOWER) == ord("e"))
+    if not len(exponents):
         return np.zeros(len(cells), dtype=np.bool_)
     first, _ = edge_bytes(octets, ends)
     begins: Mask = _BEGINS_NUMBER[first]
-    return begins & (counts_in(np.flatnonzero(exponents), ends) > 0)
+    return begins & (counts_in(exponents, ends) > 0)
 
 
 def _placeholders(job: Job, lane: pa.Array) -> Mask:

@@ -74,12 +74,13 @@ def batches_of(csv: Path, block_bytes: int) -> tuple[list[Any], float]:
     from etl.config.reading import Input  # noqa: PLC0415  which tree it is of is chosen at start
     from etl.source import delimited  # noqa: PLC0415
     from etl.source.discover import discover  # noqa: PLC0415
+    from etl.source.reader import read  # noqa: PLC0415
 
     delimited._BLOCK_BYTES = block_bytes
     (file,) = discover([csv.name], base=csv.parent)
     columns = ("id", "ticket", "user", "role", "at", "text")
     began = time.process_time()  # noqa: TID251
-    items = list(delimited.read_delimited(file, columns, Input(), lambda _: None))
+    items = list(read(file, columns, Input()))
     reading = time.process_time() - began  # noqa: TID251
     return [item for item in items if type(item).__name__ == "RowBatch"], reading
 
