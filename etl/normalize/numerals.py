@@ -152,7 +152,7 @@ def _clusters(whole: _Bytes, first: Places, last: Places) -> _Clusters:
     fits = _JOINS[signs] | (np.arange(_LONGEST_GAP) >= gaps[near, None])
     fits[:, 0] = _JOINS_FIRST[signs[:, 0]]
     near = near[fits.all(axis=1)]
-    near = near[whole.rows_at(last[near] - 1) == whole.rows_at(first[near + 1])]
+    near = near[first[near + 1] < whole.ends[whole.rows_at(last[near] - 1) + 1]]
     joined = np.zeros(len(first), np.bool_)
     joined[near + 1] = True
     begins = np.flatnonzero(~joined)
@@ -181,8 +181,8 @@ def _likely(whole: _Bytes, clusters: _Clusters) -> tuple[Places, Places]:
     # Six of them, and behind the letter at their end the first digit of something else.
     seven = seven[marked | ((clusters.runs[seven] > 1) & _behind_initials(whole, clusters.first[seven]))]
     six = np.flatnonzero(clusters.digits == _SIX)
-    six = six[_behind_initials(whole, clusters.first[six])]
     six = six[_before_one_letter(whole, clusters.last[six])]
+    six = six[_behind_initials(whole, clusters.first[six])]
     return np.concatenate([plenty[~bare], grouped, seven, six]), plenty[bare]
 
 
@@ -210,9 +210,11 @@ def _before_one_letter(whole: _Bytes, last: Places) -> Mask:
     """Return what stands before one letter from A to D, perhaps behind a space."""
     sign = whole.at(last)
     letter = last + (sign == _SPACE)
-    alone = ~_WORD[whole.at(letter + 1)] | whole.on_border(letter + 1)
-    found: Mask = (_BEHIND_SIX[whole.at(letter)] & alone) | (sign >= CONTINUED)
-    return found
+    found: Mask = _BEHIND_SIX[whole.at(letter)]
+    some = np.flatnonzero(found)
+    behind = letter[some] + 1
+    found[some] = ~_WORD[whole.at(behind)] | whole.on_border(behind)
+    return found | (sign >= CONTINUED)
 
 
 def _take_torn(hit: Mask, whole: _Bytes) -> None:
