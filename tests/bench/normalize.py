@@ -45,13 +45,13 @@ def timed(name: str, step: Callable[..., Any]) -> Callable[..., Any]:
     """Return a step that adds its own CPU time to the tally."""
 
     @functools.wraps(step)
-    def run(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  whatever the step takes
-        began = time.thread_time()  # noqa: TID251  the thing that is measured
+    def run(*args: Any, **kwargs: Any) -> Any:
+        began = time.thread_time()
         _inner.append(0.0)
         try:
             return step(*args, **kwargs)
         finally:
-            whole = time.thread_time() - began  # noqa: TID251
+            whole = time.thread_time() - began
             _own[name] += whole - _inner.pop()
             _inner[-1] += whole
 
@@ -79,9 +79,9 @@ def batches_of(csv: Path, block_bytes: int) -> tuple[list[Any], float]:
     delimited._BLOCK_BYTES = block_bytes
     (file,) = discover([csv.name], base=csv.parent)
     columns = ("id", "ticket", "user", "role", "at", "text")
-    began = time.process_time()  # noqa: TID251
+    began = time.process_time()
     items = list(read(file, columns, Input()))
-    reading = time.process_time() - began  # noqa: TID251
+    reading = time.process_time() - began
     return [item for item in items if type(item).__name__ == "RowBatch"], reading
 
 
@@ -98,12 +98,14 @@ def profile(csv: Path, block_bytes: int) -> dict[str, float]:
     rows = sum(batch.rows.num_rows for batch in batches)
     normalizer(batches[0])
     _own.clear()
-    began = time.process_time()  # noqa: TID251
+    began = time.process_time()
     for batch in batches:
         normalizer(batch)
-    whole = time.process_time() - began  # noqa: TID251
+    whole = time.process_time() - began
     steps = {**_own, "the rest": whole - sum(_own.values()), "whole": whole, "reading": reading}
-    steps["without digests"] = whole - sum(_own[f"messages.{name}"] for name in ("content_digests", "message_keys"))
+    steps["without digests"] = whole - sum(
+        _own[f"messages.{name}"] for name in ("content_digests", "message_keys")
+    )
     per_million = {name: seconds * 1e6 / rows for name, seconds in steps.items()}
     return per_million | {"rows per batch": rows / len(batches)}
 
@@ -145,7 +147,9 @@ def show(rounds: list[list[dict[str, float]]], block_kib: int) -> None:
     print(f"blocks of {block_kib} KiB")  # noqa: T201
     names = dict.fromkeys(name for one in rounds for tree in one for name in tree)
     for name in names:
-        columns = [statistics.median(one[tree].get(name, 0.0) for one in rounds) for tree in range(len(rounds[0]))]
+        columns = [
+            statistics.median(one[tree].get(name, 0.0) for one in rounds) for tree in range(len(rounds[0]))
+        ]
         ratio = f"{columns[0] / columns[1]:8.2f}" if len(columns) > 1 and columns[1] else ""
         print(f"{name:28}", *(f"{value:9.3f}" for value in columns), ratio)  # noqa: T201
 

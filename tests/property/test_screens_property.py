@@ -23,13 +23,16 @@ _NINO = st.from_regex(r"[A-CEGHJ-PR-TW-Z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D
 _NUMBER = st.lists(st.from_regex(r"[0-9]{1,12}", fullmatch=True) | _SIGN, min_size=1, max_size=8).map("".join)
 _WRITTEN = _NINO | _NUMBER | st.sampled_from(NUMBERS).flatmap(lambda one: st.from_regex(one.pattern))
 TEXTS = st.lists(st.tuples(_EDGE, _WRITTEN, _EDGE).map("".join), max_size=3).map("".join)
-_WORDS = st.text(st.sampled_from("aAeE19 .,+-\t\n\u00a0\u2003\u3000\ufeff\u200b\u0130\u212a\u00e9"), max_size=6)
+_WORDS = st.text(
+    st.sampled_from("aAeE19 .,+-\t\n\u00a0\u2003\u3000\ufeff\u200b\u0130\u212a\u00e9"), max_size=6
+)
 
 
 @given(st.lists(st.none() | TEXTS, max_size=6))
 @example(["AB 12 34 56C 7"])
 @example(["x1", "23456789", "", "AB 123456 C", "dx"])
 @example(["12 1234", "AB12 34 56 C"])
+@example(["+\u202f\u202f\u202f4512345678"])
 def test_every_number_that_a_pattern_finds_is_likely(texts):
     """The patterns alone, before any check digit, are the reference; neighbours in memory change nothing."""
     likely = may_hold_numbers(pa.array(texts, pa.string()))
@@ -51,6 +54,7 @@ def test_whatever_is_found_is_a_candidate_in_large_batches_too(texts):
 
 @given(TEXTS)
 @example("12ab:1:2::3")
+@example("((abcdefgh-1")
 def test_numbers_begin_only_around_digits_and_colons(text):
     """What lies far from both is never looked at, so nothing may begin there."""
     around = {
@@ -96,12 +100,18 @@ def test_every_character_that_shows_nothing_is_missing():
 )
 def test_usual_shape_of_times_is_what_the_expression_takes(changes):
     """Columns in which every time has twenty bytes are told without it."""
-    cells = ["".join(changed.get(place, sign) for place, sign in enumerate(text)) for text, changed in changes]
+    cells = [
+        "".join(changed.get(place, sign) for place, sign in enumerate(text)) for text, changed in changes
+    ]
     array = pa.array(cells, pa.string())
     assert matches(array, iso._SHAPE).tolist() == iso.has_shape(array).tolist()
 
 
-@given(st.lists(st.text(st.sampled_from("a \u00c3\u00c2\u00e2\u00f0\u20ac\u0178\u00a6\u2122\u00e5\u017d"), max_size=9)))
+@given(
+    st.lists(
+        st.text(st.sampled_from("a \u00c3\u00c2\u00e2\u00f0\u20ac\u0178\u00a6\u2122\u00e5\u017d"), max_size=9)
+    )
+)
 def test_mojibake_is_what_its_expression_finds(texts):
     """Four letters begin it, and they are common in some languages."""
     array = pa.array(texts, pa.string())
