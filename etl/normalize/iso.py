@@ -98,20 +98,20 @@ class _Fields:
         self.data: Bytes = octets if len(octets) else np.zeros(1, dtype=np.uint8)
         self.start: Places = ends[:-1]
         self.length: Places = np.diff(ends)
-        self._columns: npt.NDArray[np.uint8] | None = None
+        self._columns: list[Bytes] = []
         if len(cells) and (self.length == self.length[0]).all() and self.length[0]:
             # Of cells of one length every place is a column: no byte needs to be looked up.
-            self._columns = np.ascontiguousarray(octets.reshape(len(cells), -1).T)
+            self._columns = list(np.ascontiguousarray(octets.reshape(len(cells), -1).T))
 
     def byte(self, place: int) -> Bytes:
         """Return the byte `place` from the start; of a shorter cell any byte of the column."""
-        if self._columns is not None:
+        if self._columns:
             return self._columns[min(place, len(self._columns) - 1)]
         return self.data.take(self.start + place, mode="clip")
 
     def last(self, place: int) -> Bytes:
         """Return the byte `place` from the end, from 1."""
-        if self._columns is not None:
+        if self._columns:
             return self._columns[-place]
         return self.data.take(self.start + self.length - place)
 

@@ -193,7 +193,8 @@ def _is_bare(whole: _Bytes, clusters: _Clusters, some: Places) -> Mask:
     last = clusters.last[some]
     bare &= ~_BEHIND[whole.at(last)] | whole.on_border(last)
     before = clusters.first[some][:, None] - np.arange(1, _REACH + 1)
-    return bare & ~(whole.at(before) == _PLUS).any(axis=1)
+    bare &= ~(whole.at(before) == _PLUS).any(axis=1)
+    return bare
 
 
 def _behind_initials(whole: _Bytes, first: Places) -> Mask:

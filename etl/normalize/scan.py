@@ -32,8 +32,10 @@ def holds(texts: pa.Array, needle: str) -> bool:
     apart = other - one
 
     def both(piece: Octets) -> Mask:
-        found = piece[: len(piece) - apart] == ord(needle[one])
-        return found & (piece[apart:] == ord(needle[other])) if found.any() else found
+        found: Mask = piece[: len(piece) - apart] == ord(needle[one])
+        if found.any():
+            found &= piece[apart:] == ord(needle[other])
+        return found
 
     likely = len(places(octets, both, beyond=apart)) > 0
     return likely and octets.tobytes().find(needle.encode()) >= 0

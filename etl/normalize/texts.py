@@ -166,7 +166,8 @@ def _controls(piece: Octets) -> Mask:
     for kept in _KEPT:
         if hit.any():
             hit &= piece != kept
-    return hit | (piece == _DELETE)
+    hit |= piece == _DELETE
+    return hit
 
 
 def _convert_html(work: _Work) -> None:

@@ -1,6 +1,6 @@
 """Where normalizing spends its CPU, step by step, on the rows of `history.py`; memory is not looked at.
 
-    python tests/bench/normalize.py 400000 --block-kib 1024 4096
+    python tests/bench/normalize.py 400000
     python tests/bench/normalize.py 400000 --against ../other-worktree --rounds 3
 
 CPU seconds of one thread per million rows, of the step itself without the steps it calls. With `--against`
@@ -17,13 +17,11 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-from plan import JOB
 
 HERE = Path(__file__).resolve().parent
 
@@ -37,7 +35,7 @@ STEPS = (
 )  # fmt: skip
 """Module of `etl.normalize` and name of what is timed; what another tree does not have is left out."""
 
-_own: Counter[str] = Counter()
+_own: dict[str, float] = defaultdict(float)
 _inner = [0.0]
 
 
@@ -69,14 +67,12 @@ def watch() -> None:
             setattr(owner, name, timed(f"{module_name}.{path}", getattr(owner, name)))
 
 
-def batches_of(csv: Path, block_bytes: int) -> tuple[list[Any], float]:
-    """Return the file's row batches, of about so many bytes, and the CPU seconds of reading them."""
+def batches_of(csv: Path) -> tuple[list[Any], float]:
+    """Return the file's row batches and the CPU seconds of reading them."""
     from etl.config.reading import Input  # noqa: PLC0415  which tree it is of is chosen at start
-    from etl.source import delimited  # noqa: PLC0415
     from etl.source.discover import discover  # noqa: PLC0415
     from etl.source.reader import read  # noqa: PLC0415
 
-    delimited._BLOCK_BYTES = block_bytes
     (file,) = discover([csv.name], base=csv.parent)
     columns = ("id", "ticket", "user", "role", "at", "text")
     began = time.process_time()
@@ -85,14 +81,14 @@ def batches_of(csv: Path, block_bytes: int) -> tuple[list[Any], float]:
     return [item for item in items if type(item).__name__ == "RowBatch"], reading
 
 
-def profile(csv: Path, block_bytes: int) -> dict[str, float]:
+def profile(csv: Path) -> dict[str, float]:
     """Return CPU seconds per million rows of every step, of the whole, and of reading."""
     from etl.config.load import parse_job  # noqa: PLC0415
     from etl.normalize.batch import Normalizer  # noqa: PLC0415
 
     watch()
-    batches, reading = batches_of(csv, block_bytes)
-    job = tomllib.loads(JOB.format(memory_limit_mb=512))
+    batches, reading = batches_of(csv)
+    job = tomllib.loads(importlib.import_module("plan").JOB.format(memory_limit_mb=512))
     job["time"] = {"format": "iso8601"}
     normalizer = Normalizer(parse_job(job, name="bench"), now_us=1_790_000_000_000_000)
     rows = sum(batch.rows.num_rows for batch in batches)
@@ -110,9 +106,9 @@ def profile(csv: Path, block_bytes: int) -> dict[str, float]:
     return per_million | {"rows per batch": rows / len(batches)}
 
 
-def run(tree: Path, csv: Path, block_kib: int) -> dict[str, float]:
+def run(tree: Path, csv: Path) -> dict[str, float]:
     """Return the profile of a tree, made by a process of its own."""
-    arguments = [sys.executable, __file__, "--one", str(csv), "--block-kib", str(block_kib)]
+    arguments = [sys.executable, __file__, "--one", str(csv)]
     found = subprocess.run(
         arguments, env={**os.environ, "PYTHONPATH": str(tree)}, cwd=tree, stdout=subprocess.PIPE, check=True
     )
@@ -123,14 +119,13 @@ def main() -> None:
     """Make the export, run the rounds, print the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", type=int, nargs="?", default=400_000)
-    parser.add_argument("--block-kib", type=int, nargs="+", default=[1_024])
     parser.add_argument("--against", type=Path)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--csv", type=Path, help="an export made before")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        print(json.dumps(profile(given.one, given.block_kib[0] << 10)))  # noqa: T201
+        print(json.dumps(profile(given.one)))  # noqa: T201
         return
     trees = [HERE.parents[1], *([given.against.resolve()] if given.against else [])]
     with TemporaryDirectory() as name:
@@ -138,13 +133,11 @@ def main() -> None:
         if not given.csv:
             maker = [sys.executable, str(HERE / "history.py"), str(given.rows), "--csv", str(csv)]
             subprocess.run(maker, check=True)
-        for block_kib in given.block_kib:
-            show([[run(tree, csv, block_kib) for tree in trees] for _ in range(given.rounds)], block_kib)
+        show([[run(tree, csv) for tree in trees] for _ in range(given.rounds)])
 
 
-def show(rounds: list[list[dict[str, float]]], block_kib: int) -> None:
+def show(rounds: list[list[dict[str, float]]]) -> None:
     """Print the medians of every step: this tree, the other one, their ratio."""
-    print(f"blocks of {block_kib} KiB")  # noqa: T201
     names = dict.fromkeys(name for one in rounds for tree in one for name in tree)
     for name in names:
         columns = [
