@@ -1,6 +1,7 @@
 """The stage: one row batch in, one message batch and its rejects out."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +22,10 @@ from etl.normalize.split import split_long
 from etl.normalize.texts import TextReader, Texts
 from etl.normalize.times import AUTO, Instants, TimeReader
 from etl.normalize.users import read_users
-from etl.normalize.verdict import Mask, Rows, Verdicts, among
+from etl.normalize.verdict import Mask, Rows, Verdicts, among, chosen
+
+_NEARLY_ALL: Final = 0.9
+"""From this share of sound rows on, leaving the others out costs more than their texts."""
 
 
 class Normalizer:
@@ -88,8 +92,9 @@ class Normalizer:
         verdicts = Verdicts(wanted.rows.num_rows)
         verdicts.leave_out(SkipReason.FILTERED, batch.rows.num_rows - wanted.rows.num_rows)
         parts, noticed, offsets = self._judge(cells, verdicts)
-        # Texts are dear, so only those of rows that are sound so far are looked at.
-        sound = np.flatnonzero(verdicts.open)
+        # Texts are dear: looked at are only those of rows that are sound so far, unless nearly all are.
+        nearly_all = np.count_nonzero(verdicts.open) >= _NEARLY_ALL * len(verdicts.open)
+        sound = np.flatnonzero(verdicts.open | nearly_all)
         texts = self._read_texts(cells, sound, parts.role)
         verdicts.skip(SkipReason.RESIDUE, texts.residue, at=sound)
         verdicts.reject(texts.faults, at=sound)
@@ -153,12 +158,11 @@ class Normalizer:
         return parts, noticed, times.offsets
 
     def _read_texts(self, cells: Cells, sound: Rows, role: pa.Array) -> Texts:
-        columns, chosen = self._job.columns, pa.array(sound)
-        attachments = cells.optional(columns.attachments)
+        columns, attachments = self._job.columns, cells.optional(self._job.columns.attachments)
         return self._texts(
-            cells.text(columns.text).take(chosen),
-            None if attachments is None else attachments.take(chosen),
-            among(role.take(chosen), (Role.CUSTOMER.value,)),
+            chosen(cells.text(columns.text), sound),
+            None if attachments is None else chosen(attachments, sound),
+            among(chosen(role, sound), (Role.CUSTOMER.value,)),
         )
 
 

@@ -3,6 +3,7 @@
 Own arithmetic: each rule is a few lines that never change, and only the lengths of IBANs are a list.
 """
 
+import re
 from calendar import monthrange
 from collections.abc import Sequence
 from typing import Final
@@ -30,6 +31,7 @@ IBAN_LENGTHS: Final[dict[int, str]] = {
 """Length = the countries whose IBANs have it, by the registry or by use alone."""
 
 _LETTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_OTHER: Final = re.compile("[^0-9A-Z]+")
 _ARTICLE: Final = (1, 3) * 6 + (1,)
 _MONTHS: Final = 12
 _LEAP_YEAR: Final = 2000
@@ -37,7 +39,7 @@ _LEAP_YEAR: Final = 2000
 
 def compact(written: str) -> str:
     """Return the ASCII letters, in upper case, and digits of a number as written."""
-    return "".join(sign for sign in written.upper() if sign in _LETTERS)
+    return _OTHER.sub("", written.upper())
 
 
 def weighted(digits: str, weights: Sequence[int]) -> int:

@@ -7,7 +7,7 @@ the time is linear in the text whatever it holds.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -40,6 +40,8 @@ class Detector:
     """The value is its group `v`."""
     check: Callable[[re.Match[str]], bool]
     """Whether what the pattern found is one: check digits, dates, what stands around it."""
+    named: bool = False
+    """Whether it counts only behind a word that names it."""
 
 
 def before(match: re.Match[str]) -> str:
@@ -47,3 +49,16 @@ def before(match: re.Match[str]) -> str:
     start = match.start("v")
     near = match.string[max(0, start - _NEAR_CHARACTERS) : start]
     return near[max(near.rfind("\n"), near.rfind(BLANK)) + 1 :]
+
+
+def joint(detectors: Sequence[Detector]) -> re.Pattern[str]:
+    """Return one pattern that fits wherever the pattern of any detector does: asked first, it saves time."""
+    patterns = [_numbered(detector.pattern.pattern, number) for number, detector in enumerate(detectors)]
+    after = [pattern.removeprefix(BEFORE) for pattern in patterns if pattern.startswith(BEFORE)]
+    others = [pattern for pattern in patterns if not pattern.startswith(BEFORE)]
+    return re.compile("|".join([f"{BEFORE}(?:{'|'.join(after)})", *others]))
+
+
+def _numbered(pattern: str, number: int) -> str:
+    """Return a pattern whose groups have names of its own."""
+    return re.sub(r"\(\?P(<\w+|=\w+)", rf"(?P\g<1>{number}", pattern)

@@ -82,4 +82,5 @@ def _optional(column: str | None, cells: Cells, rows: int) -> pa.Array:
     if column is None:
         return pa.nulls(rows, pa.string())
     values = cells(column)
-    return pc.if_else(missing(values), pa.scalar(None, pa.string()), values)
+    absent = missing(values)
+    return pc.if_else(absent, pa.scalar(None, pa.string()), values) if absent.any() else values

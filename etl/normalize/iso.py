@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from etl.normalize.instants import SECOND_US, Micros, Readings
+from etl.normalize.octets import octets_of
 from etl.normalize.verdict import Mask, matches
 
 _YEAR: Final = r"(?:[1-9]\d{3}|0[1-9]\d\d|00[1-9]\d|000[1-9])"
@@ -18,6 +19,10 @@ _CLOCK: Final = r"(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?"
 _OFFSET: Final = r"(?: ?(?:[Zz]|[+-](?:[01]\d|2[0-3])(?::?[0-5]\d)?)| UTC)"
 _SHAPE: Final = rf"^{_YEAR}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[T ]{_CLOCK}{_OFFSET}?$"
 
+_SECONDS_AND_Z: Final = 20
+"""Bytes of `2024-05-01T10:00:00Z`."""
+_DIGITS: Final = (0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18)
+_LOWER: Final = 0x20
 _DATE_AND_MINUTE: Final = 16
 _FRACTION_AT: Final = 20
 _FRACTION_DIGITS: Final = 6
@@ -39,7 +44,7 @@ Numbers = npt.NDArray[np.int32]
 def read_iso(cells: pa.Array) -> tuple[Readings, dict[str, int]]:
     """Read trimmed strings, and count the offsets they carry; digits beyond the microsecond are cut."""
     rows = len(cells)
-    at = np.flatnonzero(matches(cells, _SHAPE))
+    at = np.flatnonzero(has_shape(cells))
     column = cells if len(at) == rows else cells.take(pa.array(at))
     field = _Fields(column)
     minutes, exists = _minutes(field)
@@ -53,25 +58,61 @@ def read_iso(cells: pa.Array) -> tuple[Readings, dict[str, int]]:
     return Readings(us=us, real=real, naive=unsaid), offsets
 
 
+def has_shape(cells: pa.Array) -> Mask:
+    """Return which cells are written like an ISO 8601 instant; a null is not."""
+    _, ends = octets_of(cells)
+    alike = len(cells) > 0 and cells.null_count == 0 and bool((np.diff(ends) == _SECONDS_AND_Z).all())
+    # Nearly every column looks like this one, and is told without an expression.
+    return _has_usual_shape(_Fields(cells)) if alike else matches(cells, _SHAPE)
+
+
+def _has_usual_shape(field: "_Fields") -> Mask:
+    """Return which cells are `2024-05-01T10:00:00Z`, all of them having so many bytes."""
+    separators = (
+        field.byte(4) == ord("-"),
+        field.byte(7) == ord("-"),
+        (field.byte(10) == ord("T")) | (field.byte(10) == ord(" ")),
+        field.byte(13) == ord(":"),
+        field.byte(16) == ord(":"),
+        (field.byte(19) | _LOWER) == ord("z"),
+    )
+    digits = [field.byte(place) - np.uint8(_ZERO) < 10 for place in _DIGITS]  # noqa: PLR2004  one digit
+    month, day, hour, minute, second = (field.number(place) for place in (5, 8, 11, 14, 17))
+    ranges = (
+        field.number(0) + field.number(2) > 0,
+        (month > 0) & (month <= 12),  # noqa: PLR2004  the calendar's and the clock's own numbers
+        (day > 0) & (day <= 31),  # noqa: PLR2004
+        hour < 24,  # noqa: PLR2004
+        minute < 60,  # noqa: PLR2004
+        second < 60,  # noqa: PLR2004
+    )
+    fits: Mask = np.logical_and.reduce([*separators, *digits, *ranges])
+    return fits
+
+
 class _Fields:
     """The bytes of cells that are ASCII and no null."""
 
     def __init__(self, cells: pa.Array) -> None:
-        kept = pa.concat_arrays([cells])
-        _, ends, data = kept.buffers()
-        edges = np.frombuffer(ends, dtype=np.int32)[kept.offset : kept.offset + len(kept) + 1].astype(
-            np.int64
-        )
-        self.data: Bytes = np.frombuffer(data, dtype=np.uint8) if data else np.zeros(1, dtype=np.uint8)
-        self.start: Places = edges[:-1]
-        self.length: Places = edges[1:] - edges[:-1]
+        octets, ends = octets_of(cells)
+        self.data: Bytes = octets if len(octets) else np.zeros(1, dtype=np.uint8)
+        self.start: Places = ends[:-1]
+        self.length: Places = np.diff(ends)
+        self._columns: list[Bytes] = []
+        if len(cells) and (self.length == self.length[0]).all() and self.length[0]:
+            # Of cells of one length every place is a column: no byte needs to be looked up.
+            self._columns = list(np.ascontiguousarray(octets.reshape(len(cells), -1).T))
 
     def byte(self, place: int) -> Bytes:
         """Return the byte `place` from the start; of a shorter cell any byte of the column."""
+        if self._columns:
+            return self._columns[min(place, len(self._columns) - 1)]
         return self.data.take(self.start + place, mode="clip")
 
     def last(self, place: int) -> Bytes:
         """Return the byte `place` from the end, from 1."""
+        if self._columns:
+            return self._columns[-place]
         return self.data.take(self.start + self.length - place)
 
     def number(self, place: int) -> Numbers:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, get_args
 
 from etl.normalize.checks import IBAN_LENGTHS, card, compact, iban
-from etl.normalize.detectors import AFTER, BEFORE, BLANK, DASH, SPACE, Detector, Kind, before
+from etl.normalize.detectors import AFTER, BEFORE, BLANK, DASH, SPACE, Detector, Kind, before, joint
 from etl.normalize.national import NATIONAL
 from etl.normalize.phones import PHONES
 
@@ -40,9 +40,8 @@ _VERSION: Final = re.compile(
     r"(?i)(?:version|ver|build|release|firmware|update|section|chapter|v)[^0-9A-Za-z]{0,4}$"
 )
 
-MIN_DIGITS: Final = 5
-"""A text with fewer digits holds nothing but e-mail addresses."""
-
+_IP_DIGITS: Final = 5
+"""An address with fewer, as 1.2.3.4 or a::b, is a version or program text."""
 
 _ROUNDS: Final = 4
 _REACH: Final = 80
@@ -79,7 +78,7 @@ def _four(match: re.Match[str]) -> bool:
     octets = match["v"].split(".")
     if not all(int(octet) <= 255 and str(int(octet)) == octet for octet in octets):  # noqa: PLR2004
         return False
-    return sum(map(len, octets)) >= MIN_DIGITS and not _VERSION.search(before(match))
+    return sum(map(len, octets)) >= _IP_DIGITS and not _VERSION.search(before(match))
 
 
 def _six(match: re.Match[str]) -> bool:
@@ -88,7 +87,7 @@ def _six(match: re.Match[str]) -> bool:
         ipaddress.IPv6Address(match["v"])
     except ValueError:
         return False
-    return sum(map(str.isdigit, match["v"])) >= MIN_DIGITS
+    return sum(map(str.isdigit, match["v"])) >= _IP_DIGITS
 
 
 NUMBERS: Final = (
@@ -124,10 +123,15 @@ NUMBERS: Final = (
 )
 """All but e-mail addresses, in the order of precedence where two begin at one place."""
 
+_ANY: Final = joint(NUMBERS)
+
 _START: Final = re.compile(
     rf"(?<!\w)(?=[(+]{{0,2}}(?:[A-Za-z]{{1,8}}[{SPACE}{DASH}]?)?[0-9])|(?<![\w:.])(?=[0-9A-Fa-f]{{0,4}}:)",
 )
 """Where any of them can begin."""
+_RUN: Final = re.compile("[0-9]+|:+")
+_PREFIX: Final = 11
+"""Characters from where a number can begin to its first digit or colon, at most."""
 
 
 def find(text: str, taken: Sequence[Span]) -> list[Finding]:
@@ -138,7 +142,7 @@ def find(text: str, taken: Sequence[Span]) -> list[Finding]:
     left = blank(text, taken)
     found = [Finding(name="email", start=start, end=end) for start, end in _emails(left)]
     left = blank(left, [finding.span for finding in found])
-    more = _numbers(left, [(0, len(left))])
+    more = _numbers(left, _around_runs(left))
     for _ in range(_ROUNDS):
         if not more:
             break
@@ -162,6 +166,17 @@ def _emails(text: str) -> list[Span]:
     return [match.span("v") for match in _EMAIL.finditer(text)] if "@" in text else []
 
 
+def _around_runs(text: str) -> list[Span]:
+    """Return where numbers can begin: most of a text is far from any digit."""
+    windows: list[Span] = []
+    for run in _RUN.finditer(text):
+        first, last = max(0, run.start() - _PREFIX), run.end()
+        if windows and first <= windows[-1][1]:
+            first = windows.pop()[0]
+        windows.append((first, last))
+    return windows
+
+
 def _numbers(text: str, windows: Sequence[Span]) -> list[Finding]:
     """Return what begins in the windows, which are in rising order."""
     found: list[Finding] = []
@@ -176,6 +191,8 @@ def _numbers(text: str, windows: Sequence[Span]) -> list[Finding]:
 
 
 def _number(text: str, start: int) -> Finding | None:
+    if not _ANY.match(text, start):
+        return None
     for detector in NUMBERS:
         match = detector.pattern.match(text, start)
         if match and detector.check(match):

@@ -11,7 +11,7 @@ from etl.normalize.cells import Cells
 from etl.normalize.instants import Micros
 from etl.normalize.pseudonyms import pseudonyms
 from etl.normalize.variables import SPEAKER, json_objects, names_speaker
-from etl.normalize.verdict import Rows
+from etl.normalize.verdict import Rows, chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,27 +28,26 @@ class Parts:
     conversation: pa.Array
 
     def take(self, rows: Rows) -> "Parts":
-        """Return the parts of some rows."""
-        chosen = pa.array(rows)
+        """Return the parts of some rows, which are given once and in order."""
         return Parts(
             rows=self.rows[rows],
-            lane=self.lane.take(chosen),
+            lane=chosen(self.lane, rows),
             at_us=self.at_us[rows],
-            role=self.role.take(chosen),
-            sequence=self.sequence.take(chosen),
-            native_id=self.native_id.take(chosen),
-            conversation=self.conversation.take(chosen),
+            role=chosen(self.role, rows),
+            sequence=chosen(self.sequence, rows),
+            native_id=chosen(self.native_id, rows),
+            conversation=chosen(self.conversation, rows),
         )
 
 
 def assemble(job: Job, batch: RowBatch, parts: Parts, text: pa.Array, *, key: bytes | None) -> pa.RecordBatch:
     """Return one message a row by `MESSAGE_SCHEMA`; with a `key` its user id is pseudonymous."""
-    cells, chosen, count = Cells(batch), pa.array(parts.rows), len(parts.rows)
+    cells, rows, count = Cells(batch), parts.rows, len(parts.rows)
     lane = parts.lane if key is None else pseudonyms(parts.lane, key=key)
-    variables = {name: cells.text(column).take(chosen) for name, column in job.columns.variables.items()}
+    variables = {name: chosen(cells.text(column), rows) for name, column in job.columns.variables.items()}
     if names_speaker(job):
         variables[SPEAKER] = parts.role
-    profile = {name: cells.text(column).take(chosen) for name, column in job.columns.profile.items()}
+    profile = {name: chosen(cells.text(column), rows) for name, column in job.columns.profile.items()}
     return _by_schema(
         {
             "lane": lane,
@@ -61,7 +60,7 @@ def assemble(job: Job, batch: RowBatch, parts: Parts, text: pa.Array, *, key: by
             "profile": json_objects(profile, count),
             "variables": json_objects(variables, count),
             "file": pa.repeat(batch.file, count),
-            "line": batch.lines.take(chosen),
+            "line": chosen(batch.lines, rows),
             "part": pa.repeat(1, count),
             "whole": pa.nulls(count),
         },

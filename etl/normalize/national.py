@@ -136,10 +136,14 @@ _NAMED: Final = (
 """Words, digits and check of what looks like an order number without the word."""
 
 _NAMES: Final = "|".join(dict.fromkeys(names for names, _, _ in _NAMED))
+_ANY_NAME: Final = re.compile(_NAME.format(_NAMES))
 
 
 def _named(match: re.Match[str]) -> bool:
-    digits, context = compact(match["v"]), before(match)
+    context = before(match)
+    if not _ANY_NAME.search(context):
+        return False
+    digits = compact(match["v"])
     return any(
         len(digits) == length and check(digits) and re.search(_NAME.format(names), context)
         for names, length, check in _NAMED
@@ -190,6 +194,7 @@ NATIONAL: Final = (
         gate=rf"(?i)(?:{_NAMES})[^0-9]{{0,20}}[0-9][0-9 .-]{{8}}",
         pattern=re.compile(rf"{BEFORE}(?P<v>[0-9](?:[{SPACE}.{DASH}]?[0-9]){{8,11}}){AFTER}"),
         check=_named,
+        named=True,
     ),
 )  # fmt: skip
 """In the order in which they are looked for: the more there is to check, the earlier."""

@@ -94,7 +94,8 @@ def _international(match: re.Match[str]) -> bool:
 
 def _detector(shape: str, check: Callable[[re.Match[str]], bool], *, gate: str | None = None) -> Detector:
     pattern = re.compile(f"{BEFORE}(?<![+/=])(?P<v>{shape}){AFTER}")
-    return Detector(kind="phone", gate=gate or rf"\b{shape}\b", pattern=pattern, check=check)
+    named = check is _named
+    return Detector(kind="phone", gate=gate or rf"\b{shape}\b", pattern=pattern, check=check, named=named)
 
 
 PHONES: Final = (

@@ -8,22 +8,25 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.config.sending import Privacy
 from etl.normalize.checks import compact
-from etl.normalize.kinds import KINDS, MIN_DIGITS, NUMBERS, Finding, Span, find
+from etl.normalize.kinds import KINDS, NUMBERS, Finding, Span, find
+from etl.normalize.numerals import may_hold_numbers
+from etl.normalize.octets import counts_in, octets_of, places
 from etl.normalize.pseudonyms import digest
-from etl.normalize.verdict import Mask, mask, matches
+from etl.normalize.scan import matches_among
+from etl.normalize.verdict import Mask, mask
 
 _VALUE: Final = b"etl-privacy-1"
 _VALUE_BYTES: Final = 2
 _AT: Final = ord("@")
-_ZERO: Final = ord("0")
-_TEN: Final = 10
 _GATE: Final = "|".join(f"(?:{detector.gate})" for detector in NUMBERS)
+_NAMED_GATE: Final = "|".join(f"(?:{detector.gate})" for detector in NUMBERS if detector.named)
+_FEW: Final = 64
+"""So many texts are read sooner than `_GATE` is compiled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,19 +129,12 @@ def _canonical(name: str, value: str) -> str:
 
 
 def _candidates(texts: pa.Array) -> Mask:
-    """Return which texts may hold anything; most are told at memory speed by counting their bytes."""
-    _, offsets, data = texts.buffers()
-    if data is None or not len(texts):
-        return np.zeros(len(texts), dtype=np.bool_)
-    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    octets = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
-    hit = _counts(octets == _AT, ends) > 0
-    rows = np.flatnonzero(_counts(octets - _ZERO < _TEN, ends) >= MIN_DIGITS)
-    hit[rows] |= matches(texts.take(pa.array(rows)), _GATE)
+    """Return which texts may hold anything; most are told at memory speed by their bytes."""
+    numerals = may_hold_numbers(texts)
+    hit = numerals.shaped
+    if np.count_nonzero(hit) > _FEW:
+        hit = matches_among(texts, hit, _GATE)
+    hit |= matches_among(texts, numerals.bare & ~hit, _NAMED_GATE)
+    octets, ends = octets_of(texts)
+    hit |= counts_in(places(octets, lambda piece: piece == _AT), ends) > 0
     return hit & mask(texts.is_valid())
-
-
-def _counts(octets: npt.NDArray[np.bool_], ends: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    """Return how many of the octets are true in each text."""
-    counts: npt.NDArray[np.int64] = np.diff(np.searchsorted(np.flatnonzero(octets), ends - ends[0]))
-    return counts

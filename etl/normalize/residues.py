@@ -41,8 +41,10 @@ def read_residues(texts: pa.Array, customer: Mask) -> tuple[pa.Array, Mask, Mask
     for needle, pattern in _MARKS:
         if holds(texts, needle):
             residue |= matches(texts, pattern)
-    turns = rows_with(texts, ":", times=_FEWEST_TURNS) & rows_with(texts, "\n", times=_FEWEST_TURNS - 1)
-    candidates = matches_among(texts, customer & turns, _LABELLED)
+    turns = customer & rows_with(texts, ":", times=_FEWEST_TURNS)
+    if turns.any():
+        turns &= rows_with(texts, "\n", times=_FEWEST_TURNS - 1)
+    candidates = matches_among(texts, turns, _LABELLED)
     for row in np.flatnonzero(candidates):
         residue[row] |= is_transcript(texts[row].as_py())
     return texts, residue, cleaned & ~residue

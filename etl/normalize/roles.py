@@ -47,14 +47,17 @@ def read_roles(job: Job, cells: pa.Array | None, rows: int) -> RoleReading:
     else:
         meaning = _meaning(job.roles, cells)
         unlisted = mask(pc.is_null(meaning))
-        blank = missing(cells)
+        blank = missing(cells) if unlisted.any() else unlisted
         details = _words_of(cells)
         column = job.columns.role
         faults = (
             Fault(code=RejectCode.MISSING_ROLE, column=column, hit=unlisted & blank),
             Fault(code=RejectCode.UNKNOWN_ROLE, column=column, hit=unlisted & ~blank, details=details),
         )
-        role = pc.if_else(pc.equal(meaning, _SKIP), pa.scalar(None, pa.string()), meaning)
+        skipped = pc.equal(meaning, _SKIP)
+        role = meaning
+        if mask(skipped).any():
+            role = pc.if_else(skipped, pa.scalar(None, pa.string()), meaning)
     out = [_SKIP]
     if job.message.speaker == "customers-only":
         out += [Role.AGENT, Role.BOT]

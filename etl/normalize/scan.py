@@ -1,44 +1,61 @@
 """Questions about a whole column of texts at memory speed: nearly no batch holds what is looked for."""
 
+from functools import partial
+from typing import Final
+
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from etl.normalize.octets import Octets, counts_in, octets_of, places
 from etl.normalize.verdict import Mask, mask, matches
 
-Octets = npt.NDArray[np.uint8]
-
-
-def octets_of(texts: pa.Array) -> tuple[Octets, npt.NDArray[np.int64]]:
-    """Return the UTF-8 of all texts in a row, and where each begins; one more: where the last ends."""
-    _, offsets, data = texts.buffers()
-    if data is None or not len(texts):
-        return np.zeros(0, np.uint8), np.zeros(len(texts) + 1, np.int64)
-    ends = np.frombuffer(offsets, np.int32, texts.offset + len(texts) + 1)[texts.offset :].astype(np.int64)
-    return np.frombuffer(data, np.uint8)[ends[0] : ends[-1]], ends - ends[0]
+_FREQUENT: Final = " etaoinsrhldcumfpgwybvkxjqz"
+"""The characters that texts are full of, the most frequent first."""
 
 
 def rows_with(texts: pa.Array, characters: str, *, times: int = 1) -> Mask:
     """Return which texts hold one of some ASCII characters so many times or more; no text is null."""
     octets, ends = octets_of(texts)
     hit = np.zeros(len(texts), dtype=np.bool_)
-    for character in characters:
-        found = np.flatnonzero(octets == ord(character))
-        row = np.searchsorted(ends, found, side="right") - 1
-        hit |= np.bincount(row, minlength=len(texts)) >= times
+    for character in characters.encode():
+        found = places(octets, partial(np.equal, character))
+        if len(found):
+            hit |= counts_in(found, ends) >= times
     return hit
 
 
 def holds(texts: pa.Array, needle: str) -> bool:
-    """Return whether any text may hold the needle; also true when two neighbours make it together."""
+    """Return whether any text may hold the ASCII needle; also true when two neighbours make it together."""
     octets, _ = octets_of(texts)
-    return octets.tobytes().find(needle.encode()) >= 0
+    one, other = _rarest(needle)
+    apart = other - one
+
+    def both(piece: Octets) -> Mask:
+        found: Mask = piece[: len(piece) - apart] == ord(needle[one])
+        if found.any():
+            found &= piece[apart:] == ord(needle[other])
+        return found
+
+    likely = len(places(octets, both, beyond=apart)) > 0
+    return likely and octets.tobytes().find(needle.encode()) >= 0
 
 
-def beyond_ascii(texts: pa.Array) -> Mask:
-    """Return which texts hold more than ASCII."""
-    return ~mask(pc.string_is_ascii(texts))
+def rows_from(texts: pa.Array, octet: int) -> Mask:
+    """Return which texts hold a byte of this value or a higher one."""
+    octets, ends = octets_of(texts)
+    hit: Mask = counts_in(places(octets, lambda piece: piece >= octet), ends) > 0
+    return hit
+
+
+def longer(texts: pa.Array, limit: int) -> Mask:
+    """Return which texts have more characters; most have not even so many bytes."""
+    _, ends = octets_of(texts)
+    longer: Mask = np.diff(ends) > limit
+    rows = np.flatnonzero(longer)
+    if len(rows):
+        longer[rows] = mask(pc.greater(pc.utf8_length(texts.take(pa.array(rows))), limit))
+    return longer
 
 
 def matches_among(texts: pa.Array, candidates: Mask, pattern: str) -> Mask:
@@ -48,3 +65,14 @@ def matches_among(texts: pa.Array, candidates: Mask, pattern: str) -> Mask:
     if len(rows):
         hit[rows] = matches(texts.take(pa.array(rows)), pattern)
     return hit
+
+
+def _rarest(needle: str) -> tuple[int, int]:
+    """Return where the two characters stand that texts hold least, in their order."""
+
+    def frequency(place: int) -> int:
+        rank = _FREQUENT.find(needle[place])
+        return -rank if rank >= 0 else -len(_FREQUENT)
+
+    one, other = sorted(range(len(needle)), key=frequency)[:2]
+    return min(one, other), max(one, other)

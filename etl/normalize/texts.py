@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -13,14 +12,16 @@ from etl.config.job import Job
 from etl.model.rejects import RejectCode
 from etl.normalize.attachments import named
 from etl.normalize.html import LOOKS_LIKE_HTML, plain_text
+from etl.normalize.mojibake import mojibake
+from etl.normalize.octets import Octets, octets_of, places
 from etl.normalize.privacy import Masker
 from etl.normalize.quotes import QUOTE_MARK, own_words
 from etl.normalize.residues import read_residues
-from etl.normalize.scan import beyond_ascii, matches_among, octets_of, rows_with
-from etl.normalize.verdict import Details, Fault, Mask, mask, matches, missing
+from etl.normalize.scan import longer, matches_among, rows_from, rows_with
+from etl.normalize.verdict import Details, Fault, Mask, Rows, mask, matches, missing
 
 _CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+"
-_KEPT = (0x09, 0x0A, 0x0D)
+_KEPT: Final = b"\n\r\t"
 _SPACE = 0x20
 _DELETE = 0x7F
 
@@ -30,9 +31,8 @@ COMPOSED: Final = (
 )
 """Characters of which every text is in normal form C already: those of nearly all texts."""
 
-_LATIN: Final = r"[\x{80}-\x{BF}ƒ„…†‡ˆ‰Š‹Œ‘’“”•–—˜™š›œžŸ€‚Ž]"  # noqa: RUF001  these very signs
-MOJIBAKE: Final = rf"Ã{_LATIN}|Â[\x{{A0}}-\x{{BF}}]|â€[\x{{80}}-\x{{BF}}™œžš“”˜¦¢]|ðŸ{_LATIN}"  # noqa: RUF001  the same
-"""What UTF-8 looks like that somebody read as Latin-1 or cp1252: `Ã¦`, `â€™`."""
+_BEYOND_LATIN: Final = 0xCC
+"""All characters from U+0300 on, combining signs first, begin with this byte or a later one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ class TextReader:
         if not self._settings.html:
             candidates = rows_with(work.text, "<&")
             work.found["html"] = matches_among(work.text, candidates, LOOKS_LIKE_HTML)
-        work.found["mojibake"] = matches_among(work.text, beyond_ascii(work.text), MOJIBAKE)
+        work.found["mojibake"] = mojibake(work.text)
         masked = self._masker(work.text)
         work.text = masked.texts
         work.changed |= masked.changed
@@ -105,17 +105,19 @@ class TextReader:
 
     def _bounded(self, work: "_Work") -> tuple[Fault, ...]:
         limit = self._settings.max_characters
-        lengths = pc.utf8_length(work.text).to_numpy(zero_copy_only=False)
-        too_long: Mask = lengths > limit
+        too_long = longer(work.text, limit)
         if self._settings.too_long == "truncate" and too_long.any():
             work.text = pc.utf8_slice_codeunits(work.text, 0, limit)
             work.note("truncated", too_long)
         if self._settings.too_long != "reject":
-            too_long = np.zeros(len(lengths), dtype=np.bool_)
+            too_long = np.zeros(len(work.text), dtype=np.bool_)
         return (
             Fault(code=RejectCode.EMPTY_TEXT, column=self._column, hit=missing(work.text)),
             Fault(
-                code=RejectCode.TEXT_TOO_LONG, column=self._column, hit=too_long, details=_lengths(lengths)
+                code=RejectCode.TEXT_TOO_LONG,
+                column=self._column,
+                hit=too_long,
+                details=_lengths(work.text),
             ),
         )
 
@@ -156,8 +158,16 @@ def _remove_controls(work: _Work) -> None:
 def _has_controls(texts: pa.Array) -> bool:
     """Say at memory speed whether any byte is one: nearly no batch has one, and a regex reads slowly."""
     octets, _ = octets_of(texts)
-    low = octets[octets < _SPACE]
-    return bool(np.isin(low, _KEPT, invert=True).any() or (octets == _DELETE).any())
+    return len(places(octets, _controls)) > 0
+
+
+def _controls(piece: Octets) -> Mask:
+    hit: Mask = piece < _SPACE
+    for kept in _KEPT:
+        if hit.any():
+            hit &= piece != kept
+    hit |= piece == _DELETE
+    return hit
 
 
 def _convert_html(work: _Work) -> None:
@@ -184,7 +194,7 @@ def _strip_quotes(work: _Work) -> None:
 
 
 def _compose(work: _Work) -> None:
-    hit = matches_among(work.text, beyond_ascii(work.text), f"[^{COMPOSED}]")
+    hit = matches_among(work.text, rows_from(work.text, _BEYOND_LATIN), f"[^{COMPOSED}]")
     work.note("composed", work.replace(hit, lambda texts: pc.utf8_normalize(texts, form="NFC")))
 
 
@@ -192,9 +202,9 @@ def _each(texts: pa.Array, change: Callable[[str], str]) -> pa.Array:
     return pa.array([change(text) for text in texts.to_pylist()], pa.string())
 
 
-def _lengths(lengths: npt.NDArray[np.int64]) -> Details:
-    def details(rows: npt.NDArray[np.int64]) -> pa.Array:
-        counted = pc.cast(pa.array(lengths[rows]), pa.string())
+def _lengths(texts: pa.Array) -> Details:
+    def details(rows: Rows) -> pa.Array:
+        counted = pc.cast(pc.utf8_length(texts.take(pa.array(rows))), pa.string())
         return pc.binary_join_element_wise(counted, " characters", "")
 
     return details

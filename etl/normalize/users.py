@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 
 from etl.config.job import Job
 from etl.model.rejects import RejectCode
+from etl.normalize.octets import counts_in, edge_bytes, octets_of, places, table
+from etl.normalize.scan import longer, matches_among
 from etl.normalize.verdict import (
     ID_CHARACTERS,
     Details,
@@ -19,7 +21,6 @@ from etl.normalize.verdict import (
     among,
     details_of,
     mask,
-    matches,
     missing,
     shown,
 )
@@ -30,6 +31,11 @@ CONVERSATION_PREFIX: Final = "conversation:"
 
 # With a comma too: spreadsheets of half of Europe write 1,23457E+17.
 _SCIENTIFIC: Final = r"^\s*[+-]?\d+([.,]\d+)?[eE][+-]?\d+\s*$"
+_BEGINS_NUMBER: Final = table(b"+-0123456789\t\n\v\f\r ")
+_LOWER: Final = 0x20
+_LOWERED: Final = np.frombuffer(bytes(range(256)).lower(), np.uint8)
+_VAGUE: Final = (*range(0x21), *range(0x7F, 0x100))
+"""Bytes of an edge that say nothing: white space is trimmed, and beyond ASCII lower case may be anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +70,7 @@ def read_users(job: Job, cells: Callable[[str], pa.Array], rows: int) -> Users:
     elif job.users.placeholder == "conversation":
         warned = refused
         lane, refused = _by_conversation(job, cells, written, placeholder)
-    too_long = mask(pc.greater(pc.utf8_length(lane), LANE_CHARACTERS)) & (not job.users.pseudonymize)
+    too_long = longer(lane, LANE_CHARACTERS) & (not job.users.pseudonymize)
     return Users(
         lane=lane,
         placeholder=warned,
@@ -87,14 +93,34 @@ def precision(column: str, cells: pa.Array) -> Fault:
     return Fault(
         code=RejectCode.ID_PRECISION_LOST,
         column=column,
-        hit=matches(cells, _SCIENTIFIC),
+        hit=matches_among(cells, _may_be_scientific(cells), _SCIENTIFIC),
         details=details_of(cells, ID_CHARACTERS),
     )
 
 
+def _may_be_scientific(cells: pa.Array) -> Mask:
+    """Return which cells hold an E and begin as numbers do."""
+    octets, ends = octets_of(cells)
+    exponents = places(octets, lambda piece: (piece | _LOWER) == ord("e"))
+    if not len(exponents):
+        return np.zeros(len(cells), dtype=np.bool_)
+    first, _ = edge_bytes(octets, ends)
+    begins: Mask = _BEGINS_NUMBER[first]
+    return begins & (counts_in(exponents, ends) > 0)
+
+
 def _placeholders(job: Job, lane: pa.Array) -> Mask:
     known = _compared(pa.array(job.users.placeholders, pa.string())).to_pylist()
-    return among(_compared(lane), tuple(known))
+    # Most ids are told from all placeholders by their first or last character.
+    edges = [table(bytes({*_VAGUE, *(name.encode()[at] for name in known if name)})) for at in (0, -1)]
+    octets, ends = octets_of(lane)
+    first, last = edge_bytes(octets, ends)
+    likely = (edges[0][_LOWERED[first]] & edges[1][_LOWERED[last]]) | (ends[1:] == ends[:-1])
+    rows = np.flatnonzero(likely)
+    hit = np.zeros(len(lane), dtype=np.bool_)
+    if len(rows):
+        hit[rows] = among(_compared(lane.take(pa.array(rows))), tuple(known))
+    return hit
 
 
 def _compared(ids: pa.Array) -> pa.Array:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from etl.model.rejects import RejectCode, SkipReason
 from etl.model.schemas import REJECT_SCHEMA
+from etl.normalize.octets import edge_bytes, octets_of, table
 
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
@@ -27,6 +28,9 @@ UNSEEN_SPACE: Final = "\u200b\u200c\u200d\u2060\ufeff" + "".join(
     character for character in map(chr, range(0x3001)) if character.isspace()
 )
 """The characters of `BLANK`, for `str.strip`."""
+
+_BEGINS_BLANK: Final = table(b"\t\n\v\f\r \xc2\xe1\xe2\xe3\xef")
+"""The bytes that a character of `BLANK` begins with."""
 
 _UNSEEN: Final = r"[\x00-\x1f\x7f-\x{9f}\x{200B}-\x{200F}\x{2028}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
 _UNSEEN_CODES: Final = (
@@ -113,9 +117,21 @@ def among(cells: pa.Array, values: tuple[str, ...]) -> Mask:
     return mask(pc.is_in(cells, value_set=pa.array(values, pa.string())))
 
 
+def chosen(cells: pa.Array, rows: Rows) -> pa.Array:
+    """Return some cells, of rows that are given once and in order."""
+    return cells if len(rows) == len(cells) else cells.take(pa.array(rows))
+
+
 def missing(cells: pa.Array) -> Mask:
-    """Return which cells are null or show nothing."""
-    return mask(pc.fill_null(pc.match_substring_regex(cells, BLANK), fill_value=True))
+    """Return which strings are null or show nothing."""
+    octets, ends = octets_of(cells)
+    empty = ends[1:] == ends[:-1]
+    first, _ = edge_bytes(octets, ends)
+    absent: Mask = empty.copy() if cells.null_count == 0 else empty | mask(cells.is_null())
+    rows = np.flatnonzero(_BEGINS_BLANK[first] & ~absent)
+    if len(rows):
+        absent[rows] = matches(cells.take(pa.array(rows)), BLANK)
+    return absent
 
 
 def shown(cells: pa.Array, characters: int) -> pa.Array:

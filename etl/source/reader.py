@@ -8,6 +8,7 @@ import pyarrow as pa
 from etl.config.reading import Input
 from etl.errors import InputError
 from etl.model.schemas import FileSummary, RowBatch
+from etl.source.coalesce import coalesced
 from etl.source.delimited import Item, read_delimited
 from etl.source.discover import SourceFile
 from etl.source.formats import Compression, Format
@@ -41,7 +42,7 @@ def read(
     Raises:
         InputError: the file as a whole is no good. What was yielded before must be discarded.
     """
-    for item in _items(file, columns, settings, times, progress):
+    for item in coalesced(_items(file, columns, settings, times, progress)):
         yield filled(item, columns, file.partitions) if isinstance(item, RowBatch) else item
 
 
