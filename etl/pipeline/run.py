@@ -3,8 +3,9 @@
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,13 +16,13 @@ from etl.config.load import JobFile
 from etl.config.secrets import Secret, read_token
 from etl.config.target import Target
 from etl.config.workspace import Workspace, workspace
-from etl.errors import ExitCode, InputError, LaterError
-from etl.ledger.interface import Decision, Ledger, PlanRecord
-from etl.ledger.lock import TargetLock
-from etl.ledger.sqlite import open_ledger
-from etl.model.events import Event, Started
+from etl.errors import EtlError, ExitCode, InputError, LaterError
+from etl.ledger.interface import RESTORED, Ledger, PlanRecord, Selection, Word
+from etl.ledger.rescue import SideFile
+from etl.model.events import Event, Started, Warned
 from etl.model.plan import PlanFolder
 from etl.model.states import State
+from etl.pipeline.opening import Trust, opened
 from etl.pipeline.prepare import Wish, prepare, refuse_unknown_roles
 from etl.pipeline.replaying import Replaying
 from etl.pipeline.result import EXIT_CODES, Canary, ImportResult, exit_code
@@ -53,6 +54,7 @@ class ImportWish:
     """Send the first user by name, then ask for the rest."""
     confirm: Callable[[Canary], bool] = lambda _: False
     """Asked after the canary; no by default, as where nobody sits at a terminal."""
+    trust: Trust = Trust.REMEMBERED
 
 
 def run_import(job_file: JobFile, wish: ImportWish, observe: Callable[[Event], None]) -> ImportResult:
@@ -66,11 +68,8 @@ def run_import(job_file: JobFile, wish: ImportWish, observe: Callable[[Event], N
     space = workspace(job_file.state, job.target, sandbox=wish.sandbox)
     token = None if wish.sandbox else read_token(job.target, folder=job_file.folder, environ=os.environ)
     space.create()
-    with (
-        TargetLock(space.folder),
-        closing(open_ledger(space.ledger, target=space.target, create=True)) as ledger,
-    ):
-        recovered = ledger.recover(now_us=SYSTEM.wall_us())
+    with opened(space, create=True, observe=observe, trust=wish.trust) as found:
+        ledger, recovered = found.ledger, found.recovered
         _follow_policy_on_uncertain(job, ledger)
         plan = prepare(job_file, space, ledger, wish.plan, observe)
         refuse_unknown_roles(plan, job_file)
@@ -93,20 +92,22 @@ def _follow_policy_on_uncertain(job: Job, ledger: Ledger) -> None:
     if job.replay.on_uncertain == "hold":
         return
     state = State.PENDING if job.replay.on_uncertain == "resend" else State.ACCEPTED
-    open_plan = ledger.open_plan()
-    decisions = [
-        Decision(
-            plan=entry.plan,
-            ordinal=entry.ordinal,
-            state=state,
-            who="job file",
-            why=f'replay.on_uncertain = "{job.replay.on_uncertain}"',
-            now_us=SYSTEM.wall_us(),
-        )
-        for entry in ledger.entries(frozenset({State.UNCERTAIN}), limit=1_000_000)
-        if state is State.ACCEPTED or (open_plan is not None and entry.plan == open_plan.number)
-    ]
-    ledger.decide(decisions)
+    under_way = ledger.open_plan()
+    if state is State.PENDING and under_way is None:
+        return
+    word = Word(
+        state=state,
+        who="job file",
+        why=f'replay.on_uncertain = "{job.replay.on_uncertain}"',
+        now_us=SYSTEM.wall_us(),
+    )
+    selection = Selection(
+        states=frozenset({State.UNCERTAIN}),
+        plan=under_way.number if state is State.PENDING and under_way else None,
+        # The job speaks of single messages; after a restore it would speak of thousands.
+        except_codes=(RESTORED,),
+    )
+    ledger.settle(selection, word)
 
 
 class _Import:
@@ -147,6 +148,7 @@ class _Import:
         states, sent, stop = NOTHING, {}, None
         if plan.summary.conservation.planned:
             record = self._start(plan)
+            self._doubt(plan, record)
             states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
             if states.pending:
                 self._obey_hold_off()
@@ -193,6 +195,20 @@ class _Import:
             open=True,
         )
         return self._ledger.start_plan(record, now_us=SYSTEM.wall_us())
+
+    def _doubt(self, plan: PlanFolder, record: PlanRecord) -> None:
+        """After a restore: what the copy does not know as settled may have been sent since."""
+        before_us = self._ledger.doubt_before_us(record.number)
+        if before_us is None:
+            return
+        run = self._start_run(record)
+        messages = PlanReader(plan).written_before(before_us)
+        count = self._ledger.doubt(record.number, run, messages, now_us=SYSTEM.wall_us())
+        self._ledger.end_run(run, exit_code=ExitCode.INCOMPLETE, now_us=SYSTEM.wall_us())
+        if count:
+            self._observe(
+                Warned(message=f"{count:,} messages may have been sent after the ledger's copy was made"),
+            )
 
     def _expected(self, plan: PlanFolder, before: PlanStates) -> int:
         expected = before.pending
@@ -250,6 +266,15 @@ class _Import:
         tally.add(rest)
         return tally, stop
 
+    def _start_run(self, record: PlanRecord) -> int:
+        return self._ledger.start_run(
+            record.number,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=__version__,
+            now_us=SYSTEM.wall_us(),
+        )
+
     def _replay(
         self,
         plan: PlanFolder,
@@ -260,13 +285,7 @@ class _Import:
         only_first_lanes: int | None,
     ) -> tuple[Tally, StopReason | None]:
         """Replay, with its beginning and end in the ledger."""
-        run = self._ledger.start_run(
-            record.number,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            version=__version__,
-            now_us=SYSTEM.wall_us(),
-        )
+        run = self._start_run(record)
         stop = Stop(self._observe)
         replaying = Replaying(
             job=self._job,
@@ -281,6 +300,12 @@ class _Import:
             limits=self._limits,
             conversations=self._conversations,
             observe=self._observe,
+            rescue=SideFile(
+                self._space.folder,
+                identity=self._ledger.name().identity,
+                run=run,
+                say=lambda line: print(line, file=sys.stderr),
+            ),
         )
         ended: ExitCode = ExitCode.DEFECT
         try:
@@ -288,8 +313,11 @@ class _Import:
             ended = ExitCode.OK
         except asyncio.CancelledError:
             tally = Tally()  # the second signal: what was in flight is uncertain at the next start
+        except EtlError as error:
+            ended = error.exit_code
+            raise
         finally:
-            if stop.reason is not None:
+            if stop.reason is not None and stop.reason.kind is not StopKind.ABORTED:
                 ended = EXIT_CODES[stop.reason.kind]
             self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us())
         return tally, stop.reason
