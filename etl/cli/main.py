@@ -20,7 +20,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "import": ("etl.cli.importing", "The main job: plan, replay, ledger, report. Run again, it resumes."),
     "status": ("etl.cli.status", "How the last plan stands, what is uncertain or held, what to type next."),
     "settle": ("etl.cli.settle", "Decide uncertain messages by your word."),
-    "ledger": ("etl.cli.ledger", "The results ledger as a table."),
+    "retry": ("etl.cli.retry", "Put rejected messages back, to be sent again in order."),
+    "ledger": ("etl.cli.ledger", "The results ledger: export it as a table, back it up."),
     "sandbox": ("etl.cli.sandbox", "Serve a stand-in for the platform on this machine."),
 }
 """Name -> module that holds its `command`, and its line in the help."""

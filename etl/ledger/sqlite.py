@@ -256,6 +256,18 @@ def open_readonly(path: Path, *, target: str) -> SqliteLedger | None:
         return _opened(path, mode="ro", target=target, create=False)
 
 
+def advance_beside(path: Path, *, target: str, marks: Marks) -> None:
+    """Let the generation of a ledger grow without its lock, also beside a running import.
+
+    Raises:
+        LedgerError: it can't be written, or is of another schema.
+    """
+    with translated(path), ExitStack() as stack:
+        writer = stack.enter_context(closing(connect(path, "rw")))
+        prepare(writer, path, target=target, mode="ro", create=False)
+        SqliteLedger(path, writer, stack.enter_context(closing(connect(path, "ro"))), marks).advance()
+
+
 def _opened(
     path: Path,
     *,

@@ -79,6 +79,12 @@ def marks_of(space: Workspace) -> Marks:
     return Marks(space.ledger, target=space.target, memory=memory)
 
 
+def ledger_concern(space: Workspace, ledger: Ledger | None) -> str | None:
+    """Return in one line why a ledger (None: there is none) is not the one that is remembered, if so."""
+    found = concern(ledger.name() if ledger else None, marks_of(space).read())
+    return explained(*found, space.ledger).message if found else None
+
+
 def who() -> str:
     """Return who gives a word: user@host."""
     try:

@@ -304,7 +304,7 @@ class _Import:
                 self._space.folder,
                 identity=self._ledger.name().identity,
                 run=run,
-                say=lambda line: print(line, file=sys.stderr),
+                say=_say,
             ),
         )
         ended: ExitCode = ExitCode.DEFECT
@@ -321,6 +321,11 @@ class _Import:
                 ended = EXIT_CODES[stop.reason.kind]
             self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us())
         return tally, stop.reason
+
+
+def _say(line: str) -> None:
+    # Called by the ledger's writer, so not by way of the progress bar.
+    sys.stderr.write(f"etl: {line}\n")
 
 
 def _stamp(wall_us: int) -> str:

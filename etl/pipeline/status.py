@@ -6,13 +6,14 @@ from pathlib import Path
 
 from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.load import JobFile
-from etl.config.workspace import workspace
-from etl.errors import ExitCode, UsageError
-from etl.ledger.interface import Entry, Ledger, PlanRecord, RunRecord
+from etl.config.workspace import Workspace, workspace
+from etl.errors import ExitCode, LedgerError, UsageError
+from etl.ledger.interface import Entry, Ledger, PlanRecord, RunRecord, Selection
 from etl.ledger.lock import Holder, holder
 from etl.ledger.sqlite import open_readonly
 from etl.model.states import State
 from etl.model.window import Window
+from etl.pipeline.opening import ledger_concern
 from etl.pipeline.standings import PlanStates, plan_states
 from etl.plan.forecast import Forecast, forecast
 from etl.plan.store import load_plan, plan_path
@@ -34,12 +35,20 @@ class StatusResult:
     """Stored messages of all plans, by state."""
     listed: tuple[Entry, ...]
     """The first uncertain and rejected messages of all plans."""
+    uncertain_by_code: dict[str, int]
+    rejected_by_code: dict[str, int]
+    held_lanes: int
+    hold_off_until_us: int | None
+    """Until when the API asked everybody to wait, if that is still to come."""
     hold_off_seconds: float
     allowed_per_second: float
     learned_per_second: float | None
     """The pace that earlier runs have learned, when it is below the allowed one."""
     closed: str | None
     """Until when the job's hours keep the next run waiting."""
+    generation: int
+    concern: str | None
+    """Why an import would refuse this ledger: it is not the one that is remembered."""
     holder: Holder | None
     last_run: RunRecord | None
     forecast: Forecast
@@ -57,6 +66,7 @@ def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
     space = workspace(job_file.state, job.target, sandbox=sandbox)
     ledger = open_readonly(space.ledger, target=space.target)
     if ledger is None:
+        _refuse_lost(space)
         raise UsageError(
             f"nothing was imported to {space.target} yet: there is no ledger {space.ledger}",
             hint="etl check JOB, then etl import JOB"
@@ -74,6 +84,7 @@ def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
             )
         blocking = blocking_states(hold_rejected=job.replay.on_rejected == "hold")
         states = plan_states(ledger, record.number, plan, blocking=blocking)
+        hold_off_seconds = _hold_off_seconds(ledger)
         return StatusResult(
             target=space.target,
             ledger=space.ledger,
@@ -81,10 +92,16 @@ def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
             states=states,
             all_plans={state.value: count for state, count in ledger.counts().items()},
             listed=_listed(ledger),
-            hold_off_seconds=_hold_off_seconds(ledger),
             allowed_per_second=job.replay.rate.per_second,
             learned_per_second=ledger.learned_rate_per_second() if job.replay.adapt else None,
             closed=_closed(job.replay.hours),
+            uncertain_by_code=_by_code(ledger, State.UNCERTAIN),
+            rejected_by_code=_by_code(ledger, State.REJECTED),
+            held_lanes=len(ledger.blocked_lanes(blocking)),
+            hold_off_until_us=ledger.hold_off_us() if hold_off_seconds else None,
+            hold_off_seconds=hold_off_seconds,
+            generation=ledger.name().generation,
+            concern=ledger_concern(space, ledger),
             holder=holder(space.folder),
             last_run=ledger.last_run(),
             forecast=forecast(
@@ -106,6 +123,18 @@ def _listed(ledger: Ledger) -> tuple[Entry, ...]:
     uncertain = ledger.entries(frozenset({State.UNCERTAIN}), limit=LISTED)
     rejected = ledger.entries(frozenset({State.REJECTED}), limit=LISTED)
     return (*uncertain, *rejected)
+
+
+def _refuse_lost(space: Workspace) -> None:
+    """Say that a ledger was lost, rather than that nothing was imported yet."""
+    problem = ledger_concern(space, None)
+    if problem:
+        raise LedgerError(problem, hint="etl import JOB says what to do")
+
+
+def _by_code(ledger: Ledger, state: State) -> dict[str, int]:
+    found = ledger.count_chosen(Selection(states=frozenset({state})))
+    return {code: count for (_, code), count in found.items()}
 
 
 def _hold_off_seconds(ledger: Ledger) -> float:
