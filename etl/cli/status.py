@@ -55,7 +55,7 @@ FIELDS: Final[dict[str, str]] = {
     "listed": "the first uncertain and the first rejected messages",
     "hold_off_until": "until when the API asked to wait (ISO 8601, UTC); null: it did not, or that is over",
     "hold_off_seconds": "the same from now, in seconds",
-    "pace": "allowed_per_second: the job's; learned_per_second: what the API was found to bear, null: all of it",
+    "pace": "allowed_per_second by the job, and learned_per_second, what the API bears (null: all)",
     "closed": "until when the job's hours keep the next run waiting; null: they do not",
     "running": "who holds the lock: pid, host, since; null: nobody",
     "last_run": "the newest run: number, host, pid, version, started_at, ended_at, exit_code; "

@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from etl.config.load import JobFile
 from etl.config.secrets import Secret, read_token
 from etl.config.target import Target
 from etl.config.workspace import Workspace, workspace
-from etl.errors import EtlError, ExitCode, InputError, LaterError
+from etl.errors import EtlError, ExitCode, InputError, LaterError, LedgerError
 from etl.ledger.interface import RESTORED, Ledger, PlanRecord, Selection, Word
 from etl.ledger.rescue import SideFile
 from etl.model.events import Event, Started, Warned
@@ -25,7 +25,7 @@ from etl.model.states import State
 from etl.pipeline.opening import Trust, opened
 from etl.pipeline.prepare import Wish, prepare, refuse_unknown_roles
 from etl.pipeline.replaying import Replaying
-from etl.pipeline.result import EXIT_CODES, Canary, ImportResult, exit_code
+from etl.pipeline.result import Canary, ImportResult, exit_code
 from etl.pipeline.standings import NOTHING, PlanStates, plan_states
 from etl.plan.lanes import PlanReader
 from etl.replay.conversations import Conversations
@@ -158,7 +158,6 @@ class _Import:
                     tally, stop = self._send(plan, record, target, secret)
                 sent = {state.value: count for state, count in tally.sent.items()}
                 states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
-        trial = self._wish.limit_lanes is not None
         result = ImportResult(
             plan=plan,
             target=self._space.target,
@@ -175,7 +174,7 @@ class _Import:
             report=self._space.reports / f"import-{_stamp(started_us)}.json",
             rejects_file=plan.rejects_csv,
             sandbox_store=self._space.sandbox_store if self._wish.sandbox else None,
-            exit_code=exit_code(states, plan.summary, stop=stop, trial=trial),
+            exit_code=self._exit_code(states, plan, stop),
         )
         write_report(result.report, result.as_json())
         return result
@@ -307,20 +306,24 @@ class _Import:
                 say=_say,
             ),
         )
-        ended: ExitCode = ExitCode.DEFECT
         try:
             tally = asyncio.run(replaying.replay(PlanReader(plan), target=target, token=token, stop=stop))
-            ended = ExitCode.OK
         except asyncio.CancelledError:
             tally = Tally()  # the second signal: what was in flight is uncertain at the next start
-        except EtlError as error:
-            ended = error.exit_code
+        except BaseException as error:
+            ended = error.exit_code if isinstance(error, EtlError) else ExitCode.DEFECT
+            # A ledger that refuses this, too, must not hide why the run ended.
+            with suppress(LedgerError):
+                self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us())
             raise
-        finally:
-            if stop.reason is not None and stop.reason.kind is not StopKind.ABORTED:
-                ended = EXIT_CODES[stop.reason.kind]
-            self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us())
+        states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
+        ended = self._exit_code(states, plan, stop.reason)
+        self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us())
         return tally, stop.reason
+
+    def _exit_code(self, states: PlanStates, plan: PlanFolder, stop: StopReason | None) -> ExitCode:
+        trial = self._wish.limit_lanes is not None
+        return exit_code(states, plan.summary, stop=stop, trial=trial)
 
 
 def _say(line: str) -> None:
