@@ -99,10 +99,13 @@ class Marks:
         Raises:
             LedgerError: a mark is there and can't be read.
         """
-        found = [_read(self._beside)]
+        try:
+            found = [_read(self._beside)]
+        except OSError as error:
+            raise unusable(self._beside, error) from error
         if self._far:
             # A home that can't be read, as in a container, remembers nothing.
-            with suppress(PermissionError):
+            with suppress(OSError):
                 found.append(_read(self._far))
         return [mark for mark in found if mark is not None]
 
@@ -143,10 +146,6 @@ def _read(path: Path) -> Mark | None:
         return Mark(**json.loads(path.read_bytes()))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except PermissionError:
-        raise
-    except OSError as error:
-        raise unusable(path, error) from error
     except (ValueError, TypeError):
         raise LedgerError(
             f"{path} can't be understood; it tells whether the ledger is the newest",
