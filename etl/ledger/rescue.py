@@ -58,7 +58,8 @@ class SideFile:
         with suppress(OSError):
             descriptor = os.open(self._path, _FLAGS | os.O_APPEND, 0o600)
             try:
-                os.write(descriptor, "".join(f"{line}\n" for line in lines).encode())
+                # Each line ends the one before, which a full disk may have cut.
+                os.write(descriptor, "".join(f"\n{line}" for line in lines).encode())
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
@@ -85,14 +86,15 @@ def keep_ballast(folder: Path) -> bool:
 
 def kept_outcomes(folder: Path, *, identity: str) -> dict[Path, list[Outcome]]:
     """Return the outcomes of one ledger that dead runs kept, by file; a line that was cut says nothing."""
-    return {path: _outcomes(path, identity) for path in sorted(folder.glob(f"{_PREFIX}*.jsonl"))}
+    found = {path: _outcomes(path, identity) for path in sorted(folder.glob(f"{_PREFIX}*.jsonl"))}
+    return {path: outcomes for path, outcomes in found.items() if outcomes}
 
 
 def _outcomes(path: Path, identity: str) -> list[Outcome]:
     found = []
     with suppress(OSError):
         for line in path.read_bytes().splitlines():
-            with suppress(ValueError, TypeError, KeyError):
+            with suppress(ValueError, TypeError, KeyError, AttributeError):
                 fields: dict[str, Any] = json.loads(line)
                 if fields.pop("ledger") == identity:
                     found.append(Outcome(**{**fields, "state": State(fields["state"])}))

@@ -1,16 +1,16 @@
 """`etl ledger backup`: a copy that can be put back. Works beside a running import."""
 
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.load import JobFile
 from etl.config.workspace import workspace
-from etl.errors import LedgerError, UsageError
+from etl.errors import LedgerError
 from etl.ledger.backup import Backup, back_up
-from etl.ledger.sqlite import advance_beside, open_readonly
-from etl.pipeline.opening import ledger_concern, marks_of
+from etl.ledger.lock import private_folder
+from etl.ledger.sqlite import advance_beside
+from etl.pipeline.opening import ledger_concern, marks_of, read
 
 
 def run_backup(job_file: JobFile, *, sandbox: bool, target: Path | None) -> Backup:
@@ -23,10 +23,7 @@ def run_backup(job_file: JobFile, *, sandbox: bool, target: Path | None) -> Back
         LedgerError: the ledger is not the one that is remembered, can't be read, or the copy is bad.
     """
     space = workspace(job_file.state, job_file.job.target, sandbox=sandbox)
-    ledger = open_readonly(space.ledger, target=space.target)
-    if ledger is None:
-        raise UsageError(f"nothing was imported to {space.target} yet: there is no ledger {space.ledger}")
-    with closing(ledger):
+    with read(space) as ledger:
         problem = ledger_concern(space, ledger)
     if problem:
         raise LedgerError(problem, hint="a backup of it would be no backup of what was sent")
@@ -34,7 +31,7 @@ def run_backup(job_file: JobFile, *, sandbox: bool, target: Path | None) -> Back
     name = f"ledger-{stamp}.sqlite"
     if target is None:
         target = space.folder / "backups" / name
-        target.parent.mkdir(mode=0o700, exist_ok=True)
+        private_folder(target.parent)
     elif target.is_dir():
         target /= name
     backup = back_up(space.ledger, target)

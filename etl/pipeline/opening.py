@@ -16,7 +16,7 @@ from etl.ledger.lock import TargetLock
 from etl.ledger.marks import Mark, Marks, concern, explained, memory_folder
 from etl.ledger.migrations import is_missing
 from etl.ledger.rescue import keep_ballast, kept_outcomes
-from etl.ledger.sqlite import open_ledger
+from etl.ledger.sqlite import open_ledger, open_readonly
 from etl.model.events import Event, Warned
 
 
@@ -71,6 +71,27 @@ def opened(
             keep_ballast(space.folder)
             _read_back(space, ledger, observe)
             yield Opened(ledger=ledger, recovered=ledger.recover(now_us=SYSTEM.wall_us()))
+
+
+@contextmanager
+def read(space: Workspace) -> Iterator[Ledger]:
+    """Give the ledger for questions, also beside a running import.
+
+    Raises:
+        UsageError: nothing was imported yet.
+        LedgerError: the ledger was lost, or can't be read.
+    """
+    ledger = open_readonly(space.ledger, target=space.target)
+    if ledger is None:
+        found = concern(None, marks_of(space).read())
+        if found:
+            raise explained(*found, space.ledger)
+        raise UsageError(
+            f"nothing was imported to {space.target} yet: there is no ledger {space.ledger}",
+            hint="etl check JOB, then etl import JOB; for the sandbox's ledger say --sandbox",
+        )
+    with closing(ledger):
+        yield ledger
 
 
 def marks_of(space: Workspace) -> Marks:

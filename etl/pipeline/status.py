@@ -1,19 +1,17 @@
 """`etl status`: how the plan under way stands. Reads only; works beside a running import."""
 
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.load import JobFile
-from etl.config.workspace import Workspace, workspace
-from etl.errors import ExitCode, LedgerError, UsageError
+from etl.config.workspace import workspace
+from etl.errors import ExitCode, UsageError
 from etl.ledger.interface import Entry, Ledger, PlanRecord, RunRecord, Selection
 from etl.ledger.lock import Holder, holder
-from etl.ledger.sqlite import open_readonly
 from etl.model.states import State
 from etl.model.window import Window
-from etl.pipeline.opening import ledger_concern
+from etl.pipeline.opening import ledger_concern, read
 from etl.pipeline.standings import PlanStates, plan_states
 from etl.plan.forecast import Forecast, forecast
 from etl.plan.store import load_plan, plan_path
@@ -60,19 +58,11 @@ def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
 
     Raises:
         UsageError: nothing was ever imported to this target, or the plan's folder is gone.
-        LedgerError: the ledger can't be read.
+        LedgerError: the ledger was lost, or can't be read.
     """
     job = job_file.job
     space = workspace(job_file.state, job.target, sandbox=sandbox)
-    ledger = open_readonly(space.ledger, target=space.target)
-    if ledger is None:
-        _refuse_lost(space)
-        raise UsageError(
-            f"nothing was imported to {space.target} yet: there is no ledger {space.ledger}",
-            hint="etl check JOB, then etl import JOB"
-            + ("" if sandbox else "; for the sandbox say --sandbox"),
-        )
-    with closing(ledger):
+    with read(space) as ledger:
         record = ledger.open_plan()
         if record is None:
             raise UsageError(f"no plan was started yet in {space.ledger}", hint="etl import JOB")
@@ -123,13 +113,6 @@ def _listed(ledger: Ledger) -> tuple[Entry, ...]:
     uncertain = ledger.entries(frozenset({State.UNCERTAIN}), limit=LISTED)
     rejected = ledger.entries(frozenset({State.REJECTED}), limit=LISTED)
     return (*uncertain, *rejected)
-
-
-def _refuse_lost(space: Workspace) -> None:
-    """Say that a ledger was lost, rather than that nothing was imported yet."""
-    problem = ledger_concern(space, None)
-    if problem:
-        raise LedgerError(problem, hint="etl import JOB says what to do")
 
 
 def _by_code(ledger: Ledger, state: State) -> dict[str, int]:

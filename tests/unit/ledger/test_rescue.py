@@ -132,17 +132,19 @@ def test_kept_outcomes_are_read_back_by_their_own_ledger_only(tmp_path, outcome)
     side.keep(outcomes[1:])
     path = tmp_path / "outcomes-3.jsonl"
     assert {path: outcomes} == kept_outcomes(tmp_path, identity="i")
-    assert {path: []} == kept_outcomes(tmp_path, identity="other")
+    assert {} == kept_outcomes(tmp_path, identity="other")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert len(said) == 2
 
 
 def test_line_that_was_cut_costs_only_itself(tmp_path, outcome):
     """The disk was full, after all."""
-    SideFile(tmp_path, identity="i", run=3, say=print).keep([outcome(0), outcome(1)])
+    side = SideFile(tmp_path, identity="i", run=3, say=print)
+    side.keep([outcome(0), outcome(1)])
     path = tmp_path / "outcomes-3.jsonl"
     path.write_bytes(path.read_bytes()[:-9])
-    assert {path: [outcome(0)]} == kept_outcomes(tmp_path, identity="i")
+    side.keep([outcome(2)])
+    assert {path: [outcome(0), outcome(2)]} == kept_outcomes(tmp_path, identity="i")
 
 
 def test_outcome_that_cannot_be_kept_is_said(tmp_path, outcome):
