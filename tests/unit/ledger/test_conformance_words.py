@@ -157,6 +157,7 @@ def test_restored_copy_doubts_what_it_does_not_know_as_settled(ledger, started, 
     ledger.restore(generation=0, who="ann", why="", now_us=8_000)
     assert 8_000 == ledger.doubt_before_us(plan)
     assert 2 == ledger.doubt(plan, run, messages(0, 1, 2, 3), now_us=8_001)
+    assert 0 == ledger.doubt(plan, run, messages(0, 1, 2, 3), now_us=8_002)
     expected = {0: State.ACCEPTED, 1: State.REJECTED, 2: State.UNCERTAIN, 3: State.UNCERTAIN}
     assert expected == states(ledger, plan)
     assert {"restored"} == {entry.reason for entry in ledger.entries(UNCERTAIN, limit=9)}

@@ -143,6 +143,19 @@ def test_older_copy_is_noticed_and_goes_on_by_word(space):
         assert {State.ACCEPTED: 1} == found.ledger.counts()
 
 
+def test_copy_from_before_a_killed_run_is_noticed(space):
+    """The run was remembered before its first byte left, not only at its end."""
+    with opening_of(space) as found:
+        run_once(found.ledger, 0)
+    copy = space.folder.with_name("copy.sqlite")
+    shutil.copy(space.ledger, copy)
+    with opening_of(space) as found:
+        run_once(found.ledger, 1, settle=False)
+    shutil.copy(copy, space.ledger)
+    with pytest.raises(LedgerError, match="older copy"), opening_of(space):
+        pass
+
+
 def test_restored_needs_a_ledger(space):
     """A forgotten copy must not become an empty history."""
     with pytest.raises(UsageError, match="there is no ledger"), opening_of(space, None, Trust.RESTORED):
