@@ -2,13 +2,13 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from itertools import repeat
 from typing import Any, Final
 
 import pyarrow as pa
 
 from etl.ledger import statements
-from etl.ledger.interface import RESTORED, Selection, Word
+from etl.ledger.interface import DOUBT_SCHEMA, RESTORED, Selection, Word
 from etl.model.states import State
 
 TEXT_LIMIT: Final = 500
@@ -46,12 +46,9 @@ def settle(cursor: sqlite3.Cursor, selection: Selection, word: Word) -> int:
 
 def doubt(cursor: sqlite3.Cursor, plan: int, run: int, batch: pa.RecordBatch, *, now_us: int) -> int:
     """Put one batch of `DOUBT_SCHEMA` in doubt; return how many rows changed."""
-    columns = (batch.column(name).to_pylist() for name in ("key", "content", "lane", "at_us"))
-    ordinals = batch.column("ordinal").to_pylist()
-    rows: Iterable[tuple[object, ...]] = (
-        (plan, ordinal, run, *row, now_us, now_us, RESTORED)
-        for ordinal, *row in zip(ordinals, *columns, strict=True)
-    )
+    ordinals, *rest = (column.to_pylist() for column in batch.select(DOUBT_SCHEMA.names).columns)
+    now = repeat(now_us)
+    rows = zip(repeat(plan), ordinals, repeat(run), *rest, now, now, repeat(RESTORED), strict=False)
     cursor.executemany(statements.DOUBT, rows)
     return cursor.rowcount
 

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -87,7 +88,7 @@ class PlanReader:
         first = 0
         try:
             for batch in self._messages.iter_batches(columns=["key", "content", "lane", "at_us"]):
-                ordinals = pa.array(range(first, first + batch.num_rows), pa.int64())
+                ordinals = pa.array(np.arange(first, first + batch.num_rows))
                 first += batch.num_rows
                 addressed = batch.add_column(0, "ordinal", ordinals)
                 yield addressed.filter(pc.less(addressed.column("at_us"), before_us))
