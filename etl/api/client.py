@@ -58,12 +58,7 @@ class Client:
         self._token = token
         self._timeout_seconds = timeout_seconds
         self._tls = tls_context(None if target.ca_file is None else folder / target.ca_file)
-        self._headers = {
-            "Authorization": f"{target.auth_scheme} {token.reveal()}",
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            "User-Agent": f"etl/{__version__}",
-        }
+        self._headers = request_headers(target, token)
         self._kind = target.transport
         self._own = OwnTransport(tls=self._tls, timeout_seconds=timeout_seconds)
         self._open: list[Exchanger] = []
@@ -100,3 +95,13 @@ class Client:
                 )
             case _:
                 assert_never(self._kind)
+
+
+def request_headers(target: Target, token: Secret) -> dict[str, str]:
+    """Return the headers of a message, the token among them."""
+    return {
+        "Authorization": f"{target.auth_scheme} {token.reveal()}",
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "User-Agent": f"etl/{__version__}",
+    }

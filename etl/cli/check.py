@@ -9,7 +9,8 @@ from typing import Unpack
 import click
 
 from etl.cli import options
-from etl.cli.console import Progress, say
+from etl.cli.console import say
+from etl.cli.observing import LogWish, log_wish, logging_options, observing
 from etl.config.load import JobFile, load_job
 from etl.config.override import Pace, with_pace
 from etl.pipeline.check import CheckResult, run_check
@@ -24,13 +25,17 @@ from etl.report.summary import duration, plan_json, plan_lines, reject_lines, sk
 @options.sandbox
 @options.pace
 @options.planning
+@logging_options
 @options.as_json
-def command(
+def command(  # noqa: PLR0913, PLR0917  one for each option
     job: Path,
     files: tuple[str, ...],
     sandbox: bool,  # noqa: FBT001  a flag of the command line
     unfinished: str | None,
     new_identity: bool,  # noqa: FBT001
+    log_file: Path | None,
+    log_format: str | None,
+    log_level: str,
     as_json: bool,  # noqa: FBT001
     **pace: Unpack[Pace],
 ) -> int:
@@ -40,8 +45,9 @@ def command(
     input can't be read or nothing of it may be sent.
     """
     wish = Wish(files=files, unfinished=unfinished, new_identity=new_identity)
-    result = run(with_pace(load_job(job), **pace), wish, sandbox=sandbox, as_json=as_json)
-    return show(result, command=import_command(job, files, sandbox=sandbox), as_json=as_json)
+    log = log_wish(log_file, log_format, log_level)
+    result = run(with_pace(load_job(job), **pace), wish, log=log, sandbox=sandbox, as_json=as_json)
+    return show(result, command=import_command(job, files, sandbox=sandbox), log=log, as_json=as_json)
 
 
 def import_command(job: Path, files: tuple[str, ...], *, sandbox: bool) -> str:
@@ -49,17 +55,19 @@ def import_command(job: Path, files: tuple[str, ...], *, sandbox: bool) -> str:
     return shlex.join(["etl", "import", str(job), *files, *(["--sandbox"] if sandbox else [])])
 
 
-def run(job_file: JobFile, wish: Wish, *, sandbox: bool, as_json: bool) -> CheckResult:
-    """Run the check with progress on stderr."""
-    with Progress(quiet=as_json) as progress:
-        return run_check(job_file, wish, sandbox=sandbox, observe=progress)
+def run(job_file: JobFile, wish: Wish, *, log: LogWish, sandbox: bool, as_json: bool) -> CheckResult:
+    """Run the check with progress or a log on stderr."""
+    with observing(log, quiet=as_json) as observe:
+        return run_check(job_file, wish, sandbox=sandbox, observe=observe)
 
 
-def show(result: CheckResult, *, command: str, as_json: bool) -> int:
+def show(result: CheckResult, *, command: str, log: LogWish, as_json: bool) -> int:
     """Print a result and return its exit code; `command` is what an import would be typed as."""
     if as_json:
         json.dump(_as_json(result), sys.stdout)
         sys.stdout.write("\n")
+        return result.exit_code
+    if log.instead_of_text:
         return result.exit_code
     for line in _lines(result, command):
         say(line)

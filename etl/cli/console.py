@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, Self, assert_never
 
 import click
 
@@ -13,11 +13,16 @@ from etl.clock import SYSTEM
 from etl.model.events import (
     Draining,
     Event,
+    Failed,
     FileProgress,
+    Finished,
     HoldOff,
     LaneHeld,
     PaceChanged,
+    Planned,
+    RangeRead,
     Retrying,
+    RunBegan,
     Settled,
     Started,
     Warned,
@@ -28,8 +33,6 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 _PLAIN_EVERY_SECONDS = 30.0
-
-Asked = TypeVar("Asked")
 
 
 def printable(text: str) -> str:
@@ -53,6 +56,14 @@ def say(text: str = "") -> None:
 def at_terminal() -> bool:
     """Return whether a person can be asked."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+class ToldError(Exception):
+    """An end that its reader has been told already, by a log on stderr."""
+
+    def __init__(self, told: Failed) -> None:
+        super().__init__()
+        self.told = told
 
 
 class Progress(AbstractContextManager["Progress"]):
@@ -105,17 +116,16 @@ class Progress(AbstractContextManager["Progress"]):
                 self._note(f"{event.reason}: finishing what is in flight; once more leaves at once")
             case Warned():
                 self._note(event.message)
+            case Planned() | RunBegan() | Finished() | Failed():
+                pass  # the command's own lines say it
+            case RangeRead():
+                self._ranges(event)
             case _:
                 assert_never(event)
 
-    def paused(self, ask: Callable[[Asked], bool]) -> Callable[[Asked], bool]:
-        """Return a question that is asked with the bar out of the way."""
-
-        def asked(about: Asked) -> bool:
-            self._close()
-            return ask(about)
-
-        return asked
+    def pause(self) -> None:
+        """Get the bar out of the way of a question; the next event draws it anew."""
+        self._close()
 
     def _read(self, event: FileProgress) -> None:
         if self._quiet or not self._terminal:
@@ -150,6 +160,14 @@ class Progress(AbstractContextManager["Progress"]):
             self._note(f"going at {now} instead of {allowed} ({event.reason})")
         elif not slower:
             self._note(f"back at {allowed}")
+
+    def _ranges(self, event: RangeRead) -> None:
+        if self._quiet or not self._terminal:
+            return
+        if self._bar is None:
+            self._bar = _bar("reading the report", event.known, unit="range")
+        self._bar.total = event.known
+        self._bar.update(event.done - self._bar.n)
 
     def _postfix(self) -> str:
         counts = self._counts

@@ -2,20 +2,23 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Unpack
 
 import click
 
 from etl.cli import check, kinds, options
-from etl.cli.console import Progress, at_terminal, say
+from etl.cli.console import at_terminal, say
+from etl.cli.observing import Watch, log_wish, logging_options, observing
 from etl.cli.outcome import canary_lines, result_lines
 from etl.config.load import load_job
 from etl.config.override import Pace, with_pace
 from etl.pipeline.opening import Trust
 from etl.pipeline.prepare import Wish
 from etl.pipeline.result import Canary
-from etl.pipeline.run import ImportWish, run_import
+from etl.pipeline.run import ImportWish
+from etl.pipeline.told import run_told_import
 from etl.replay.limits import ErrorBudget
 
 
@@ -53,6 +56,7 @@ from etl.replay.limits import ErrorBudget
 )
 @click.option("--dry-run", is_flag=True, help="The same as `etl check`.")
 @options.planning
+@logging_options
 @options.as_json
 def command(  # noqa: PLR0913, PLR0917  one for each option
     job: Path,
@@ -68,6 +72,9 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     dry_run: bool,  # noqa: FBT001
     unfinished: str | None,
     new_identity: bool,  # noqa: FBT001
+    log_file: Path | None,
+    log_format: str | None,
+    log_level: str,
     as_json: bool,  # noqa: FBT001
     **pace: Unpack[Pace],
 ) -> int:
@@ -80,13 +87,15 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     if canary and limit_lanes is not None:
         raise click.UsageError("--canary and --limit-lanes exclude each other")
     wish = Wish(files=files, unfinished=unfinished, new_identity=new_identity, expect_plan=expect_plan)
+    log = log_wish(log_file, log_format, log_level)
     job_file = with_pace(load_job(job), **pace)
     if dry_run:
-        result_of_check = check.run(job_file, wish, sandbox=sandbox, as_json=as_json)
+        result_of_check = check.run(job_file, wish, log=log, sandbox=sandbox, as_json=as_json)
         typed = check.import_command(job, files, sandbox=sandbox)
-        return check.show(result_of_check, command=typed, as_json=as_json)
-    with Progress(quiet=as_json) as progress:
-        result = run_import(
+        return check.show(result_of_check, command=typed, log=log, as_json=as_json)
+    asks = at_terminal() and not as_json and not log.instead_of_text
+    with observing(log, quiet=as_json) as watch:
+        result = run_told_import(
             job_file,
             ImportWish(
                 plan=wish,
@@ -96,21 +105,25 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
                 max_messages=max_messages,
                 max_errors=max_errors,
                 canary=canary,
-                confirm=progress.paused(_confirm) if at_terminal() and not as_json else lambda _: False,
+                confirm=_confirmed_by(watch) if asks else lambda _: False,
                 trust=Trust(trust) if trust else Trust.REMEMBERED,
             ),
-            progress,
+            watch,
         )
     if as_json:
         json.dump(result.as_json(), sys.stdout)
         sys.stdout.write("\n")
-    else:
+    elif not log.instead_of_text:
         for line in result_lines(result, job):
             say(line)
     return result.exit_code
 
 
-def _confirm(canary: Canary) -> bool:
-    for line in canary_lines(canary):
-        say(line)
-    return click.confirm(f"send the other {canary.pending:,} messages?", err=True)
+def _confirmed_by(watch: Watch) -> Callable[[Canary], bool]:
+    def confirm(canary: Canary) -> bool:
+        watch.pause()
+        for line in canary_lines(canary):
+            say(line)
+        return click.confirm(f"send the other {canary.pending:,} messages?", err=True)
+
+    return confirm

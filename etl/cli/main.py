@@ -11,7 +11,7 @@ from typing import Final, NoReturn
 import click
 
 from etl import __version__
-from etl.cli.console import printable
+from etl.cli.console import ToldError, printable
 from etl.errors import EtlError, ExitCode
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -21,7 +21,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "status": ("etl.cli.status", "How the last plan stands, what is uncertain or held, what to type next."),
     "settle": ("etl.cli.settle", "Decide uncertain messages by your word."),
     "retry": ("etl.cli.retry", "Put rejected messages back, to be sent again in order."),
+    "verify": ("etl.cli.verify", "Read the platform's report back: what is missing, doubled, shifted."),
     "ledger": ("etl.cli.ledger", "The results ledger: export it as a table, back it up."),
+    "doctor": ("etl.cli.doctor", "Is everything ready: job, files, token, target, disk, ledger, lock?"),
+    "send": ("etl.cli.send", "One message by hand, to try a deployment before trusting it."),
     "sandbox": ("etl.cli.sandbox", "Serve a stand-in for the platform on this machine."),
 }
 """Name -> module that holds its `command`, and its line in the help."""
@@ -82,6 +85,9 @@ def _run(arguments: Sequence[str]) -> ExitCode:  # noqa: PLR0911  one return for
         return _interrupted(ExitCode.TERMINATED)
     except EtlError as error:
         return _failed(error.message, error.hint, error.exit_code, as_json=as_json)
+    except ToldError as error:
+        _error_as_json(error.told.message, error.told.hint, error.told.exit_code, as_json=as_json)
+        return error.told.exit_code
     except BrokenPipeError:
         # The reader of our output went away, as `etl ledger export JOB | head` does.
         sys.stdout = None
@@ -115,9 +121,13 @@ def _failed(message: str, hint: str, code: ExitCode, *, as_json: bool) -> ExitCo
     click.echo(f"etl: {printable(message)}", err=True)
     if hint:
         click.echo(f"     {printable(hint)}", err=True)
+    _error_as_json(message, hint, code, as_json=as_json)
+    return code
+
+
+def _error_as_json(message: str, hint: str, code: ExitCode, *, as_json: bool) -> None:
     if as_json and sys.stdout is not None:
         click.echo(json.dumps({"error": {"message": message, "hint": hint}, "exit_code": code}))
-    return code
 
 
 def _place(error: BaseException) -> str:

@@ -7,6 +7,7 @@ import click
 from etl.cli.console import say
 from etl.errors import UsageError
 from etl.sandbox.errors import SandboxError
+from etl.sandbox.reports import REPORT_PATH
 from etl.sandbox.serve import RunningSandbox, serve
 
 _DEPLOYMENT = "00000000-0000-4000-8000-000000000000"
@@ -39,5 +40,9 @@ def _announce(running: RunningSandbox) -> None:
     say("  [target]")
     say(f'  base_url = "{running.base_url}"')
     say(f'  deployment_id = "{running.deployment_id}"')
+    say("  [verify]")
+    say(f'  path = "{REPORT_PATH}"')
+    say(f'  bot_id = "{running.bot_id}"')
     say("in the shell:")
     say(f"  export ETL_TOKEN={running.token}")
+    say(f"  export ETL_USER_TOKEN={running.user_token}")

@@ -176,6 +176,7 @@ def _next(result: StatusResult, job: str) -> list[_Step]:
         steps.append(_Step(command=f"etl import {job}", meaning=meaning))
     if result.all_plans.get(State.UNCERTAIN.value):
         steps += [
+            _Step(command=f"etl verify {job} --settle", meaning="settles by the platform's own report; or"),
             _Step(command=f"etl settle {job} --accepted KEY…", meaning="it is in the Inbox"),
             _Step(command=f"etl settle {job} --resend KEY…", meaning="it is not; if it is, it is doubled"),
             _Step(command=f"etl settle {job} --skip KEY…", meaning="leave it out"),

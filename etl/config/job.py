@@ -8,10 +8,12 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from etl.config.notice import Metrics, Notify
 from etl.config.reading import Columns, CustomerOf, Input, Join, Opening, Roles, Rows, Time, Visibility
 from etl.config.sending import Message, PlanSettings, Privacy, Replay, Text, Users, Validate
 from etl.config.target import Target
 from etl.config.values import Table
+from etl.config.verify import Verify
 
 
 class Job(Table):
@@ -36,7 +38,10 @@ class Job(Table):
     message: Message = Field(default_factory=Message)
     replay: Replay = Field(default_factory=Replay)
     plan: PlanSettings = Field(default_factory=PlanSettings)
+    verify: Verify = Field(default_factory=Verify)
     validate_: Validate = Field(default_factory=Validate, alias="validate")
+    notify: Notify = Field(default_factory=Notify)
+    metrics: Metrics = Field(default_factory=Metrics)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, final
 
 from etl.config.target import Target
+from etl.config.verify import Verify
 from etl.errors import UsageError
 
 KEY_CHARACTERS: Final = 16
@@ -48,15 +49,32 @@ def read_token(target: Target, *, folder: Path, environ: Mapping[str, str]) -> S
         value = _from_keyring(target.token_keyring, target.deployment_id)
     else:
         where, value = f"environment variable {target.token_env}", environ.get(target.token_env, "")
+    hint = "copy it from Bot Settings > Channels > Certainly Widget > Chat API; or rehearse with --sandbox"
+    return _checked(value, f"API token in {where}", hint=f"{hint}, which needs none")
+
+
+def read_user_token(settings: Verify, *, folder: Path, environ: Mapping[str, str]) -> Secret:
+    """Return the user's token for reports from where the job says it is.
+
+    Raises:
+        UsageError: it is not there, others can read its file, or it can't be part of a header.
+    """
+    if settings.token_file is not None:
+        where, value = str(folder / settings.token_file), _from_file(folder / settings.token_file)
+    else:
+        where, value = f"environment variable {settings.token_env}", environ.get(settings.token_env, "")
+    hint = (
+        "copy `public API auth token` from your profile in Certainly; or read a report file with --from-file"
+    )
+    return _checked(value, f"user token in {where}", hint=hint)
+
+
+def _checked(value: str, what: str, *, hint: str) -> Secret:
     token = value.strip()
     if not token:
-        raise UsageError(
-            f"no API token in {where}",
-            hint="copy it from Bot Settings > Channels > Certainly Widget > Chat API; "
-            "or rehearse with --sandbox, which needs none",
-        )
+        raise UsageError(f"no {what}", hint=hint)
     if not (token.isascii() and token.isprintable() and " " not in token):
-        raise UsageError(f"the API token in {where} holds characters that no token has")
+        raise UsageError(f"the {what} holds characters that no token has")
     return Secret(token)
 
 

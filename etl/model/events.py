@@ -5,6 +5,7 @@ The ledger is no observer: durability is a call that can fail.
 
 from dataclasses import dataclass
 
+from etl.errors import ExitCode
 from etl.model.states import State
 
 
@@ -18,12 +19,30 @@ class FileProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A plan is there: made now, or found again."""
+
+    plan: str
+    """Its hash."""
+    messages: int
+    lanes: int
+    rejects: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
     """The replay begins."""
 
     messages: int
     """How many it is about to send."""
     target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunBegan:
+    """The ledger has given the replay its number."""
+
+    run: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,4 +104,48 @@ class Warned:
     message: str
 
 
-Event = FileProgress | Started | Settled | LaneHeld | Retrying | HoldOff | PaceChanged | Draining | Warned
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The command came to its end."""
+
+    exit_code: ExitCode
+    counts: dict[str, int]
+    """Messages of the plan by where they stand; for a dry run where every row went."""
+    report: str | None
+    """The run report's path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """An error ended the command."""
+
+    message: str
+    hint: str
+    exit_code: ExitCode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeRead:
+    """One more range of the platform's report was read."""
+
+    done: int
+    known: int
+    """Ranges to read as far as is known: one that was cut off becomes two."""
+
+
+Event = (
+    FileProgress
+    | RangeRead
+    | Planned
+    | Started
+    | RunBegan
+    | Settled
+    | LaneHeld
+    | Retrying
+    | HoldOff
+    | PaceChanged
+    | Draining
+    | Warned
+    | Finished
+    | Failed
+)

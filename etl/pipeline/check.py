@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from etl.clock import SYSTEM
@@ -10,7 +10,7 @@ from etl.config.load import JobFile
 from etl.config.workspace import workspace
 from etl.errors import ExitCode
 from etl.ledger.sqlite import open_readonly
-from etl.model.events import Event, Warned
+from etl.model.events import Event, Finished, Warned
 from etl.model.plan import PlanFolder
 from etl.model.window import Window
 from etl.pipeline.opening import ledger_concern
@@ -67,7 +67,7 @@ def run_check(
         rate_per_second=rate,
         latency_seconds=job.plan.latency_seconds,
     )
-    return CheckResult(
+    result = CheckResult(
         plan=plan,
         target=space.target,
         forecast=bounds,
@@ -78,6 +78,8 @@ def run_check(
         unknown_roles={} if job.roles.unknown == "reject" else unknown_roles(plan_rejects(plan)),
         exit_code=ExitCode.INCOMPLETE if counts.rejects or plan.summary.skipped_files else ExitCode.OK,
     )
+    observe(Finished(exit_code=result.exit_code, counts=asdict(counts), report=None))
+    return result
 
 
 def _earliest_end(hours: Window | None, bounds: Forecast) -> str | None:

@@ -10,7 +10,7 @@ from etl.config.load import JobFile
 from etl.config.workspace import Workspace
 from etl.errors import InputError, UsageError
 from etl.ledger.interface import Ledger, PlanRecord
-from etl.model.events import Event, Warned
+from etl.model.events import Event, Planned, Warned
 from etl.model.plan import PlanFolder
 from etl.model.schemas import REJECT_SCHEMA
 from etl.normalize.identity import identity_settings
@@ -77,6 +77,15 @@ def prepare(
             f"the plan is {plan.summary.hash[:12]}, not the expected {wish.expect_plan[:12]}",
             hint="input, job or ledger changed since the check; run `etl check` again and read its report",
         )
+    counts = plan.summary.conservation
+    observe(
+        Planned(
+            plan=plan.summary.hash,
+            messages=counts.planned,
+            lanes=plan.summary.lanes,
+            rejects=counts.rejects,
+        ),
+    )
     return plan
 
 
@@ -120,6 +129,8 @@ def _shape(job_file: JobFile, wish: Wish) -> dict[str, Any]:
             "replay": True,
             "plan": True,
             "validate_": True,
+            "notify": True,
+            "metrics": True,
         },
     )
     return {

@@ -6,7 +6,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from etl import __version__
@@ -16,12 +16,13 @@ from etl.config.load import JobFile
 from etl.config.secrets import Secret, read_token
 from etl.config.target import Target
 from etl.config.workspace import Workspace, workspace
-from etl.errors import EtlError, ExitCode, InputError, LaterError, LedgerError
+from etl.errors import EtlError, ExitCode, LaterError, LedgerError
 from etl.ledger.interface import RESTORED, Ledger, PlanRecord, Selection, Word
 from etl.ledger.rescue import SideFile
-from etl.model.events import Event, Started, Warned
+from etl.model.events import Event, Finished, RunBegan, Started, Warned
 from etl.model.plan import PlanFolder
 from etl.model.states import State
+from etl.pipeline.embedding import embedded_target
 from etl.pipeline.opening import Trust, opened
 from etl.pipeline.prepare import Wish, prepare, refuse_unknown_roles
 from etl.pipeline.replaying import Replaying
@@ -34,8 +35,6 @@ from etl.replay.limits import Bounds, ErrorBudget, Limits, closed_message
 from etl.replay.runner import Scope, Tally
 from etl.replay.stop import Stop, StopKind, StopReason
 from etl.report.outcome import write_report
-from etl.sandbox.errors import SandboxError
-from etl.sandbox.serve import embedded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +176,9 @@ class _Import:
             exit_code=self._exit_code(states, plan, stop),
         )
         write_report(result.report, result.as_json())
+        self._observe(
+            Finished(exit_code=result.exit_code, counts=asdict(states), report=str(result.report)),
+        )
         return result
 
     def _start(self, plan: PlanFolder) -> PlanRecord:
@@ -232,13 +234,8 @@ class _Import:
         if token is not None:
             yield self._job.target, token
             return
-        target = self._job.target
-        try:
-            with embedded(self._space.sandbox_store, deployment_id=target.deployment_id) as running:
-                place = {"base_url": running.base_url, "path": Target.model_fields["path"].default}
-                yield target.model_copy(update=place), Secret(running.token)
-        except SandboxError as error:
-            raise InputError(f"the embedded sandbox can't run: {error}") from error
+        with embedded_target(self._job.target, store=self._space.sandbox_store) as place:
+            yield place
 
     def _send(
         self,
@@ -285,6 +282,7 @@ class _Import:
     ) -> tuple[Tally, StopReason | None]:
         """Replay, with its beginning and end in the ledger."""
         run = self._start_run(record)
+        self._observe(RunBegan(run=run))
         stop = Stop(self._observe)
         replaying = Replaying(
             job=self._job,

@@ -18,6 +18,7 @@ from etl.sandbox.contract import MAX_BODY_BYTES, Failure, Problem, SendMessage, 
 from etl.sandbox.errors import SandboxError
 from etl.sandbox.guard import LocalHostOnly
 from etl.sandbox.records import NewMessage
+from etl.sandbox.reports import add_reports
 from etl.sandbox.store import Store
 from etl.sandbox.writer import Writer
 
@@ -59,7 +60,7 @@ def create_app(store: Store) -> FastAPI:
         MESSAGES_PATH,
         platform.send,
         methods=["POST"],
-        summary="Record one standby message",
+        summary="Record one message",
         responses={200: {"model": Success}, **_REFUSALS},
         openapi_extra=_REQUEST,
     )
@@ -70,6 +71,7 @@ def create_app(store: Store) -> FastAPI:
         summary="Tell whether a deployment exists",
         responses=_REFUSALS,
     )
+    add_reports(app, store)
     return app
 
 
@@ -91,7 +93,7 @@ class _Platform:
             self._writer.close()
 
     async def send(self, deployment_id: str, request: Request, bearer: _Bearer) -> Response:
-        """Record one message, in the order of its user; the bot says nothing."""
+        """Record one message, in the order of its user; the bot answers a `text` and no standby."""
         # Read before any refusal: an answer to a half-sent request is lost when the connection closes.
         body = await _body(request)
         self._check_deployment(deployment_id)
@@ -107,6 +109,7 @@ class _Platform:
             request_id=message.id,
             platform_id=place.seq,
             conversation_id=place.conversation_id,
+            standby=message.standby,
         )
         return Response(answer.model_dump_json(by_alias=True), media_type="application/json")
 

@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails
 MAX_BODY_BYTES: Final = 1_048_576
 """Larger bodies are refused with 413."""
 
+_NO_MODULE: Final = 'must be "": a Module id would wake the bot'
 _SHOWABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -39,10 +40,10 @@ class _Strict(BaseModel):
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
-class Standby(_Strict):
-    """The one action that is taken: record the text, let the bot say nothing."""
+class Action(_Strict):
+    """What was typed: `standby` is recorded and the bot says nothing, `text` it answers."""
 
-    type: Literal["standby"] = Field(description='must be "standby": this build records standby only')
+    type: Literal["standby", "text"] = Field(description='must be "standby" or "text"')
     text: str = Field(min_length=1, description="must be a string that is not empty")
 
 
@@ -51,7 +52,7 @@ class SendMessage(_Strict):
 
     sender: Literal["human"] = Field(alias="from", description='must be "human"')
     user_profile: dict[str, Any] = Field(description="must be an object")
-    ref: Literal[""] = Field(description='must be "": a Module id would wake the bot')
+    ref: str = Field(description=_NO_MODULE)
     user_cvars: dict[VariableName, str] = Field(
         description="must be an object of strings whose names match ^[A-Za-z][A-Za-z0-9_]*$",
         json_schema_extra={"additionalProperties": False},
@@ -68,7 +69,7 @@ class SendMessage(_Strict):
     )
     attachments: list[Any] = Field(max_length=0, description="must be []: there are no attachments")
     id: str = Field(min_length=1, max_length=255, description="must be a string of 1 to 255 characters")
-    actions: list[Standby] = Field(
+    actions: list[Action] = Field(
         min_length=1,
         max_length=1,
         description="must be a list of exactly one object with `type` and `text`",
@@ -79,6 +80,11 @@ class SendMessage(_Strict):
         """Return the text to record."""
         return self.actions[0].text
 
+    @property
+    def standby(self) -> bool:
+        """Return whether the bot is to say nothing."""
+        return self.actions[0].type == "standby"
+
 
 class Connections(BaseModel):
     """The part of a reply that repeats the request's id."""
@@ -88,8 +94,15 @@ class Connections(BaseModel):
     data: tuple[()] = ()
 
 
+class Said(BaseModel):
+    """What the bot says to a `text`."""
+
+    type: Literal["text"] = "text"
+    text: str = "This is the sandbox's bot: it says the same to everything."
+
+
 class Reply(BaseModel):
-    """A reply of a bot that said nothing: `actions` is empty."""
+    """A reply of the bot; to a standby message it says nothing, and `actions` is empty."""
 
     model_config = ConfigDict(validate_by_name=True)
 
@@ -98,7 +111,7 @@ class Reply(BaseModel):
     conversation_id: int
     bot_module: None = None
     connections: Connections
-    actions: tuple[()] = ()
+    actions: tuple[Said, ...] = ()
 
 
 class Success(BaseModel):
@@ -108,10 +121,15 @@ class Success(BaseModel):
     message: tuple[Reply]
 
     @classmethod
-    def of(cls, *, request_id: str, platform_id: int, conversation_id: int) -> Self:
+    def of(cls, *, request_id: str, platform_id: int, conversation_id: int, standby: bool = True) -> Self:
         """Return the answer to one recorded message."""
-        connections = Connections(id_message_evaluate=request_id)
-        return cls(message=(Reply(id=platform_id, conversation_id=conversation_id, connections=connections),))
+        reply = Reply(
+            id=platform_id,
+            conversation_id=conversation_id,
+            connections=Connections(id_message_evaluate=request_id),
+            actions=() if standby else (Said(),),
+        )
+        return cls(message=(reply,))
 
 
 class Failure(BaseModel):
@@ -124,18 +142,21 @@ class Failure(BaseModel):
 def check(body: bytes) -> SendMessage | Problem:
     """Return the request that a body holds, or the first thing that is wrong with it."""
     try:
-        return SendMessage.model_validate(_parsed(body))
+        message = SendMessage.model_validate(_parsed(body))
     except _UnreadableError as error:
         return Problem(sentence=error.sentence)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         return Problem(sentence=_sentence(details[0]))
+    if message.standby and message.ref:
+        return Problem(sentence=f"`ref` {_NO_MODULE}")
+    return message
 
 
 def request_schema() -> dict[str, Any]:
     """Return the JSON schema of the request's body, without references, for the OpenAPI document."""
     schema = SendMessage.model_json_schema(by_alias=True)
-    schema["properties"]["actions"]["items"] = schema.pop("$defs")["Standby"]
+    schema["properties"]["actions"]["items"] = schema.pop("$defs")["Action"]
     return schema
 
 
@@ -202,7 +223,7 @@ def _rules(fields: dict[str, FieldInfo]) -> dict[str, str]:
 
 
 _BODY_RULES = _rules(SendMessage.model_fields)
-_ACTION_RULES = _rules(Standby.model_fields)
+_ACTION_RULES = _rules(Action.model_fields)
 
 
 def _sentence(error: ErrorDetails) -> str:

@@ -32,6 +32,10 @@ class RunningSandbox:
     """Such as http://127.0.0.1:8080, without a final slash."""
     token: str = field(repr=False)
     deployment_id: str
+    user_token: str = field(repr=False)
+    """For reports."""
+    bot_id: str
+    """What reports call the bot."""
     store_path: Path | None
     """None: in memory."""
     store: Store = field(repr=False)
@@ -107,6 +111,8 @@ class EmbeddedSandbox(AbstractContextManager[RunningSandbox]):
             base_url=f"http://{HOST}:{port}",
             token=store.token,
             deployment_id=self._deployment_id,
+            user_token=store.user_token,
+            bot_id=store.bot_id,
             store_path=self._store_path,
             store=store,
         )

@@ -1,18 +1,21 @@
 """What the stand-in platform keeps, in SQLite: its token, its deployments, every message it took."""
 
 import json
+import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, Self
+from uuid import uuid4
 
 from etl.sandbox.conversations import SESSION_EXPIRATION_MINUTES, expired
 from etl.sandbox.database import connect, store_name, transaction, translated
 from etl.sandbox.records import NewMessage, Place, StoredConversation, StoredMessage
 
 _PAGE: Final = 1_000
+_USER_TOKEN_BYTES: Final = 32
 
 _LATEST = """
     SELECT id, last_timestamp FROM conversation WHERE deployment_id = ? AND user_id = ?
@@ -39,6 +42,10 @@ _CONVERSATIONS = """
     SELECT id, deployment_id, user_id, first_timestamp, last_timestamp, messages
     FROM conversation WHERE id > ? ORDER BY id LIMIT ?
 """
+_REPORT = """
+    SELECT seq, conversation_id, id, user_id, timestamp, text FROM message
+    WHERE timestamp >= ? AND timestamp < ? ORDER BY timestamp, seq LIMIT ?
+"""
 
 
 class Store:
@@ -49,6 +56,8 @@ class Store:
 
     Attributes:
         token: the chat API token, made once with the store and kept.
+        user_token: a user's token, for reports; kept like the other.
+        bot_id: what reports call the bot; kept, and no deployment id.
         deployments: the deployment ids that exist, the one of this opening included.
         session_expiration_minutes: silence after which a user's next message opens a conversation.
     """
@@ -69,6 +78,8 @@ class Store:
             if deployment_id is not None:
                 self._rows("INSERT OR IGNORE INTO deployment VALUES (?)", deployment_id)
             self.token: str = self._rows("SELECT value FROM setting WHERE name = 'token'")[0][0]
+            self.user_token = self._kept("user_token", secrets.token_urlsafe(_USER_TOKEN_BYTES))
+            self.bot_id = self._kept("bot_id", str(uuid4()))
             self.deployments = frozenset(row[0] for row in self._rows("SELECT id FROM deployment"))
             undo.pop_all()
 
@@ -132,6 +143,16 @@ class Store:
                 body=row[10],
             )
 
+    def report(self, begin: int, end: int, *, limit: int) -> list[dict[str, str | int]]:
+        """Return the messages with a timestamp in [begin, end), oldest first, at most `limit` of them."""
+        return [
+            {
+                "message_id": seq, "conversation_id": conversation, "id": client_id, "from": "human",
+                "user_id": user, "timestamp": timestamp, "text": text,
+            }
+            for seq, conversation, client_id, user, timestamp, text in self._rows(_REPORT, begin, end, limit)
+        ]  # fmt: skip
+
     def conversations(self) -> Iterator[StoredConversation]:
         """Yield every conversation, in the order in which they were opened."""
         for row in self._pages(_CONVERSATIONS):
@@ -174,6 +195,12 @@ class Store:
             message.body,
         )
         return Place(seq=_inserted(execute(_INSERT, row)), conversation_id=conversation)
+
+    def _kept(self, name: str, new: str) -> str:
+        """Return a setting that is made once; stores of earlier builds lack some."""
+        self._rows("INSERT OR IGNORE INTO setting VALUES (?, ?)", name, new)
+        value: str = self._rows("SELECT value FROM setting WHERE name = ?", name)[0][0]
+        return value
 
     def _rows(self, statement: str, *values: str | int) -> list[Any]:
         with self._lock, translated(self._name):

@@ -67,6 +67,25 @@ def discover(
     return tuple(files)
 
 
+def listed(patterns: Sequence[str], *, base: Path) -> dict[str, int]:
+    """Return label -> bytes of the files that `discover` would read, without opening them.
+
+    Raises:
+        InputError: one message with everything that is wrong so far.
+    """
+    problems: list[str] = []
+    sizes: dict[str, int] = {}
+    for pattern in patterns:
+        for label, place in _matches(pattern, base, problems, _silent):
+            try:
+                sizes[label] = place.size()
+            except (OSError, RuntimeError, ValueError, pa.ArrowException) as error:
+                problems.append(f"{label}: can't be read ({reason(error)})")
+    if problems:
+        raise InputError("\n".join(problems), hint="correct `[input] files`, or put the export there")
+    return sizes
+
+
 def _identify_all(found: dict[str, Place], problems: list[str]) -> list[SourceFile]:
     """Return each real file once, under the first of its labels."""
     files: dict[Place, SourceFile | None] = {}

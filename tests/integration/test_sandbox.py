@@ -166,8 +166,8 @@ def test_sandbox_records_a_message_and_says_nothing_as_the_bot(running, client):
         ),
         (
             "actions",
-            [{"type": "text", "text": TEXT}],
-            '`actions[0].type` must be "standby": this build records standby only',
+            [{"type": "image", "text": TEXT}],
+            '`actions[0].type` must be "standby" or "text"',
         ),
         ("actions", [{"text": TEXT}], "`actions[0].type` is missing"),
         ("actions", [{"type": "standby"}], "`actions[0].text` is missing"),

@@ -16,6 +16,8 @@ from etl.model.rejects import RejectCode, SkipReason
 from etl.model.states import State
 from etl.pipeline.result import EXIT_CODES
 from etl.replay.stop import StopKind
+from etl.report.metrics import METRICS
+from etl.verify.findings import Finding
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -43,6 +45,14 @@ def tables() -> dict[str, str]:
         ),
         "skips": _table(("reason", "the row"), ((f"`{reason}`", reason.meaning) for reason in SkipReason)),
         "status fields": _table(("field", "means"), ((f"`{name}`", text) for name, text in FIELDS.items())),
+        "metrics": _table(
+            ("metric", "means"),
+            (
+                (f"`{metric.name}`" + (f" by `{metric.labels[0]}`" if metric.labels else ""), metric.means)
+                for metric in METRICS
+            ),
+        ),
+        "findings": _table(("finding", "means"), ((f"`{finding}`", finding.meaning) for finding in Finding)),
         "settings": _table(("setting", "default", "means"), _settings(Job, prefix="")),
     }
 

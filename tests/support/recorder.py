@@ -1,6 +1,7 @@
 """A platform on loopback that records what arrives and answers as it is told. Real sockets, own code."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -47,6 +48,10 @@ class Platform:
     arrivals: list[Arrival] = field(default_factory=list)
     answer: Callable[[Arrival, int], Reply] = field(default=lambda _arrival, _number: Reply())
     """Given an arrival and its number from 1."""
+    config: Callable[[str], Reply] = field(default=lambda _path: Reply(body=b"{}"))
+    """Given the path of a GET."""
+    gets: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    """Path and headers of each GET."""
     in_flight: dict[str, int] = field(default_factory=dict)
     overlaps: int = 0
     """How often two requests of one user were open at once."""
@@ -75,8 +80,8 @@ class Platform:
 
 
 @contextmanager
-def platform() -> Iterator[Platform]:
-    """Run a recording platform on a free port of loopback."""
+def platform(*, tls: ssl.SSLContext | None = None) -> Iterator[Platform]:  # noqa: C901  a server in one piece
+    """Run a recording platform on a free port of loopback; with `tls` it speaks https."""
     state = Platform()
 
     class Handler(BaseHTTPRequestHandler):
@@ -87,7 +92,7 @@ def platform() -> Iterator[Platform]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             headers = {name.lower(): value for name, value in self.headers.items()}
             arrival = Arrival(at=time.monotonic(), path=self.path, headers=headers, body=body)  # noqa: TID251
-            user = body["user_id"]
+            user = body.get("user_id", "")
             with state.lock:
                 state.arrivals.append(arrival)
                 state.in_flight[user] = state.in_flight.get(user, 0) + 1
@@ -98,6 +103,11 @@ def platform() -> Iterator[Platform]:
             with state.lock:
                 state.in_flight[user] -= 1
             self._reply(reply)
+
+        def do_GET(self) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            state.gets.append((self.path, headers))
+            self._reply(state.config(self.path))
 
         def _reply(self, reply: Reply) -> None:
             if reply.status is None:
@@ -121,7 +131,7 @@ def platform() -> Iterator[Platform]:
             """Say nothing: killed clients are what these tests are about."""
 
     server = Server(("127.0.0.1", 0), Handler)
-    state.base_url = f"http://127.0.0.1:{server.server_address[1]}"
+    state.base_url = _base_url(server, tls)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -130,3 +140,10 @@ def platform() -> Iterator[Platform]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _base_url(server: ThreadingHTTPServer, tls: ssl.SSLContext | None) -> str:
+    """Return the address of a server, which speaks TLS from now on if it is to."""
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    return f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_address[1]}"

@@ -30,7 +30,7 @@ JOB_OF_SAMPLE = {
     "dirty": "dirty.csv",
     "dirty-no-zone": "dirty.csv",
 }
-TABLE = re.compile(r"(?:# )?\[+([a-z]+)\]+")
+TABLE = re.compile(r"(?:# )?\[+([a-z.]+)\]+")
 SETTING = re.compile(r"(# )?([a-z_0-9]+ = .+)")
 
 
@@ -67,18 +67,18 @@ def shown_settings():
     return found
 
 
-def declared_settings():
+def declared_settings(model: type[BaseModel] = Job, table: str = "") -> dict[tuple[str, str], Any]:
     """Every (table, name) -> field of the models, walked from the job down."""
     found: dict[tuple[str, str], Any] = {}
-    for name, field in Job.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            table = field.alias or name
-            found |= {(table, inner): value for inner, value in field.annotation.model_fields.items()}
-        elif get_origin(field.annotation) is tuple and issubclass(get_args(field.annotation)[0], BaseModel):
-            inner_model = get_args(field.annotation)[0]
-            found |= {(name, inner): value for inner, value in inner_model.model_fields.items()}
+    for name, field in model.model_fields.items():
+        inner = f"{table}.{field.alias or name}".lstrip(".")
+        kind = field.annotation
+        if get_origin(kind) is tuple:
+            kind = get_args(kind)[0]
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found |= declared_settings(kind, inner)
         else:
-            found["", name] = field
+            found[table, name] = field
     return found
 
 

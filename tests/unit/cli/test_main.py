@@ -9,7 +9,18 @@ from etl.cli import main
 from etl.cli.console import printable
 from etl.errors import EtlError, ExitCode, InputError, LaterError, LedgerError, RefusedError, UsageError
 
-HEAVY = ("pandas", "pyarrow", "numpy", "duckdb", "httpx", "fastapi", "pydantic", "uvicorn", "tqdm")
+HEAVY = (
+    "prometheus_client",
+    "pandas",
+    "pyarrow",
+    "numpy",
+    "duckdb",
+    "httpx",
+    "fastapi",
+    "pydantic",
+    "uvicorn",
+    "tqdm",
+)
 
 
 def test_help_imports_nothing_heavy():

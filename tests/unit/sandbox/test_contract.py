@@ -136,7 +136,7 @@ def test_request_schema_needs_no_other_part_of_the_document():
 
     assert "$ref" not in json.dumps(schema)
     assert schema["additionalProperties"] is False
-    assert "standby" == schema["properties"]["actions"]["items"]["properties"]["type"]["const"]
+    assert ["standby", "text"] == schema["properties"]["actions"]["items"]["properties"]["type"]["enum"]
 
 
 def test_success_has_the_shape_of_the_documented_sample():
@@ -156,3 +156,17 @@ def test_success_has_the_shape_of_the_documented_sample():
             },
         ],
     } == json.loads(answer.model_dump_json(by_alias=True))
+
+
+def test_text_may_name_a_module_and_is_answered():
+    """What wakes a bot on the platform wakes the stand-in's; a standby message never does."""
+    spoken = check(body(ref="12", actions=[{"type": "text", "text": WORDS}]))
+    refused = check(body(ref="12"))
+    answer = Success.of(request_id="m-1", platform_id=7, conversation_id=3, standby=False)
+
+    assert isinstance(spoken, SendMessage)
+    assert not spoken.standby
+    assert Problem(sentence='`ref` must be "": a Module id would wake the bot') == refused
+    (said,) = answer.message[0].actions
+    assert "text" == said.type
+    assert WORDS not in said.text

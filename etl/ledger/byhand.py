@@ -1,0 +1,38 @@
+"""The record of messages sent by hand: beside the ledger, since they belong to no plan.
+
+JSON lines, one when a message is about to leave and one when its outcome is known, each durable before the
+next step; a message with the first line only is of unknown fate. Ids, users and times, no text.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from etl.ledger.lock import unusable
+
+_FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+def append(path: Path, line: Mapping[str, str | int | None]) -> None:
+    """Add one line, durable on return. The folder must be there.
+
+    Raises:
+        LedgerError: it can't be written.
+    """
+    try:
+        descriptor = os.open(path, _FLAGS, 0o600)
+        try:
+            os.write(descriptor, json.dumps(line).encode() + b"\n")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            # A new file's name is durable only with its folder.
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise unusable(path, error) from error

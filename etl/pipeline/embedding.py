@@ -1,0 +1,26 @@
+"""A sandbox that runs meanwhile, in the place of a job's target."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from etl.config.secrets import Secret
+from etl.config.target import Target
+from etl.errors import InputError
+from etl.sandbox.errors import SandboxError
+from etl.sandbox.serve import embedded
+
+
+@contextmanager
+def embedded_target(target: Target, *, store: Path | None) -> Iterator[tuple[Target, Secret]]:
+    """Give address and token of a sandbox that has the target's deployment; None keeps nothing.
+
+    Raises:
+        InputError: it can't run.
+    """
+    try:
+        with embedded(store, deployment_id=target.deployment_id) as running:
+            place = {"base_url": running.base_url, "path": Target.model_fields["path"].default}
+            yield target.model_copy(update=place), Secret(running.token)
+    except SandboxError as error:
+        raise InputError(f"the embedded sandbox can't run: {error}") from error

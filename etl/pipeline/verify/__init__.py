@@ -1,0 +1,1 @@
+"""`etl verify`: read the report, compare it with the ledger, and settle what it proves."""
