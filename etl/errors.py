@@ -8,6 +8,7 @@ sqlite3, pyarrow, duckdb, pydantic) are turned into these at the edge of the pac
     ├── UsageError      2   the command line or the job file must change
     ├── InputError      4   a source file must change, or what the job says of it
     ├── LedgerError     5   the results ledger can't be used: nothing was sent that is not in it
+    │   └── LedgerFullError     its disk has no room
     ├── RefusedError    6   the API refused the run: credentials, address, contract
     └── LaterError     75   nothing is wrong: another run is active, or the API said "later"
 """
@@ -84,6 +85,10 @@ class LedgerError(EtlError):
     """The ledger can't be used, so nothing may be sent."""
 
     exit_code = ExitCode.LEDGER
+
+
+class LedgerFullError(LedgerError):
+    """The disk has no room for it; nothing of the refused change stays."""
 
 
 class RefusedError(EtlError):

@@ -14,6 +14,7 @@ from etl.cli.observing import Watch, log_wish, logging_options, observing
 from etl.cli.outcome import canary_lines, result_lines
 from etl.config.load import load_job
 from etl.config.override import Pace, with_pace
+from etl.pipeline.opening import Trust
 from etl.pipeline.prepare import Wish
 from etl.pipeline.result import Canary
 from etl.pipeline.run import ImportWish
@@ -41,6 +42,18 @@ from etl.replay.limits import ErrorBudget
     help="End when more messages than that are rejected or uncertain; a share counts from 100 messages on.",
 )
 @click.option("--expect-plan", metavar="HASH", help="Send only the plan that was approved; refuse another.")
+@click.option(
+    "--new-ledger",
+    "trust",
+    flag_value=Trust.NEW.value,
+    help="Begin anew although a ledger is remembered: what was sent before is not known and is sent again.",
+)
+@click.option(
+    "--restored",
+    "trust",
+    flag_value=Trust.RESTORED.value,
+    help="The ledger was put back from a copy: what it does not know as settled becomes uncertain.",
+)
 @click.option("--dry-run", is_flag=True, help="The same as `etl check`.")
 @options.planning
 @logging_options
@@ -55,6 +68,7 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     max_messages: int | None,
     max_errors: ErrorBudget | None,
     expect_plan: str | None,
+    trust: str | None,
     dry_run: bool,  # noqa: FBT001
     unfinished: str | None,
     new_identity: bool,  # noqa: FBT001
@@ -92,6 +106,7 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
                 max_errors=max_errors,
                 canary=canary,
                 confirm=_confirmed_by(watch) if asks else lambda _: False,
+                trust=Trust(trust) if trust else Trust.REMEMBERED,
             ),
             watch,
         )

@@ -1,5 +1,7 @@
 """`etl ledger`."""
 
+import json
+import sys
 from pathlib import Path
 
 import click
@@ -8,6 +10,7 @@ from etl.cli import options
 from etl.cli.console import say
 from etl.config.load import load_job
 from etl.errors import UsageError
+from etl.pipeline.backup import run_backup
 from etl.pipeline.export import run_export
 from etl.report.export import TableFormat
 
@@ -37,4 +40,25 @@ def export(job: Path, table_format: str, output: Path | None, sandbox: bool) -> 
     rows = run_export(load_job(job), sandbox=sandbox, table_format=chosen, output=output)
     if output is not None:
         say(f"{rows:,} messages written to {output}")
+    return 0
+
+
+@command.command("backup")
+@options.job
+@click.argument("target", type=click.Path(path_type=Path), required=False)
+@options.sandbox
+@options.as_json
+def backup(job: Path, target: Path | None, sandbox: bool, as_json: bool) -> int:  # noqa: FBT001  flags
+    """Copy the ledger to TARGET, a file or a folder, and check the copy; also while an import runs.
+
+    Without TARGET it goes into `backups`, beside the ledger. It replaces nothing. A ledger that is put back
+    from a copy does not know what was sent since: `etl import JOB --restored` takes that into account.
+    """
+    done = run_backup(load_job(job), sandbox=sandbox, target=target)
+    if as_json:
+        found = {"path": str(done.path), "messages": done.messages, "size_bytes": done.size_bytes}
+        json.dump(found, sys.stdout)
+        sys.stdout.write("\n")
+    else:
+        say(f"backup   {done.path}: {done.messages:,} messages, {done.size_bytes:,} bytes, checked")
     return 0

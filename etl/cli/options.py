@@ -46,6 +46,36 @@ def pace(function: Function) -> Function:
     return function
 
 
+def choosing(function: Function) -> Function:
+    """Add what names messages of the ledger: keys, users, codes, runs, or all."""
+    words = (
+        click.argument("keys", nargs=-1),
+        click.option("--lane", "lanes", multiple=True, metavar="USER", help="Those of a user; repeatable."),
+        click.option(
+            "--code",
+            "codes",
+            multiple=True,
+            metavar="CODE",
+            help="Those with a reason, as http_422, timeout, restored, or with an HTTP status, as 422.",
+        ),
+        click.option("--run", "runs", multiple=True, type=click.IntRange(min=1), help="Those of a run."),
+        click.option("--all", "everything", is_flag=True, help="All, instead of naming any."),
+    )
+    for option in reversed(words):
+        function = option(function)
+    return function
+
+
+def recorded(function: Function) -> Function:
+    """Add --why and --dry-run."""
+    function = click.option(
+        "--why", default="no reason given", show_default=True, help="The reason, for the record."
+    )(function)
+    return click.option("--dry-run", is_flag=True, help="Show which messages are meant; change nothing.")(
+        function
+    )
+
+
 _PACE = (
     click.option(
         "--rate",

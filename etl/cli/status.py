@@ -2,18 +2,19 @@
 
 import json
 import sys
-from dataclasses import asdict
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from etl.cli import options
 from etl.cli.console import say
-from etl.clock import MICROSECONDS
+from etl.cli.entries import entry_json, entry_line, iso
 from etl.config.load import load_job
-from etl.ledger.interface import Entry
+from etl.ledger.interface import RunRecord
+from etl.ledger.lock import Holder
+from etl.model.states import State
 from etl.pipeline.status import StatusResult, run_status
 from etl.report.summary import duration, learned, states_line
 
@@ -28,47 +29,89 @@ def command(job: Path, sandbox: bool, as_json: bool) -> int:  # noqa: FBT001  fl
     Reads only, also while an import runs. Exit code 0: all messages are accepted; 3: not yet.
     """
     result = run_status(load_job(job), sandbox=sandbox)
+    typed = f"{job}{' --sandbox' if sandbox else ''}"
     if as_json:
-        json.dump(_as_json(result), sys.stdout)
+        json.dump(_as_json(result, typed), sys.stdout)
         sys.stdout.write("\n")
     else:
-        flags = " --sandbox" if sandbox else ""
-        for line in _lines(result, f"{job}{flags}"):
+        for line in _lines(result, typed):
             say(line)
     return result.exit_code
 
 
-def _as_json(result: StatusResult) -> dict[str, Any]:
+FIELDS: Final[dict[str, str]] = {
+    "target": "where the messages go",
+    "ledger": "the ledger's file",
+    "generation": "how often the ledger was written by a run, a word or a backup; it only grows",
+    "concern": "why an import would refuse this ledger (restored, another's); null: nothing is wrong",
+    "plan": "the hash of the plan under way",
+    "messages": "messages of that plan",
+    "lanes": "users of that plan",
+    "states": "its messages by state; held and pending ones are not sent yet; the sum is `messages`",
+    "all_plans": "stored messages of all plans by state",
+    "uncertain_by_code": "uncertain messages of all plans by reason, as `settle --code` takes it",
+    "rejected_by_code": "rejected messages of all plans by reason, as `retry --code` takes it",
+    "held_lanes": "users with a message that holds their later ones",
+    "listed": "the first uncertain and the first rejected messages",
+    "hold_off_until": "until when the API asked to wait (ISO 8601, UTC); null: it did not, or that is over",
+    "hold_off_seconds": "the same from now, in seconds",
+    "pace": "allowed_per_second by the job, and learned_per_second, what the API bears (null: all)",
+    "closed": "until when the job's hours keep the next run waiting; null: they do not",
+    "running": "who holds the lock: pid, host, since; null: nobody",
+    "last_run": "the newest run: number, host, pid, version, started_at, ended_at, exit_code; "
+    "no end: it runs or was killed",
+    "forecast_seconds": "how long the pending messages take at least",
+    "next": "the commands to type next, most likely first; empty: nothing is left to do, or a run is active",
+    "exit_code": "that of `status`: 0 all accepted or skipped, 3 not yet",
+}
+"""What `status --json` prints; the README has the same table. Fields are added, never renamed."""
+
+
+def _as_json(result: StatusResult, job: str) -> dict[str, Any]:
+    holder, run, until_us = result.holder, result.last_run, result.hold_off_until_us
     return {
         "target": result.target,
         "ledger": str(result.ledger),
+        "generation": result.generation,
+        "concern": result.concern,
         "plan": result.plan.hash,
         "messages": result.plan.messages,
         "lanes": result.plan.lanes,
         "states": asdict(result.states),
         "all_plans": result.all_plans,
-        "listed": [_entry(entry) for entry in result.listed],
+        "uncertain_by_code": result.uncertain_by_code,
+        "rejected_by_code": result.rejected_by_code,
+        "held_lanes": result.held_lanes,
+        "listed": [entry_json(entry) for entry in result.listed],
+        "hold_off_until": iso(until_us) if until_us else None,
         "hold_off_seconds": result.hold_off_seconds,
         "pace": {
             "allowed_per_second": result.allowed_per_second,
             "learned_per_second": result.learned_per_second,
         },
         "closed": result.closed,
-        "running": asdict(result.holder) if result.holder else None,
-        "last_run": asdict(result.last_run) if result.last_run else None,
+        "running": _holder_json(holder) if holder else None,
+        "last_run": _run_json(run) if run else None,
         "forecast_seconds": result.forecast.seconds,
+        "next": [step.command for step in _next(result, job)],
         "exit_code": result.exit_code,
     }
 
 
-def _entry(entry: Entry) -> dict[str, object]:
+def _holder_json(holder: Holder) -> dict[str, object]:
+    since = iso(holder.since_us) if holder.since_us else None
+    return {"pid": holder.pid, "host": holder.host, "since": since}
+
+
+def _run_json(run: RunRecord) -> dict[str, object]:
     return {
-        "key": entry.key.hex(),
-        "lane": entry.lane,
-        "at": _iso(entry.at_us),
-        "state": entry.state.value,
-        "reason": entry.reason,
-        "http_status": entry.http_status,
+        "number": run.number,
+        "host": run.host,
+        "pid": run.pid,
+        "version": run.version,
+        "started_at": iso(run.started_us),
+        "ended_at": iso(run.ended_us) if run.ended_us is not None else None,
+        "exit_code": run.exit_code,
     }
 
 
@@ -89,12 +132,19 @@ def _lines(result: StatusResult, job: str) -> list[str]:
         lines.append(f"pace     {learned(result.learned_per_second, result.allowed_per_second)}")
     if result.closed:
         lines.append(f"hours    {result.closed}")
-    for entry in result.listed:
-        reason = f": {entry.reason}" if entry.reason else ""
-        lines.append(
-            f"{entry.state.value:<9} {entry.key.hex()}  lane {entry.lane}, {_iso(entry.at_us)}{reason}"
-        )
-    return [*lines, *_next(result, job)]
+    if result.concern:
+        lines.append(f"concern  {result.concern}")
+    return [*lines, *_unsettled(result), *_next_lines(result, job)]
+
+
+def _unsettled(result: StatusResult) -> list[str]:
+    lines = []
+    for name, codes in (("doubt", result.uncertain_by_code), ("refused", result.rejected_by_code)):
+        if codes:
+            lines.append(f"{name:<8} {', '.join(f'{count:,} {code}' for code, count in codes.items())}")
+    if result.held_lanes:
+        lines.append(f"held     {result.held_lanes:,} users have a message that holds their later ones")
+    return [*lines, *map(entry_line, result.listed)]
 
 
 def _run(result: StatusResult) -> str:
@@ -102,29 +152,51 @@ def _run(result: StatusResult) -> str:
     if run is None:
         return ""
     if run.ended_us is None:
-        return f"{run.number} began {_iso(run.started_us)} and has not ended (running, or killed)"
-    span = f"{_iso(run.started_us)} to {_iso(run.ended_us)}"
+        return f"{run.number} began {iso(run.started_us)} and has not ended (running, or killed)"
+    span = f"{iso(run.started_us)} to {iso(run.ended_us)}"
     return f"{run.number}: {span}, exit code {run.exit_code}"
 
 
-def _next(result: StatusResult, job: str) -> list[str]:
-    states = result.states
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """A command to type, and what it means."""
+
+    command: str
+    meaning: str
+
+
+def _next(result: StatusResult, job: str) -> list[_Step]:
+    if result.holder:
+        return []
+    if result.concern:
+        return [_Step(command=f"etl import {job} --restored", meaning="or put the newest ledger back")]
+    steps = []
+    if result.states.pending:
+        meaning = f"at least {duration(result.forecast.seconds)}"
+        steps.append(_Step(command=f"etl import {job}", meaning=meaning))
+    if result.all_plans.get(State.UNCERTAIN.value):
+        steps += [
+            _Step(command=f"etl verify {job} --settle", meaning="settles by the platform's own report; or"),
+            _Step(command=f"etl settle {job} --accepted KEY…", meaning="it is in the Inbox"),
+            _Step(command=f"etl settle {job} --resend KEY…", meaning="it is not; if it is, it is doubled"),
+            _Step(command=f"etl settle {job} --skip KEY…", meaning="leave it out"),
+        ]
+    if result.states.rejected:
+        code = next(iter(result.rejected_by_code), "CODE")
+        meaning = "when the cause is removed; or settle --skip"
+        steps.append(_Step(command=f"etl retry {job} --code {code}", meaning=meaning))
+    return steps
+
+
+def _next_lines(result: StatusResult, job: str) -> list[str]:
     if result.holder:
         return [f"next     wait: at least {duration(result.forecast.seconds)}"]
-    if states.pending:
-        return [f"next     etl import {job}   (at least {duration(result.forecast.seconds)})"]
-    if states.uncertain or states.held or result.all_plans.get("uncertain"):
-        return [
-            f"next     etl verify {job} --settle   (settles by the platform's own report), or",
-            "         look the uncertain ones up in the Inbox, then say what you found:",
-            f"         etl settle {job} --accepted KEY…   (it is there)",
-            f"         etl settle {job} --resend KEY…     (it is not there; if you are wrong it is doubled)",
-            f"         etl settle {job} --skip KEY…       (leave it out)",
-        ]
-    if states.rejected:
-        return ["next     read the reasons above; the ledger has all of them: etl ledger export"]
-    return ["next     nothing: complete"]
-
-
-def _iso(at_us: int) -> str:
-    return datetime.fromtimestamp(at_us // MICROSECONDS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    steps = _next(result, job)
+    if not steps:
+        return ["next     nothing: complete"]
+    width = max(len(step.command) for step in steps)
+    heads = ["next", *[""] * (len(steps) - 1)]
+    return [
+        f"{head:<8} {step.command:<{width}}   ({step.meaning})"
+        for head, step in zip(heads, steps, strict=True)
+    ]

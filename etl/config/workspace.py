@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from etl.config.target import Target
+from etl.config.target import Target, is_loopback
 from etl.errors import UsageError
 
 
@@ -16,6 +16,8 @@ class Workspace:
     folder: Path
     target: str
     """What the ledger is bound to: the address messages are posted to, or the sandbox."""
+    lasting: bool
+    """Whether that name means the same platform tomorrow; a port of this machine does not."""
 
     @property
     def ledger(self) -> Path:
@@ -59,6 +61,11 @@ def workspace(state: Path, target: Target, *, sandbox: bool) -> Workspace:
         return Workspace(
             folder=state / f"sandbox-{target.deployment_id}",
             target=f"sandbox:{target.deployment_id}",
+            lasting=False,
         )
     host = re.sub(r"[^A-Za-z0-9.-]", "_", urlsplit(target.base_url).netloc)
-    return Workspace(folder=state / f"{host}-{target.deployment_id}", target=target.url)
+    return Workspace(
+        folder=state / f"{host}-{target.deployment_id}",
+        target=target.url,
+        lasting=not is_loopback(target.base_url),
+    )

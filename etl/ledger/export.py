@@ -10,8 +10,18 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from etl.ledger.interface import EXPORT_SCHEMA, TOUCHED_SCHEMA, Entry, LedgerName, PlanRecord, RunRecord
+from etl.ledger import statements
+from etl.ledger.interface import (
+    EXPORT_SCHEMA,
+    TOUCHED_SCHEMA,
+    Entry,
+    LedgerName,
+    PlanRecord,
+    RunRecord,
+    Selection,
+)
 from etl.ledger.migrations import connect, translated
+from etl.ledger.words import parameters
 from etl.model.states import State
 
 BATCH_ROWS: Final = 65_536
@@ -75,6 +85,11 @@ _UNSETTLED_ENTRIES = """
     FROM message INDEXED BY message_unsettled
     WHERE state IN ('uncertain', 'rejected') AND state IN (SELECT value FROM json_each(?))
     ORDER BY plan, ordinal LIMIT ?
+"""
+
+_DOUBT_BEFORE = """
+    SELECT max(at_us) FROM restore
+    WHERE at_us > coalesce((SELECT doubted_us FROM plan WHERE number = ?), -1)
 """
 
 _UNSETTLED: Final = frozenset({State.UNCERTAIN, State.REJECTED})
@@ -156,14 +171,22 @@ class SqliteReader:
     def entries(self, states: frozenset[State], *, limit: int) -> list[Entry]:
         """Return up to `limit` messages in those states, in order of (plan, ordinal)."""
         sql = _UNSETTLED_ENTRIES if states <= _UNSETTLED else _ENTRIES
-        return [
-            Entry(
-                plan=plan, ordinal=ordinal, key=key, lane=lane, at_us=at_us,
-                state=_STATES[state], reason=reason, http_status=http_status,
-            )
-            for plan, ordinal, key, lane, at_us, state, reason, http_status
-            in self._rows(sql, (_list(states), limit))
-        ]  # fmt: skip
+        return list(map(_entry, self._rows(sql, (_list(states), limit))))
+
+    def chosen(self, selection: Selection, *, limit: int) -> list[Entry]:
+        """Return up to `limit` of the selected messages, in order of (plan, ordinal)."""
+        found = self._rows(statements.LIST_CHOSEN, {**parameters(selection), "limit": limit})
+        return list(map(_entry, found))
+
+    def count_chosen(self, selection: Selection) -> dict[tuple[State, str], int]:
+        """Return how many are selected, by state and code, most first."""
+        found = self._rows(statements.COUNT_CHOSEN, parameters(selection))
+        return {(_STATES[state], code or ""): count for state, code, count in found}
+
+    def doubt_before_us(self, plan: int) -> int | None:
+        """Return up to which time messages of a plan may have been sent unknown to this restored copy."""
+        value: int | None = self._rows(_DOUBT_BEFORE, (plan,))[0][0]
+        return value
 
     def touched(self) -> Iterator[pa.RecordBatch]:
         """Yield `TOUCHED_SCHEMA` from one snapshot, in no particular order."""
@@ -173,7 +196,7 @@ class SqliteReader:
         """Yield `EXPORT_SCHEMA` from one snapshot, in order of (plan, ordinal)."""
         return _stream(self._path, _EXPORT, EXPORT_SCHEMA)
 
-    def _rows(self, sql: str, parameters: tuple[object, ...] = ()) -> list[Any]:
+    def _rows(self, sql: str, parameters: tuple[object, ...] | dict[str, object] = ()) -> list[Any]:
         with self._reading, translated(self._path):
             return self._reader.execute(sql, parameters).fetchall()
 
@@ -195,6 +218,14 @@ def _array(column: tuple[object, ...], kind: pa.DataType) -> pa.Array:
     if pa.types.is_timestamp(kind) or pa.types.is_boolean(kind):
         return pa.array(column, type=pa.int64()).cast(kind)
     return pa.array(column, type=kind)
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    plan, ordinal, key, lane, at_us, state, reason, http_status = row
+    return Entry(
+        plan=plan, ordinal=ordinal, key=key, lane=lane, at_us=at_us,
+        state=_STATES[state], reason=reason, http_status=http_status,
+    )  # fmt: skip
 
 
 def _list(states: frozenset[State]) -> str:

@@ -1,6 +1,6 @@
 """What any ledger promises; the replay and the commands know nothing else of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -18,6 +18,17 @@ TOUCHED_SCHEMA: Final = pa.schema(
     ],
 )
 """Messages that were ever sent or decided, over all plans; stored `pending` ones are left out."""
+
+DOUBT_SCHEMA: Final = pa.schema(
+    [
+        pa.field("ordinal", pa.int64(), nullable=False),
+        pa.field("key", pa.binary(16), nullable=False),
+        pa.field("content", pa.binary(16), nullable=False),
+        pa.field("lane", pa.string(), nullable=False),
+        pa.field("at_us", pa.int64(), nullable=False),
+    ],
+)
+"""Planned messages that a restored copy can't vouch for."""
 
 EXPORT_SCHEMA: Final = pa.schema(
     [
@@ -129,6 +140,34 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which uncertain or rejected messages are meant: all that fit every word that is said."""
+
+    states: frozenset[State]
+    """A subset of uncertain and rejected."""
+    plan: int | None = None
+    keys: tuple[str, ...] = ()
+    """Hex."""
+    lanes: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    """Reasons up to their colon, as `http_422` or `timeout`, or HTTP statuses, as `422`."""
+    runs: tuple[int, ...] = ()
+    """Runs that touched the message last."""
+    except_codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """What a person, or the job, says of a selection: uncertain or rejected -> `state`."""
+
+    state: State
+    """`accepted`, `pending` (send it again) or `skipped`."""
+    who: str
+    why: str
+    now_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One touched message, for lists that people read."""
 
@@ -140,6 +179,10 @@ class Entry:
     state: State
     reason: str | None
     http_status: int | None
+
+
+RESTORED: Final = "restored"
+"""The reason of a message that became uncertain because its ledger was put back from a copy."""
 
 
 class Ledger(Protocol):
@@ -194,6 +237,41 @@ class Ledger(Protocol):
 
     def decide(self, decisions: Sequence[Decision]) -> None:
         """Apply people's words in one durable transaction, each recorded with who, when and why."""
+
+    def chosen(self, selection: Selection, *, limit: int) -> list[Entry]:
+        """Return up to `limit` of the selected messages, in order of (plan, ordinal)."""
+
+    def count_chosen(self, selection: Selection) -> dict[tuple[State, str], int]:
+        """Return how many are selected, by state and code, most first."""
+
+    def settle(self, selection: Selection, word: Word) -> int:
+        """Follow one word on all that is selected, in one durable transaction; return how many.
+
+        Raises:
+            LedgerError: the state machine forbids it for one of them. Nothing was applied.
+        """
+
+    def restore(self, *, generation: int, who: str, why: str, now_us: int) -> None:
+        """Take this file for a copy that was put back, and go on beyond a remembered generation."""
+
+    def doubt_before_us(self, plan: int) -> int | None:
+        """Return up to which time messages of a plan may have been sent unknown to this restored copy.
+
+        None: it was never restored, or that plan's messages are in doubt already.
+        """
+
+    def doubt(self, plan: int, run: int, messages: Iterable[pa.RecordBatch], *, now_us: int) -> int:
+        """Put `DOUBT_SCHEMA` in doubt where not settled, durably; return how many became uncertain.
+
+        May be called again after a crash; what is in doubt or settled stays.
+        """
+
+    def apply_late(self, outcomes: Sequence[Outcome]) -> int:
+        """Apply outcomes that a dead run could not store; return how many were still in flight.
+
+        Each is compared and set: one whose message is not in flight under its run any more is left.
+        Call it before `recover`.
+        """
 
     def touched(self) -> Iterator[pa.RecordBatch]:
         """Yield `TOUCHED_SCHEMA`, in no particular order, at most 65,536 rows a batch."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from etl.clock import SYSTEM
-from etl.errors import LedgerError
+from etl.errors import LedgerError, LedgerFullError
 from etl.ledger.lock import unusable
 
 APPLICATION_ID: Final = 0x65746C31
@@ -57,8 +57,11 @@ _HINTS: Final[dict[int, tuple[str, str]]] = {
 def failure(path: Path, error: Exception) -> LedgerError:
     """Return what a driver's exception means for a person; values are not part of it."""
     code = getattr(error, "sqlite_errorcode", 0) or 0
-    fault, hint = _HINTS.get(code & 0xFF, _UNKNOWN)
-    return LedgerError(f"the ledger {path} {fault} ({error})", hint=hint)
+    # No room for the -shm file is a full disk, although SQLite counts it among the errors of the disk.
+    primary = sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR_SHMSIZE else code & 0xFF
+    fault, hint = _HINTS.get(primary, _UNKNOWN)
+    kind = LedgerFullError if primary == sqlite3.SQLITE_FULL else LedgerError
+    return kind(f"the ledger {path} {fault} ({error})", hint=hint)
 
 
 @contextmanager

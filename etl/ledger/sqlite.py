@@ -6,16 +6,20 @@ one reads, so that a question never waits for a commit nor sees half of one.
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, assert_never
 
+import pyarrow as pa
+
 from etl.errors import LedgerError
+from etl.ledger import statements, words
 from etl.ledger.export import SqliteReader
-from etl.ledger.interface import Decision, Intent, Outcome, PlanRecord
+from etl.ledger.interface import Decision, Intent, Outcome, PlanRecord, Selection, Word
 from etl.ledger.lock import private_folder
+from etl.ledger.marks import Marks
 from etl.ledger.migrations import (
     connect,
     ensure_private_file,
@@ -25,58 +29,11 @@ from etl.ledger.migrations import (
     transaction,
     translated,
 )
+from etl.ledger.words import storable
 from etl.model.states import State
-
-_TEXT_LIMIT: Final = 500
-"""Characters kept of a reason."""
 
 _INTERRUPTED: Final = "interrupted"
 """The reason of an attempt whose run died before its outcome was known."""
-
-_CHANGED = "UPDATE meta SET mark = lower(hex(randomblob(8))), last_send_us = coalesce(?, last_send_us)"
-
-_ADVANCE = "UPDATE meta SET generation = generation + 1"
-
-_INTENT = """
-    INSERT INTO message (plan, ordinal, run, key, content, lane, at_us, intent_us, state, attempts)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'in_flight', 1)
-    ON CONFLICT (plan, ordinal) DO UPDATE
-    SET state = 'in_flight', attempts = attempts + 1, run = excluded.run, intent_us = excluded.intent_us,
-        http_status = NULL, reason = NULL, platform_id = NULL, conversation_id = NULL
-    WHERE state = 'pending' AND key = excluded.key AND content = excluded.content
-      AND lane = excluded.lane AND at_us = excluded.at_us
-"""
-
-_OUTCOME = """
-    UPDATE message
-    SET state = ?, http_status = ?, reason = ?, platform_id = ?, conversation_id = ?, settled_us = ?
-    WHERE plan = ? AND ordinal = ? AND run = ? AND state = 'in_flight'
-"""
-
-_ATTEMPT = """
-    INSERT INTO attempt (plan, ordinal, n, run, phase, state, reason, http_status, at_us)
-    SELECT plan, ordinal, attempts, run, ?, state, reason, http_status, ?
-    FROM message WHERE plan = ? AND ordinal = ?
-"""
-
-_RECOVERED_ATTEMPTS = """
-    INSERT INTO attempt (plan, ordinal, n, run, phase, state, reason, at_us)
-    SELECT plan, ordinal, attempts, run, 'sent', 'uncertain', ?, ? FROM message WHERE state = 'in_flight'
-"""
-
-_RECOVER = "UPDATE message SET state = 'uncertain', reason = ?, settled_us = ? WHERE state = 'in_flight'"
-
-_DECISION = """
-    INSERT INTO decision (plan, ordinal, from_state, to_state, who, why, at_us)
-    SELECT plan, ordinal, state, ?, ?, ?, ? FROM message WHERE plan = ? AND ordinal = ?
-"""
-
-_DECIDE = "UPDATE message SET state = ?, settled_us = ? WHERE plan = ? AND ordinal = ?"
-
-_START_PLAN = """
-    INSERT INTO plan (hash, fingerprint, identity, source, messages, lanes, is_open, started_us)
-    VALUES (?, ?, ?, ?, ?, ?, 1, ?)
-"""
 
 _DEFECT: Final = "this is a defect of etl unless somebody edited the ledger; nothing was changed"
 
@@ -84,9 +41,16 @@ _DEFECT: Final = "this is a defect of etl unless somebody edited the ledger; not
 class SqliteLedger(SqliteReader):
     """A `Ledger` in one SQLite file. Threads may share it; see `open_ledger` and `open_readonly`."""
 
-    def __init__(self, path: Path, writer: sqlite3.Connection, reader: sqlite3.Connection) -> None:
+    def __init__(
+        self,
+        path: Path,
+        writer: sqlite3.Connection,
+        reader: sqlite3.Connection,
+        marks: Marks | None,
+    ) -> None:
         super().__init__(path, reader)
         self._writer = writer
+        self._marks = marks
         self._writing = threading.Lock()
         self._broken = False
 
@@ -107,15 +71,16 @@ class SqliteLedger(SqliteReader):
                 )
             cursor.execute("UPDATE plan SET is_open = 0 WHERE is_open = 1")
             cursor.execute(
-                _START_PLAN,
+                statements.START_PLAN,
                 (
                     record.hash, record.fingerprint, record.identity, record.source,
                     record.messages, record.lanes, now_us,
                 ),
             )  # fmt: skip
             number = int(cursor.lastrowid or 0)
-            cursor.execute(_CHANGED, (None,))
-            cursor.execute(_ADVANCE)
+            cursor.execute(statements.CHANGED, (None,))
+            cursor.execute(statements.ADVANCE)
+        self._remember_if_possible()
         return replace(record, number=number, open=True)
 
     def start_run(self, plan: int, *, host: str, pid: int, version: str, now_us: int) -> int:
@@ -126,7 +91,9 @@ class SqliteLedger(SqliteReader):
                 (plan, host, pid, version, now_us),
             )
             number = int(cursor.lastrowid or 0)
-            cursor.execute(_ADVANCE)
+            cursor.execute(statements.ADVANCE)
+        # Before the run's first byte, or a copy that misses it would not be recognised.
+        self._remember()
         return number
 
     def end_run(self, run: int, *, exit_code: int, now_us: int) -> None:
@@ -138,16 +105,17 @@ class SqliteLedger(SqliteReader):
             )
             if cursor.rowcount != 1:
                 raise LedgerError(f"the ledger {self._path} has no run {run}", hint=_DEFECT)
-            cursor.execute(_ADVANCE)
+            cursor.execute(statements.ADVANCE)
+        self._remember_if_possible()
 
     def recover(self, *, now_us: int) -> int:
         """Turn what a dead run left in flight into `uncertain`; return how many."""
         with self._write() as cursor:
-            cursor.execute(_RECOVERED_ATTEMPTS, (_INTERRUPTED, now_us))
-            cursor.execute(_RECOVER, (_INTERRUPTED, now_us))
+            cursor.execute(statements.RECOVERED_ATTEMPTS, (_INTERRUPTED, now_us))
+            cursor.execute(statements.RECOVER, (_INTERRUPTED, now_us))
             count = cursor.rowcount
             if count:
-                cursor.execute(_CHANGED, (None,))
+                cursor.execute(statements.CHANGED, (None,))
         return count
 
     def commit(self, entries: Sequence[Intent | Outcome]) -> None:
@@ -160,7 +128,7 @@ class SqliteLedger(SqliteReader):
                 _apply(cursor, entry)
                 if isinstance(entry, Intent):
                     last_send_us = entry.now_us
-            cursor.execute(_CHANGED, (last_send_us,))
+            cursor.execute(statements.CHANGED, (last_send_us,))
 
     def decide(self, decisions: Sequence[Decision]) -> None:
         """Apply people's words in one durable transaction, each recorded."""
@@ -169,13 +137,63 @@ class SqliteLedger(SqliteReader):
         with self._write() as cursor:
             for decision in decisions:
                 _apply(cursor, decision)
-            cursor.execute(_CHANGED, (None,))
-            cursor.execute(_ADVANCE)
+            cursor.execute(statements.CHANGED, (None,))
+            cursor.execute(statements.ADVANCE)
+        self._remember_if_possible()
+
+    def settle(self, selection: Selection, word: Word) -> int:
+        """Follow one word on all that is selected, in one durable transaction; return how many."""
+        with self._write() as cursor:
+            count = words.settle(cursor, selection, word)
+            if count:
+                cursor.execute(statements.CHANGED, (None,))
+                cursor.execute(statements.ADVANCE)
+        self._remember_if_possible()
+        return count
+
+    def restore(self, *, generation: int, who: str, why: str, now_us: int) -> None:
+        """Take this file for a copy that was put back, and go on beyond a remembered generation."""
+        with self._write() as cursor:
+            cursor.execute(statements.RESTORE, (storable(who), storable(why), now_us))
+            cursor.execute(statements.ADVANCE_BEYOND, (generation,))
+            cursor.execute(statements.CHANGED, (None,))
+        self._remember()
+
+    def doubt(self, plan: int, run: int, messages: Iterable[pa.RecordBatch], *, now_us: int) -> int:
+        """Put messages in doubt, a batch a transaction; only the last one says that it is done."""
+        count = 0
+        for batch in messages:
+            with self._write() as cursor:
+                count += words.doubt(cursor, plan, run, batch, now_us=now_us)
+        with self._write() as cursor:
+            cursor.execute(statements.DOUBTED, (now_us, plan))
+            cursor.execute(statements.CHANGED, (None,))
+        return count
+
+    def apply_late(self, outcomes: Sequence[Outcome]) -> int:
+        """Apply outcomes that a dead run could not store, each only if its message is still in flight."""
+        count = 0
+        with self._write() as cursor:
+            for outcome in outcomes:
+                count += _recorded(cursor, outcome)
+            if count:
+                cursor.execute(statements.CHANGED, (None,))
+        return count
 
     def advance(self) -> None:
         """Let the generation grow, so that any copy made before is recognised as older."""
         with self._write() as cursor:
-            cursor.execute(_ADVANCE)
+            cursor.execute(statements.ADVANCE)
+        self._remember()
+
+    def _remember(self) -> None:
+        if self._marks is not None:
+            self._marks.write(self.name())
+
+    def _remember_if_possible(self) -> None:
+        # What is in the ledger stands; a mark that lags behind only warns later than it could.
+        with suppress(LedgerError):
+            self._remember()
 
     def set_hold_off(self, until_us: int) -> None:
         """Remember that across runs; the mark stays, because no message changes."""
@@ -200,17 +218,19 @@ class SqliteLedger(SqliteReader):
                     yield cursor
             except sqlite3.OperationalError as error:
                 # After a failed fsync the next one may succeed although pages are gone.
-                self._broken = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR
+                code = error.sqlite_errorcode
+                self._broken = code & 0xFF == sqlite3.SQLITE_IOERR and code != sqlite3.SQLITE_IOERR_SHMSIZE
                 raise
 
 
-def open_ledger(path: Path, *, target: str, create: bool) -> SqliteLedger:
+def open_ledger(path: Path, *, target: str, create: bool, marks: Marks | None = None) -> SqliteLedger:
     """Open the ledger of `target` for writing, bring its schema up to date, and close it to others.
 
     Args:
         path: the file; with `create` it and its folder are made when absent.
         target: API base and deployment id; a ledger made for another target is refused.
         create: whether a missing ledger is made, rather than refused.
+        marks: where its generation is remembered outside of it.
 
     Raises:
         LedgerError: it is missing, unusable, no ledger, or of another target or a newer version.
@@ -220,7 +240,7 @@ def open_ledger(path: Path, *, target: str, create: bool) -> SqliteLedger:
         private_folder(path.parent)
     with translated(path):
         ensure_private_file(path, create=create)
-        return _opened(path, mode="rw", target=target, create=create)
+        return _opened(path, mode="rw", target=target, create=create, marks=marks)
 
 
 def open_readonly(path: Path, *, target: str) -> SqliteLedger | None:
@@ -236,13 +256,32 @@ def open_readonly(path: Path, *, target: str) -> SqliteLedger | None:
         return _opened(path, mode="ro", target=target, create=False)
 
 
-def _opened(path: Path, *, mode: Literal["rw", "ro"], target: str, create: bool) -> SqliteLedger:
+def advance_beside(path: Path, *, target: str, marks: Marks) -> None:
+    """Let the generation of a ledger grow without its lock, also beside a running import.
+
+    Raises:
+        LedgerError: it can't be written, or is of another schema.
+    """
+    with translated(path), ExitStack() as stack:
+        writer = stack.enter_context(closing(connect(path, "rw")))
+        prepare(writer, path, target=target, mode="ro", create=False)
+        SqliteLedger(path, writer, stack.enter_context(closing(connect(path, "ro"))), marks).advance()
+
+
+def _opened(
+    path: Path,
+    *,
+    mode: Literal["rw", "ro"],
+    target: str,
+    create: bool,
+    marks: Marks | None = None,
+) -> SqliteLedger:
     with ExitStack() as stack:
         writer = stack.enter_context(closing(connect(path, mode)))
         prepare(writer, path, target=target, mode=mode, create=create)
         reader = stack.enter_context(closing(connect(path, "ro")))
         stack.pop_all()
-    return SqliteLedger(path, writer, reader)
+    return SqliteLedger(path, writer, reader, marks)
 
 
 def _apply(cursor: sqlite3.Cursor, entry: Intent | Outcome | Decision) -> None:
@@ -265,7 +304,7 @@ def _apply(cursor: sqlite3.Cursor, entry: Intent | Outcome | Decision) -> None:
 
 def _intend(cursor: sqlite3.Cursor, intent: Intent) -> None:
     cursor.execute(
-        _INTENT,
+        statements.INTENT,
         (
             intent.plan, intent.ordinal, intent.run, intent.key, intent.content,
             intent.lane, intent.at_us, intent.now_us,
@@ -276,36 +315,37 @@ def _intend(cursor: sqlite3.Cursor, intent: Intent) -> None:
 
 
 def _record(cursor: sqlite3.Cursor, outcome: Outcome) -> None:
+    if not _recorded(cursor, outcome):
+        raise _refused(outcome, "it is not in flight under this run")
+
+
+def _recorded(cursor: sqlite3.Cursor, outcome: Outcome) -> bool:
     state = outcome.state
     cursor.execute(
-        _OUTCOME,
+        statements.OUTCOME,
         (
-            state.value, outcome.http_status, _storable(outcome.reason), _storable(outcome.platform_id),
-            _storable(outcome.conversation_id), None if state is State.PENDING else outcome.now_us,
+            state.value, outcome.http_status, storable(outcome.reason), storable(outcome.platform_id),
+            storable(outcome.conversation_id), None if state is State.PENDING else outcome.now_us,
             outcome.plan, outcome.ordinal, outcome.run,
         ),
     )  # fmt: skip
     if cursor.rowcount != 1:
-        raise _refused(outcome, "it is not in flight under this run")
+        return False
     if state is not State.ACCEPTED or outcome.phase != "answered":
-        cursor.execute(_ATTEMPT, (outcome.phase, outcome.now_us, outcome.plan, outcome.ordinal))
+        cursor.execute(statements.ATTEMPT, (outcome.phase, outcome.now_us, outcome.plan, outcome.ordinal))
+    return True
 
 
 def _decide(cursor: sqlite3.Cursor, decision: Decision) -> None:
     address = (decision.plan, decision.ordinal)
-    words = (_storable(decision.who), _storable(decision.why))
-    cursor.execute(_DECISION, (decision.state.value, *words, decision.now_us, *address))
+    words = (storable(decision.who), storable(decision.why))
+    cursor.execute(statements.DECISION, (decision.state.value, *words, decision.now_us, *address))
     if cursor.rowcount != 1:
         raise _refused(decision, "the ledger does not know it")
     settled_us = None if decision.state is State.PENDING else decision.now_us
-    cursor.execute(_DECIDE, (decision.state.value, settled_us, *address))
+    cursor.execute(statements.DECIDE, (decision.state.value, settled_us, *address))
 
 
 def _refused(entry: Intent | Outcome | Decision, fault: str) -> LedgerError:
     where = f"message {entry.ordinal} of plan {entry.plan}"
     return LedgerError(f"the ledger refuses {where}: {fault}", hint=_DEFECT)
-
-
-def _storable(text: str | None) -> str | None:
-    # An answer's JSON may hold half a surrogate pair, which must not cost us the outcome.
-    return None if text is None else text[:_TEXT_LIMIT].encode("utf-8", "replace").decode("utf-8")

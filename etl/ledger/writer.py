@@ -9,19 +9,22 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from etl.errors import LedgerError
+from etl.errors import LedgerError, LedgerFullError
 from etl.ledger.interface import Intent, Ledger, Outcome
+from etl.ledger.rescue import Rescue
 
 
 class GroupCommit:
     """Commits entries in the order they were written, as many at once as have gathered.
 
     After the first failed commit it is broken: that batch and everything later gets the error, so
-    that sending stops everywhere. Leaving the context commits what was written and stops the thread.
+    that sending stops everywhere; only outcomes, which are known and would become doubt, are given to
+    `rescue`. Leaving the context commits what was written and stops the thread.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, rescue: Rescue | None = None) -> None:
         self._ledger = ledger
+        self._rescue = rescue
         self._changed = threading.Condition()
         self._entries: list[Intent | Outcome] = []
         self._waiters: list[asyncio.Future[None]] = []
@@ -64,7 +67,7 @@ class GroupCommit:
         """
         waiter = self._loop.create_future()
         with self._changed:
-            if self._error is not None:
+            if self._error is not None and (isinstance(entry, Intent) or self._rescue is None):
                 raise self._error
             if self._closing:
                 raise LedgerError("the ledger's writer is closed", hint="this is a defect of etl; report it")
@@ -75,7 +78,7 @@ class GroupCommit:
         await waiter
 
     def _run(self) -> None:
-        while self._error is None:
+        while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._entries or self._closing)
                 entries, self._entries = self._entries, []
@@ -86,16 +89,43 @@ class GroupCommit:
         self._loop.call_soon_threadsafe(self._finished.set_result, None)
 
     def _commit(self, entries: list[Intent | Outcome], waiters: list[asyncio.Future[None]]) -> None:
+        if self._error is None:
+            try:
+                self._ledger.commit(entries)
+            except BaseException as error:  # noqa: BLE001  a waiter without an answer would hang for ever
+                with self._changed:
+                    self._error = error
+            else:
+                self._loop.call_soon_threadsafe(_resolve, waiters)
+                return
+        self._salvage(entries, waiters, self._error)
+
+    def _salvage(
+        self,
+        entries: list[Intent | Outcome],
+        waiters: list[asyncio.Future[None]],
+        error: BaseException,
+    ) -> None:
+        """Save what is known of messages in flight; nothing new is sent any more."""
+        pairs = list(zip(entries, waiters, strict=True))
+        outcomes = [entry for entry in entries if isinstance(entry, Outcome)]
+        saved = False
+        if outcomes and self._rescue is not None:
+            saved = isinstance(error, LedgerFullError) and self._saved(outcomes, self._rescue)
+            if not saved:
+                self._rescue.keep(outcomes)
+        good = [waiter for entry, waiter in pairs if saved and isinstance(entry, Outcome)]
+        bad = [waiter for entry, waiter in pairs if not (saved and isinstance(entry, Outcome))]
+        self._loop.call_soon_threadsafe(_resolve, good)
+        self._loop.call_soon_threadsafe(_fail, bad, error)
+
+    def _saved(self, outcomes: list[Outcome], rescue: Rescue) -> bool:
+        rescue.make_room()
         try:
-            self._ledger.commit(entries)
-        except BaseException as error:  # noqa: BLE001  a waiter without an answer would hang for ever
-            with self._changed:
-                self._error = error
-                late, self._waiters = self._waiters, []
-                self._entries = []
-            self._loop.call_soon_threadsafe(_fail, [*waiters, *late], error)
-        else:
-            self._loop.call_soon_threadsafe(_resolve, waiters)
+            self._ledger.commit(outcomes)
+        except LedgerError:
+            return False
+        return True
 
 
 def _resolve(waiters: list[asyncio.Future[None]]) -> None:

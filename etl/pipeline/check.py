@@ -10,9 +10,10 @@ from etl.config.load import JobFile
 from etl.config.workspace import workspace
 from etl.errors import ExitCode
 from etl.ledger.sqlite import open_readonly
-from etl.model.events import Event, Finished
+from etl.model.events import Event, Finished, Warned
 from etl.model.plan import PlanFolder
 from etl.model.window import Window
+from etl.pipeline.opening import ledger_concern
 from etl.pipeline.prepare import Wish, prepare
 from etl.plan.forecast import Forecast, forecast
 from etl.plan.lanes import plan_rejects
@@ -54,6 +55,9 @@ def run_check(
     space.create()
     ledger = open_readonly(space.ledger, target=space.target)
     with closing(ledger) if ledger else nullcontext():
+        problem = ledger_concern(space, ledger)
+        if problem:
+            observe(Warned(message=f"an import would refuse: {problem}"))
         plan = prepare(job_file, space, ledger, wish, observe)
     rate = job.replay.rate.per_second
     counts = plan.summary.conservation

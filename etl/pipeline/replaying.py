@@ -12,6 +12,7 @@ from etl.config.job import Job
 from etl.config.secrets import Secret
 from etl.config.target import Target
 from etl.ledger.interface import Ledger
+from etl.ledger.rescue import Rescue
 from etl.ledger.writer import GroupCommit
 from etl.model.events import Event, PaceChanged, Warned
 from etl.replay.adaptive import Adaptive, remembered_share
@@ -42,6 +43,7 @@ class Replaying:
     limits: Limits
     conversations: Conversations
     observe: Callable[[Event], None]
+    rescue: Rescue
 
     async def replay(self, feed: Feed, *, target: Target, token: Secret, stop: Stop) -> Tally:
         """Send what is left of a plan until it is done or `stop` is asked for.
@@ -58,7 +60,7 @@ class Replaying:
             timeout_seconds=settings.timeout_seconds,
             folder=self.folder,
         )
-        async with client, GroupCommit(self.ledger) as writer:
+        async with client, GroupCommit(self.ledger, self.rescue) as writer:
             with on_signals(stop):
                 runner = Runner(
                     feed=feed,

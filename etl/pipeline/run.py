@@ -3,8 +3,9 @@
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -15,17 +16,17 @@ from etl.config.load import JobFile
 from etl.config.secrets import Secret, read_token
 from etl.config.target import Target
 from etl.config.workspace import Workspace, workspace
-from etl.errors import ExitCode, LaterError
-from etl.ledger.interface import Decision, Ledger, PlanRecord
-from etl.ledger.lock import TargetLock
-from etl.ledger.sqlite import open_ledger
-from etl.model.events import Event, Finished, RunBegan, Started
+from etl.errors import EtlError, ExitCode, LaterError, LedgerError
+from etl.ledger.interface import RESTORED, Ledger, PlanRecord, Selection, Word
+from etl.ledger.rescue import SideFile
+from etl.model.events import Event, Finished, RunBegan, Started, Warned
 from etl.model.plan import PlanFolder
 from etl.model.states import State
 from etl.pipeline.embedding import embedded_target
+from etl.pipeline.opening import Trust, opened
 from etl.pipeline.prepare import Wish, prepare, refuse_unknown_roles
 from etl.pipeline.replaying import Replaying
-from etl.pipeline.result import EXIT_CODES, Canary, ImportResult, exit_code
+from etl.pipeline.result import Canary, ImportResult, exit_code
 from etl.pipeline.standings import NOTHING, PlanStates, plan_states
 from etl.plan.lanes import PlanReader
 from etl.replay.conversations import Conversations
@@ -52,6 +53,7 @@ class ImportWish:
     """Send the first user by name, then ask for the rest."""
     confirm: Callable[[Canary], bool] = lambda _: False
     """Asked after the canary; no by default, as where nobody sits at a terminal."""
+    trust: Trust = Trust.REMEMBERED
 
 
 def run_import(job_file: JobFile, wish: ImportWish, observe: Callable[[Event], None]) -> ImportResult:
@@ -65,11 +67,8 @@ def run_import(job_file: JobFile, wish: ImportWish, observe: Callable[[Event], N
     space = workspace(job_file.state, job.target, sandbox=wish.sandbox)
     token = None if wish.sandbox else read_token(job.target, folder=job_file.folder, environ=os.environ)
     space.create()
-    with (
-        TargetLock(space.folder),
-        closing(open_ledger(space.ledger, target=space.target, create=True)) as ledger,
-    ):
-        recovered = ledger.recover(now_us=SYSTEM.wall_us())
+    with opened(space, create=True, observe=observe, trust=wish.trust) as found:
+        ledger, recovered = found.ledger, found.recovered
         _follow_policy_on_uncertain(job, ledger)
         plan = prepare(job_file, space, ledger, wish.plan, observe)
         refuse_unknown_roles(plan, job_file)
@@ -92,20 +91,22 @@ def _follow_policy_on_uncertain(job: Job, ledger: Ledger) -> None:
     if job.replay.on_uncertain == "hold":
         return
     state = State.PENDING if job.replay.on_uncertain == "resend" else State.ACCEPTED
-    open_plan = ledger.open_plan()
-    decisions = [
-        Decision(
-            plan=entry.plan,
-            ordinal=entry.ordinal,
-            state=state,
-            who="job file",
-            why=f'replay.on_uncertain = "{job.replay.on_uncertain}"',
-            now_us=SYSTEM.wall_us(),
-        )
-        for entry in ledger.entries(frozenset({State.UNCERTAIN}), limit=1_000_000)
-        if state is State.ACCEPTED or (open_plan is not None and entry.plan == open_plan.number)
-    ]
-    ledger.decide(decisions)
+    under_way = ledger.open_plan()
+    if state is State.PENDING and under_way is None:
+        return
+    word = Word(
+        state=state,
+        who="job file",
+        why=f'replay.on_uncertain = "{job.replay.on_uncertain}"',
+        now_us=SYSTEM.wall_us(),
+    )
+    selection = Selection(
+        states=frozenset({State.UNCERTAIN}),
+        plan=under_way.number if state is State.PENDING and under_way else None,
+        # The job speaks of single messages; after a restore it would speak of thousands.
+        except_codes=(RESTORED,),
+    )
+    ledger.settle(selection, word)
 
 
 class _Import:
@@ -146,6 +147,7 @@ class _Import:
         states, sent, stop = NOTHING, {}, None
         if plan.summary.conservation.planned:
             record = self._start(plan)
+            self._doubt(plan, record)
             states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
             if states.pending:
                 self._obey_hold_off()
@@ -155,7 +157,6 @@ class _Import:
                     tally, stop = self._send(plan, record, target, secret)
                 sent = {state.value: count for state, count in tally.sent.items()}
                 states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
-        trial = self._wish.limit_lanes is not None
         result = ImportResult(
             plan=plan,
             target=self._space.target,
@@ -172,7 +173,7 @@ class _Import:
             report=self._space.reports / f"import-{_stamp(started_us)}.json",
             rejects_file=plan.rejects_csv,
             sandbox_store=self._space.sandbox_store if self._wish.sandbox else None,
-            exit_code=exit_code(states, plan.summary, stop=stop, trial=trial),
+            exit_code=self._exit_code(states, plan, stop),
         )
         write_report(result.report, result.as_json())
         self._observe(
@@ -195,6 +196,20 @@ class _Import:
             open=True,
         )
         return self._ledger.start_plan(record, now_us=SYSTEM.wall_us())
+
+    def _doubt(self, plan: PlanFolder, record: PlanRecord) -> None:
+        """After a restore: what the copy does not know as settled may have been sent since."""
+        before_us = self._ledger.doubt_before_us(record.number)
+        if before_us is None:
+            return
+        run = self._start_run(record)
+        messages = PlanReader(plan).written_before(before_us)
+        count = self._ledger.doubt(record.number, run, messages, now_us=SYSTEM.wall_us())
+        self._ledger.end_run(run, exit_code=ExitCode.INCOMPLETE, now_us=SYSTEM.wall_us())
+        if count:
+            self._observe(
+                Warned(message=f"{count:,} messages may have been sent after the ledger's copy was made"),
+            )
 
     def _expected(self, plan: PlanFolder, before: PlanStates) -> int:
         expected = before.pending
@@ -247,6 +262,15 @@ class _Import:
         tally.add(rest)
         return tally, stop
 
+    def _start_run(self, record: PlanRecord) -> int:
+        return self._ledger.start_run(
+            record.number,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=__version__,
+            now_us=SYSTEM.wall_us(),
+        )
+
     def _replay(
         self,
         plan: PlanFolder,
@@ -257,13 +281,7 @@ class _Import:
         only_first_lanes: int | None,
     ) -> tuple[Tally, StopReason | None]:
         """Replay, with its beginning and end in the ledger."""
-        run = self._ledger.start_run(
-            record.number,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            version=__version__,
-            now_us=SYSTEM.wall_us(),
-        )
+        run = self._start_run(record)
         self._observe(RunBegan(run=run))
         stop = Stop(self._observe)
         replaying = Replaying(
@@ -279,18 +297,36 @@ class _Import:
             limits=self._limits,
             conversations=self._conversations,
             observe=self._observe,
+            rescue=SideFile(
+                self._space.folder,
+                identity=self._ledger.name().identity,
+                run=run,
+                say=_say,
+            ),
         )
-        ended: ExitCode = ExitCode.DEFECT
         try:
             tally = asyncio.run(replaying.replay(PlanReader(plan), target=target, token=token, stop=stop))
-            ended = ExitCode.OK
         except asyncio.CancelledError:
             tally = Tally()  # the second signal: what was in flight is uncertain at the next start
-        finally:
-            if stop.reason is not None:
-                ended = EXIT_CODES[stop.reason.kind]
-            self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us())
+        except BaseException as error:
+            ended = error.exit_code if isinstance(error, EtlError) else ExitCode.DEFECT
+            # A ledger that refuses this, too, must not hide why the run ended.
+            with suppress(LedgerError):
+                self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us())
+            raise
+        states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
+        ended = self._exit_code(states, plan, stop.reason)
+        self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us())
         return tally, stop.reason
+
+    def _exit_code(self, states: PlanStates, plan: PlanFolder, stop: StopReason | None) -> ExitCode:
+        trial = self._wish.limit_lanes is not None
+        return exit_code(states, plan.summary, stop=stop, trial=trial)
+
+
+def _say(line: str) -> None:
+    # Called by the ledger's writer, so not by way of the progress bar.
+    sys.stderr.write(f"etl: {line}\n")
 
 
 def _stamp(wall_us: int) -> str:

@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,11 +22,10 @@ from etl.config.workspace import Workspace, workspace
 from etl.errors import ExitCode, LaterError, LedgerError
 from etl.ledger import byhand
 from etl.ledger.interface import Ledger
-from etl.ledger.lock import TargetLock
-from etl.ledger.sqlite import open_ledger
 from etl.model.exchange import Answer, Failure, Phase
 from etl.pipeline.embedding import embedded_target
 from etl.pipeline.neighbours import look_for_lane
+from etl.pipeline.opening import opened
 from etl.replay.outcome import Judgement, Verdict, judge
 from etl.report.instants import iso
 
@@ -82,10 +81,10 @@ def run_send(job_file: JobFile, message: HandMessage, *, sandbox: bool, beside_p
     token = None if sandbox else read_token(target, folder=job_file.folder, environ=os.environ)
     space.create()
     with (
-        TargetLock(space.folder),
-        closing(open_ledger(space.ledger, target=space.target, create=True)) as ledger,
+        opened(space, create=True, observe=lambda _: None) as found,
         _target(target, space, token) as (place, secret),
     ):
+        ledger = found.ledger
         warnings = look_for_lane(ledger, space, message, beside_plan=beside_plan)
         _obey_hold_off(ledger)
         asyncio.run(_wait_for_turn(ledger, job_file.job.replay.rate.per_second))

@@ -1,96 +1,88 @@
-"""`etl settle`: a person's word on messages whose fate is unknown, recorded with who, when and why."""
+"""`etl settle`: a person's word on messages, recorded with who, when and why."""
 
-import getpass
-from collections.abc import Collection
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from etl.clock import SYSTEM
 from etl.config.load import JobFile
 from etl.config.workspace import workspace
 from etl.errors import UsageError
-from etl.ledger.interface import Decision, Entry, Ledger
-from etl.ledger.lock import TargetLock
-from etl.ledger.sqlite import open_ledger
+from etl.ledger.interface import Ledger, Selection, Word
+from etl.model.events import Event
 from etl.model.states import State
-
-MOST = 1_000_000
+from etl.pipeline.choosing import Choice, Chosen, chosen
+from etl.pipeline.opening import opened, who
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettleResult:
-    """What was decided."""
+    """What was decided, or would be."""
 
-    settled: int
+    chosen: Chosen
     state: State
+    settled: int
     left_uncertain: int
+    left_rejected: int
 
 
-def run_settle(
-    job_file: JobFile,
-    *,
-    sandbox: bool,
-    state: State,
-    keys: Collection[str],
-    why: str,
-) -> SettleResult:
-    """Move the uncertain messages with those keys (none: all) to `state`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleWish:
+    """What the command line asks."""
+
+    choice: Choice
+    state: State
+    """`accepted`, `pending` (send again) or `skipped`."""
+    why: str
+    sandbox: bool = False
+    dry_run: bool = False
+
+
+def run_settle(job_file: JobFile, wish: SettleWish, observe: Callable[[Event], None]) -> SettleResult:
+    """Follow a word on uncertain messages; `skipped` may be said of rejected ones, too.
 
     A message of a plan that is no longer under way can't be sent again from it: `PENDING` is refused there.
 
     Raises:
-        UsageError: a key is not uncertain, or can't be sent again.
+        UsageError: the choice fits nothing, or something that can't be sent again.
         LaterError: a run is active.
         LedgerError: the ledger can't be used.
     """
-    space = workspace(job_file.state, job_file.job.target, sandbox=sandbox)
-    if not space.ledger.exists():
-        raise UsageError(f"there is no ledger {space.ledger}")
-    with (
-        TargetLock(space.folder),
-        closing(open_ledger(space.ledger, target=space.target, create=False)) as ledger,
-    ):
-        ledger.recover(now_us=SYSTEM.wall_us())
-        uncertain = ledger.entries(frozenset({State.UNCERTAIN}), limit=MOST)
-        chosen = _chosen(uncertain, keys)
-        if state is State.PENDING:
-            _refuse_closed(ledger, chosen)
-        who = getpass.getuser()
-        now_us = SYSTEM.wall_us()
-        ledger.decide(
-            [
-                Decision(
-                    plan=entry.plan,
-                    ordinal=entry.ordinal,
-                    state=state,
-                    who=who,
-                    why=why,
-                    now_us=now_us,
-                )
-                for entry in chosen
-            ],
-        )
-    return SettleResult(settled=len(chosen), state=state, left_uncertain=len(uncertain) - len(chosen))
+    space = workspace(job_file.state, job_file.job.target, sandbox=wish.sandbox)
+    with opened(space, create=False, observe=observe) as found:
+        ledger = found.ledger
+        selection = wish.choice.selection(_states(wish))
+        what = chosen(ledger, selection, wish.choice)
+        if wish.state is State.PENDING:
+            _refuse_closed(ledger, selection, what)
+        settled = 0
+        if not wish.dry_run:
+            word = Word(state=wish.state, who=who(), why=wish.why, now_us=SYSTEM.wall_us())
+            settled = ledger.settle(selection, word)
+        counts = ledger.counts()
+    return SettleResult(
+        chosen=what,
+        state=wish.state,
+        settled=settled,
+        left_uncertain=counts.get(State.UNCERTAIN, 0),
+        left_rejected=counts.get(State.REJECTED, 0),
+    )
 
 
-def _chosen(uncertain: list[Entry], keys: Collection[str]) -> list[Entry]:
-    if not keys:
-        return uncertain
-    by_key = {entry.key.hex(): entry for entry in uncertain}
-    unknown = [key for key in keys if key not in by_key]
-    if unknown:
-        raise UsageError(
-            f"not uncertain, or not in this ledger: {', '.join(unknown)}",
-            hint="etl status JOB lists what is uncertain",
-        )
-    return [by_key[key] for key in dict.fromkeys(keys)]
+def _states(wish: SettleWish) -> frozenset[State]:
+    """Return what can be meant: --all speaks of what is uncertain, a refusal has to be named."""
+    if wish.state is State.SKIPPED and not wish.choice.everything:
+        return frozenset({State.UNCERTAIN, State.REJECTED})
+    return frozenset({State.UNCERTAIN})
 
 
-def _refuse_closed(ledger: Ledger, chosen: list[Entry]) -> None:
+def _refuse_closed(ledger: Ledger, selection: Selection, what: Chosen) -> None:
     under_way = ledger.open_plan()
-    closed = [entry for entry in chosen if under_way is None or entry.plan != under_way.number]
-    if closed:
+    inside = 0
+    if under_way is not None:
+        inside = sum(ledger.count_chosen(replace(selection, plan=under_way.number)).values())
+    if inside < what.messages:
         raise UsageError(
-            f"{closed[0].key.hex()} belongs to a plan that is no longer under way and can't be sent from it",
-            hint="settle it as --accepted or --skip",
+            f"{what.messages - inside:,} of them belong to a plan that is no longer under way and can't be "
+            "sent from it",
+            hint="settle those as --accepted or --skip",
         )

@@ -1,6 +1,5 @@
 """`etl status`: how the plan under way stands. Reads only; works beside a running import."""
 
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +7,11 @@ from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.load import JobFile
 from etl.config.workspace import workspace
 from etl.errors import ExitCode, UsageError
-from etl.ledger.interface import Entry, Ledger, PlanRecord, RunRecord
+from etl.ledger.interface import Entry, Ledger, PlanRecord, RunRecord, Selection
 from etl.ledger.lock import Holder, holder
-from etl.ledger.sqlite import open_readonly
 from etl.model.states import State
 from etl.model.window import Window
+from etl.pipeline.opening import ledger_concern, read
 from etl.pipeline.standings import PlanStates, plan_states
 from etl.plan.forecast import Forecast, forecast
 from etl.plan.store import load_plan, plan_path
@@ -34,12 +33,20 @@ class StatusResult:
     """Stored messages of all plans, by state."""
     listed: tuple[Entry, ...]
     """The first uncertain and rejected messages of all plans."""
+    uncertain_by_code: dict[str, int]
+    rejected_by_code: dict[str, int]
+    held_lanes: int
+    hold_off_until_us: int | None
+    """Until when the API asked everybody to wait, if that is still to come."""
     hold_off_seconds: float
     allowed_per_second: float
     learned_per_second: float | None
     """The pace that earlier runs have learned, when it is below the allowed one."""
     closed: str | None
     """Until when the job's hours keep the next run waiting."""
+    generation: int
+    concern: str | None
+    """Why an import would refuse this ledger: it is not the one that is remembered."""
     holder: Holder | None
     last_run: RunRecord | None
     forecast: Forecast
@@ -51,18 +58,11 @@ def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
 
     Raises:
         UsageError: nothing was ever imported to this target, or the plan's folder is gone.
-        LedgerError: the ledger can't be read.
+        LedgerError: the ledger was lost, or can't be read.
     """
     job = job_file.job
     space = workspace(job_file.state, job.target, sandbox=sandbox)
-    ledger = open_readonly(space.ledger, target=space.target)
-    if ledger is None:
-        raise UsageError(
-            f"nothing was imported to {space.target} yet: there is no ledger {space.ledger}",
-            hint="etl check JOB, then etl import JOB"
-            + ("" if sandbox else "; for the sandbox say --sandbox"),
-        )
-    with closing(ledger):
+    with read(space) as ledger:
         record = ledger.open_plan()
         if record is None:
             raise UsageError(f"no plan was started yet in {space.ledger}", hint="etl import JOB")
@@ -74,6 +74,7 @@ def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
             )
         blocking = blocking_states(hold_rejected=job.replay.on_rejected == "hold")
         states = plan_states(ledger, record.number, plan, blocking=blocking)
+        hold_off_seconds = _hold_off_seconds(ledger)
         return StatusResult(
             target=space.target,
             ledger=space.ledger,
@@ -81,10 +82,16 @@ def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
             states=states,
             all_plans={state.value: count for state, count in ledger.counts().items()},
             listed=_listed(ledger),
-            hold_off_seconds=_hold_off_seconds(ledger),
             allowed_per_second=job.replay.rate.per_second,
             learned_per_second=ledger.learned_rate_per_second() if job.replay.adapt else None,
             closed=_closed(job.replay.hours),
+            uncertain_by_code=_by_code(ledger, State.UNCERTAIN),
+            rejected_by_code=_by_code(ledger, State.REJECTED),
+            held_lanes=len(ledger.blocked_lanes(blocking)),
+            hold_off_until_us=ledger.hold_off_us() if hold_off_seconds else None,
+            hold_off_seconds=hold_off_seconds,
+            generation=ledger.name().generation,
+            concern=ledger_concern(space, ledger),
             holder=holder(space.folder),
             last_run=ledger.last_run(),
             forecast=forecast(
@@ -106,6 +113,11 @@ def _listed(ledger: Ledger) -> tuple[Entry, ...]:
     uncertain = ledger.entries(frozenset({State.UNCERTAIN}), limit=LISTED)
     rejected = ledger.entries(frozenset({State.REJECTED}), limit=LISTED)
     return (*uncertain, *rejected)
+
+
+def _by_code(ledger: Ledger, state: State) -> dict[str, int]:
+    found = ledger.count_chosen(Selection(states=frozenset({state})))
+    return {code: count for (_, code), count in found.items()}
 
 
 def _hold_off_seconds(ledger: Ledger) -> float:

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -81,6 +82,18 @@ class PlanReader:
             stop = min(position + _PIECE_ROWS, end)
             yield from self._piece(position, stop)
             position = stop
+
+    def written_before(self, before_us: int) -> Iterator[pa.RecordBatch]:
+        """Yield ordinal, key, content, lane and at_us of the messages before an instant, in order."""
+        first = 0
+        try:
+            for batch in self._messages.iter_batches(columns=["key", "content", "lane", "at_us"]):
+                ordinals = pa.array(np.arange(first, first + batch.num_rows))
+                first += batch.num_rows
+                addressed = batch.add_column(0, "ordinal", ordinals)
+                yield addressed.filter(pc.less(addressed.column("at_us"), before_us))
+        except (OSError, pa.ArrowException) as error:
+            raise self._damaged(type(error).__name__) from error
 
     def _first_by_name(self, count: int) -> list[Lane]:
         best = _LANE_SCHEMA.empty_table()

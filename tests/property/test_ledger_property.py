@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from etl.errors import LedgerError
-from etl.ledger.interface import EXPORT_SCHEMA, TOUCHED_SCHEMA, Decision, Intent, Outcome, PlanRecord
+from etl.ledger.interface import (
+    DOUBT_SCHEMA,
+    EXPORT_SCHEMA,
+    TOUCHED_SCHEMA,
+    Decision,
+    Intent,
+    Outcome,
+    PlanRecord,
+    Selection,
+    Word,
+)
 from etl.ledger.sqlite import open_ledger, open_readonly
 from etl.model.states import MOVES, State
 
@@ -33,6 +43,8 @@ class Message:
     run: int
     attempts: int = 1
     maybe_doubled: bool = False
+    before_restore: bool = False
+    """Rejected before a restore: it may have been retried since."""
 
 
 def lane(ordinal: int) -> str:
@@ -56,6 +68,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.now = 0
         self.last_send: int | None = None
         self.mark = self.ledger.mark()
+        self.generation = 0
 
     def teardown(self) -> None:
         """Leave no file behind."""
@@ -142,12 +155,68 @@ class LedgerMachine(RuleBasedStateMachine):
         decision = Decision(plan=self.plan, ordinal=ordinal, state=word, who="w", why="y", now_us=self.tick())
         if allowed and before is not None:
             self.ledger.decide([decision])
-            before.maybe_doubled |= (before.state, word) == (State.UNCERTAIN, State.PENDING)
+            before.maybe_doubled |= self.doubles(before, word)
             before.state = word
         else:
             with pytest.raises(LedgerError):
                 self.ledger.decide([decision])
         self.changed(expected=allowed)
+
+    @rule(
+        states=st.sets(st.sampled_from([State.UNCERTAIN, State.REJECTED]), min_size=1),
+        lanes=st.sets(st.integers(0, 2)),
+        word=st.sampled_from([State.ACCEPTED, State.PENDING, State.SKIPPED]),
+    )
+    def settle_many(self, states: set[State], lanes: set[int], word: State) -> None:
+        """Say one word on all that fits."""
+        names = tuple(f"user-{number}" for number in sorted(lanes))
+        meant = [
+            message
+            for (_, ordinal), message in self.messages.items()
+            if message.state in states and (not names or lane(ordinal) in names)
+        ]
+        selection = Selection(states=frozenset(states), lanes=names)
+        said = Word(state=word, who="w", why="y", now_us=self.tick())
+        if all((message.state, word) in MOVES for message in meant):
+            assert len(meant) == self.ledger.settle(selection, said)
+            for message in meant:
+                message.maybe_doubled |= self.doubles(message, word)
+                message.state = word
+            self.changed(expected=bool(meant))
+        else:
+            with pytest.raises(LedgerError):
+                self.ledger.settle(selection, said)
+            self.changed(expected=False)
+
+    @precondition(lambda self: self.live)
+    @rule(ordinals=st.sets(ORDINALS, min_size=1))
+    def put_back_from_a_copy(self, ordinals: set[int]) -> None:
+        """Take the file for a restored copy, and doubt what is not settled."""
+        self.ledger.restore(generation=self.generation, who="w", why="y", now_us=self.tick() + 10)
+        self.now += 10
+        rows = [
+            {"ordinal": o, "key": o.to_bytes(16, "big"), "content": bytes(16), "lane": lane(o), "at_us": o}
+            for o in sorted(ordinals)
+        ]
+        doubted = [o for o in sorted(ordinals) if self.state(o) in {None, State.PENDING}]
+        batch = pa.RecordBatch.from_pylist(rows, DOUBT_SCHEMA)
+        assert len(doubted) == self.ledger.doubt(self.plan, self.run, [batch], now_us=self.tick())
+        for ordinal in doubted:
+            new = Message(State.UNCERTAIN, self.run)
+            self.messages.setdefault((self.plan, ordinal), new).state = State.UNCERTAIN
+        for message in self.messages.values():
+            message.before_restore = message.state is State.REJECTED
+        self.changed(expected=True)
+
+    def state(self, ordinal: int) -> State | None:
+        """Return the state of a message of this plan."""
+        message = self.messages.get((self.plan, ordinal))
+        return message.state if message else None
+
+    def doubles(self, message: Message, word: State) -> bool:
+        """Return whether sending a message again may double it."""
+        doubtful = message.state is State.UNCERTAIN or message.before_restore
+        return doubtful and word is State.PENDING
 
     @rule()
     def recover(self) -> None:
@@ -226,12 +295,16 @@ class LedgerMachine(RuleBasedStateMachine):
         exported = pa.Table.from_batches(self.ledger.export(), schema=EXPORT_SCHEMA)
         names = ["ordinal", "state", "attempts", "maybe_doubled", "run"]
         assert exported.select(names).to_pylist() == [
-            {"ordinal": ordinal, **vars(message)} for (_, ordinal), message in stored
+            {"ordinal": ordinal, **{name: vars(message)[name] for name in names[1:]}}
+            for (_, ordinal), message in stored
         ]
         touched = pa.Table.from_batches(self.ledger.touched(), schema=TOUCHED_SCHEMA)
         states = [message.state for _, message in stored if message.state is not State.PENDING]
         assert Counter(states) == Counter(touched.column("state").to_pylist())
         assert self.last_send == self.ledger.last_send_us()
+        generation = self.ledger.name().generation
+        assert generation >= self.generation
+        self.generation = generation
 
     @invariant()
     def lists_like_the_model(self) -> None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from etl.cli.main import COMMANDS
+from etl.cli.status import FIELDS
 from etl.config.job import Job
 from etl.errors import ExitCode
 from etl.model.rejects import RejectCode, SkipReason
@@ -43,6 +44,7 @@ def tables() -> dict[str, str]:
             ((f"`{code}`", code.meaning, code.remedy) for code in RejectCode),
         ),
         "skips": _table(("reason", "the row"), ((f"`{reason}`", reason.meaning) for reason in SkipReason)),
+        "status fields": _table(("field", "means"), ((f"`{name}`", text) for name, text in FIELDS.items())),
         "metrics": _table(
             ("metric", "means"),
             (

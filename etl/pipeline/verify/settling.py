@@ -1,18 +1,20 @@
 """What a report proves is settled; what it does not show is left to a person."""
 
 from collections.abc import Sequence
-from contextlib import closing
 
 from etl.clock import SYSTEM
 from etl.config.workspace import Workspace
 from etl.ledger.interface import Decision
-from etl.ledger.lock import TargetLock
-from etl.ledger.sqlite import open_ledger
+from etl.model.events import Event
 from etl.model.states import State
-from etl.pipeline.settle import MOST
+from etl.pipeline.opening import opened
 from etl.verify.verdicts import Proof
 
 WHO = "etl verify"
+
+
+def _unheard(_: Event) -> None:
+    """Say nothing: the verification reports what it settled itself."""
 
 
 def recover(space: Workspace) -> None:
@@ -22,11 +24,8 @@ def recover(space: Workspace) -> None:
         LaterError: a run is active.
         LedgerError: the ledger can't be used.
     """
-    with (
-        TargetLock(space.folder),
-        closing(open_ledger(space.ledger, target=space.target, create=False)) as ledger,
-    ):
-        ledger.recover(now_us=SYSTEM.wall_us())
+    with opened(space, create=False, observe=_unheard):
+        pass
 
 
 def settle(space: Workspace, proofs: Sequence[Proof], *, evidence: str) -> int:
@@ -38,11 +37,10 @@ def settle(space: Workspace, proofs: Sequence[Proof], *, evidence: str) -> int:
     """
     if not proofs:
         return 0
-    with (
-        TargetLock(space.folder),
-        closing(open_ledger(space.ledger, target=space.target, create=False)) as ledger,
-    ):
-        uncertain = ledger.entries(frozenset({State.UNCERTAIN}), limit=MOST)
+    with opened(space, create=False, observe=_unheard) as found:
+        ledger = found.ledger
+        everything = ledger.counts().get(State.UNCERTAIN, 0)
+        uncertain = ledger.entries(frozenset({State.UNCERTAIN}), limit=everything)
         still = {(entry.plan, entry.ordinal) for entry in uncertain}
         decisions = [
             Decision(

@@ -8,6 +8,7 @@ import pytest
 from etl.clock import SYSTEM
 from etl.config.load import parse_job
 from etl.ledger.interface import Intent, Outcome, PlanRecord
+from etl.ledger.rescue import SideFile
 from etl.ledger.sqlite import SqliteLedger, open_ledger
 from etl.model.events import Event, PaceChanged
 from etl.model.states import State
@@ -65,6 +66,7 @@ def replaying(ledger: SqliteLedger, events: list[Event], **replay: object) -> Re
         limits=Limits(Bounds(), wall_us=SYSTEM.wall_us()),
         conversations=Conversations(expiration_minutes=600),
         observe=events.append,
+        rescue=SideFile(Path(), identity="i", run=1, say=print),
     )
 
 

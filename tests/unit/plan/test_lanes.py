@@ -49,6 +49,19 @@ def test_each_lane_range_holds_that_lane_in_order_of_time(large):
         assert sorted(instants) == instants
 
 
+def test_messages_before_an_instant_have_their_addresses(large):
+    """After a restore those are in doubt, and the ledger knows them by their ordinals."""
+    reader = PlanReader(large)
+    everything = list(reader.messages(0, 20_000))
+    before_us = everything[12_345].at_us
+    found = [row for batch in reader.written_before(before_us) for row in batch.to_pylist()]
+    assert [
+        {"ordinal": m.ordinal, "key": m.key, "content": m.content, "lane": m.lane, "at_us": m.at_us}
+        for m in everything
+        if m.at_us < before_us
+    ] == found
+
+
 def test_a_message_reads_back_with_every_value(planner, row):
     """What normalizing gave is what the request is made of."""
     given = row("héllo\n\0", role="agent", conversation="t1", profile='{"a": "b"}', variables="{}", at=1.5)

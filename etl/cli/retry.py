@@ -1,0 +1,78 @@
+"""`etl retry`."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from etl.cli import options
+from etl.cli.console import Progress, say
+from etl.cli.settle import chosen_json, chosen_lines
+from etl.config.load import load_job
+from etl.pipeline.choosing import Choice
+from etl.pipeline.retry import Late, RetryResult, RetryWish, run_retry
+
+
+@click.command("retry")
+@options.job
+@options.choosing
+@click.option(
+    "--late",
+    type=click.Choice([member.value for member in Late]),
+    default=Late.REFUSE.value,
+    show_default=True,
+    help="Where later messages of the same user were accepted: refuse all, leave those, send out of order.",
+)
+@options.recorded
+@options.sandbox
+@options.as_json
+def command(  # noqa: PLR0913, PLR0917  one for each option
+    job: Path,
+    keys: tuple[str, ...],
+    lanes: tuple[str, ...],
+    codes: tuple[str, ...],
+    runs: tuple[int, ...],
+    everything: bool,  # noqa: FBT001  a flag of the command line
+    late: str,
+    why: str,
+    dry_run: bool,  # noqa: FBT001
+    sandbox: bool,  # noqa: FBT001
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Put rejected messages back: those with KEYS, or of a user, code or run. The next import sends them.
+
+    A refusal is for good unless something has changed since: the bot's settings, a limit. Each user's
+    messages leave in their order; where later ones were accepted meanwhile, a retry arrives out of order,
+    and that needs a word (--late). Every word is recorded with who, when and why.
+    """
+    wish = RetryWish(
+        choice=Choice(keys=keys, lanes=lanes, codes=codes, runs=runs, everything=everything),
+        late=Late(late),
+        why=why,
+        sandbox=sandbox,
+        dry_run=dry_run,
+    )
+    with Progress(quiet=as_json) as progress:
+        result = run_retry(load_job(job), wish, progress)
+    if as_json:
+        counts = {"late": result.late, "put_back": result.put_back, "closed": result.closed}
+        json.dump({**chosen_json(result.chosen), **counts}, sys.stdout)
+        sys.stdout.write("\n")
+    else:
+        _show(result, f"{job}{' --sandbox' if sandbox else ''}", dry_run=dry_run)
+    return 0
+
+
+def _show(result: RetryResult, job: str, *, dry_run: bool) -> None:
+    for line in chosen_lines(result.chosen):
+        say(line)
+    if result.late:
+        say(f"late     {result.late:,} of them: later messages of their users were accepted already")
+    if result.closed:
+        say(f"closed   {result.closed:,} more fit, in plans that are no longer under way: they can't be sent")
+    if dry_run:
+        say("dry run  nothing was changed")
+        return
+    say(f"put back {result.put_back:,}")
+    say(f"next     etl import {job}")

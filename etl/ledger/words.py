@@ -1,0 +1,59 @@
+"""People's words on many messages at once, as SQL: what they choose, and what becomes of it."""
+
+import json
+import sqlite3
+from itertools import repeat
+from typing import Any, Final
+
+import pyarrow as pa
+
+from etl.ledger import statements
+from etl.ledger.interface import DOUBT_SCHEMA, RESTORED, Selection, Word
+from etl.model.states import State
+
+TEXT_LIMIT: Final = 500
+"""Characters kept of a reason or a word."""
+
+
+def parameters(selection: Selection) -> dict[str, Any]:
+    """Return what the statements about a selection need; a list that is empty restricts nothing."""
+    lists = {
+        "keys": [key.lower() for key in selection.keys],
+        "lanes": selection.lanes,
+        "codes": selection.codes,
+        "runs": selection.runs,
+        "except_codes": selection.except_codes,
+    }
+    found = {name: json.dumps(list(values)) if values else None for name, values in lists.items()}
+    return {**found, "states": json.dumps(sorted(selection.states)), "plan": selection.plan}
+
+
+def settle(cursor: sqlite3.Cursor, selection: Selection, word: Word) -> int:
+    """Record a word on each selected message, then follow it; return how many there were."""
+    settled_us = None if word.state is State.PENDING else word.now_us
+    values = {
+        **parameters(selection),
+        "to": word.state.value,
+        "who": storable(word.who),
+        "why": storable(word.why),
+        "now_us": word.now_us,
+        "settled_us": settled_us,
+    }
+    cursor.execute(statements.KEEP_WORDS, values)
+    cursor.execute(statements.FOLLOW_WORDS, values)
+    return cursor.rowcount
+
+
+def doubt(cursor: sqlite3.Cursor, plan: int, run: int, batch: pa.RecordBatch, *, now_us: int) -> int:
+    """Put one batch of `DOUBT_SCHEMA` in doubt; return how many rows changed."""
+    ordinals, *rest = (column.to_pylist() for column in batch.select(DOUBT_SCHEMA.names).columns)
+    now = repeat(now_us)
+    rows = zip(repeat(plan), ordinals, repeat(run), *rest, now, now, repeat(RESTORED), strict=False)
+    cursor.executemany(statements.DOUBT, rows)
+    return cursor.rowcount
+
+
+def storable(text: str | None) -> str | None:
+    """Return a text as the ledger keeps it."""
+    # An answer's JSON may hold half a surrogate pair, which must not cost us the outcome.
+    return None if text is None else text[:TEXT_LIMIT].encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,161 @@
+"""Opening a target's ledger for writing: the lock, what is remembered of it, what a dead run left."""
+
+import getpass
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+
+from etl.clock import SYSTEM
+from etl.config.workspace import Workspace
+from etl.errors import UsageError
+from etl.ledger.interface import Ledger, LedgerName
+from etl.ledger.lock import TargetLock
+from etl.ledger.marks import Mark, Marks, concern, explained, memory_folder
+from etl.ledger.migrations import is_missing
+from etl.ledger.rescue import keep_ballast, kept_outcomes
+from etl.ledger.sqlite import open_ledger, open_readonly
+from etl.model.events import Event, Warned
+
+
+class Trust(StrEnum):
+    """What the command line says of the ledger."""
+
+    REMEMBERED = "remembered"
+    """It must be the one that is remembered; where nothing is, a first one may be made."""
+    NEW = "new"
+    """Begin anew although one is remembered."""
+    RESTORED = "restored"
+    """It was put back from a copy: what it does not know as settled is in doubt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A ledger that only this process writes."""
+
+    ledger: Ledger
+    recovered: int
+    """Messages whose outcome a dead run left unknown."""
+
+
+@contextmanager
+def opened(
+    space: Workspace,
+    *,
+    create: bool,
+    observe: Callable[[Event], None],
+    trust: Trust = Trust.REMEMBERED,
+) -> Iterator[Opened]:
+    """Hold the target's lock and its ledger, ready to go on.
+
+    Raises:
+        LaterError: another run holds the lock.
+        LedgerError: the ledger can't be used, or is not the one that is remembered.
+        UsageError: there is no ledger, or `trust` does not fit what is there.
+    """
+    if not create and is_missing(space.ledger):
+        raise UsageError(f"there is no ledger {space.ledger}", hint="etl import JOB makes it")
+    with TargetLock(space.folder):
+        marks = marks_of(space)
+        known = marks.read()
+        fresh = is_missing(space.ledger)
+        _refuse_missing(space, known, trust, fresh=fresh)
+        with closing(
+            open_ledger(space.ledger, target=space.target, create=create, marks=marks),
+        ) as ledger:
+            _vouch(space, ledger, known, trust)
+            if fresh and (trust is Trust.NEW or not known):
+                _begin(space, marks, ledger.name(), trust, observe)
+            keep_ballast(space.folder)
+            _read_back(space, ledger, observe)
+            yield Opened(ledger=ledger, recovered=ledger.recover(now_us=SYSTEM.wall_us()))
+
+
+@contextmanager
+def read(space: Workspace) -> Iterator[Ledger]:
+    """Give the ledger for questions, also beside a running import.
+
+    Raises:
+        UsageError: nothing was imported yet.
+        LedgerError: the ledger was lost, or can't be read.
+    """
+    ledger = open_readonly(space.ledger, target=space.target)
+    if ledger is None:
+        found = concern(None, marks_of(space).read())
+        if found:
+            raise explained(*found, space.ledger)
+        raise UsageError(
+            f"nothing was imported to {space.target} yet: there is no ledger {space.ledger}",
+            hint="etl check JOB, then etl import JOB; for the sandbox's ledger say --sandbox",
+        )
+    with closing(ledger):
+        yield ledger
+
+
+def marks_of(space: Workspace) -> Marks:
+    """Return where a target's ledger is remembered."""
+    memory = memory_folder(os.environ) if space.lasting else None
+    return Marks(space.ledger, target=space.target, memory=memory)
+
+
+def ledger_concern(space: Workspace, ledger: Ledger | None) -> str | None:
+    """Return in one line why a ledger (None: there is none) is not the one that is remembered, if so."""
+    found = concern(ledger.name() if ledger else None, marks_of(space).read())
+    return explained(*found, space.ledger).message if found else None
+
+
+def who() -> str:
+    """Return who gives a word: user@host."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container whose user has no name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def _refuse_missing(space: Workspace, known: list[Mark], trust: Trust, *, fresh: bool) -> None:
+    if trust is Trust.NEW and not fresh:
+        raise UsageError(
+            f"there is a ledger {space.ledger}: --new-ledger only begins anew where none is",
+            hint="leave --new-ledger out; or, if it is really not to be used, move it away first",
+        )
+    if trust is Trust.RESTORED and fresh:
+        raise UsageError(f"there is no ledger {space.ledger}", hint="put the copy there first")
+    found = concern(None, known) if fresh and trust is Trust.REMEMBERED else None
+    if found:
+        raise explained(*found, space.ledger)
+
+
+def _vouch(space: Workspace, ledger: Ledger, known: list[Mark], trust: Trust) -> None:
+    if trust is Trust.RESTORED:
+        generation = max((mark.generation for mark in known), default=0)
+        ledger.restore(generation=generation, who=who(), why="--restored", now_us=SYSTEM.wall_us())
+        return
+    found = concern(ledger.name(), known) if trust is Trust.REMEMBERED else None
+    if found:
+        raise explained(*found, space.ledger)
+
+
+def _begin(
+    space: Workspace,
+    marks: Marks,
+    name: LedgerName,
+    trust: Trust,
+    observe: Callable[[Event], None],
+) -> None:
+    if trust is Trust.NEW:
+        observe(Warned(message="a new ledger: nothing that was sent before is known, so it is sent again"))
+        marks.write(name)
+    if space.lasting and memory_folder(os.environ) is None:
+        observe(Warned(message=f"no home folder: the loss of {space.folder} as a whole would not be noticed"))
+
+
+def _read_back(space: Workspace, ledger: Ledger, observe: Callable[[Event], None]) -> None:
+    """Take in the outcomes that dead runs knew and could not store, before `recover` makes them doubt."""
+    for path, outcomes in kept_outcomes(space.folder, identity=ledger.name().identity).items():
+        count = ledger.apply_late(outcomes)
+        with suppress(OSError):
+            path.unlink()
+        observe(Warned(message=f"{count} outcomes that the ledger had no room for were read back"))
