@@ -26,7 +26,7 @@ _FORMS: Final = (
 def looks_like_transcript(texts: pa.Array) -> str | None:
     """Name the parser (`[input] transcript`) that the texts seem to be for, or `UNKNOWN`, or None.
 
-    A column looks like transcripts when half of its first filled cells do.
+    A column looks like transcripts when more than half of its first filled cells do.
     """
     kind = texts.type.value_type if pa.types.is_dictionary(texts.type) else texts.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
@@ -35,7 +35,6 @@ def looks_like_transcript(texts: pa.Array) -> str | None:
     filled = sample.filter(pc.greater(pc.binary_length(sample), 0))
     for name, mark, least in _FORMS:
         marked = pc.greater_equal(pc.count_substring_regex(filled, mark), least)
-        count = pc.sum(marked).as_py() or 0
-        if count and 2 * count >= len(filled):
+        if 2 * (pc.sum(marked).as_py() or 0) > len(filled):
             return name
     return None

@@ -207,13 +207,14 @@ def test_trap_37_whole_conversations_are_refused_or_unfolded_by_a_named_parser(t
         {"type": "chat.msg", "nick": nick, "timestamp": f"2024-03-01T10:00:0{n}Z", "msg": f"said {n}"}
         for n, nick in enumerate(("visitor:1", "agent:9", "agent:trigger"))
     ]
-    write(tmp_path, rows({"text": json.dumps(events)}, {"text": "no list", "id": "bad"}))
+    write(tmp_path, rows({"text": json.dumps(events)}))
     roles = {"customer": ["customer"], "agent": ["agent"], "bot": ["bot"], "skip": ["system"]}
 
     with pytest.raises(InputError, match="holds whole conversations, one a row") as refused:
         check(
             tmp_path, columns={"role": None}, roles={"everyone": "customer", "customer": None, "agent": None}
         )
+    write(tmp_path, rows({"text": json.dumps(events)}, {"text": "no list", "id": "bad"}))
     result = check(tmp_path, columns={"role": None}, input={"transcript": "zendesk-chat"}, roles=roles)
 
     assert "[input] transcript" in refused.value.hint
