@@ -8,7 +8,7 @@ from etl.cli.console import say
 from etl.errors import UsageError
 from etl.sandbox.errors import SandboxError
 from etl.sandbox.reports import REPORT_PATH
-from etl.sandbox.serve import RunningSandbox, serve
+from etl.sandbox.serve import RunningSandbox, Setup, serve
 
 _DEPLOYMENT = "00000000-0000-4000-8000-000000000000"
 
@@ -27,7 +27,7 @@ def command(store: Path | None, memory: bool, port: int, deployment_id: str) -> 
         raise UsageError("--store and --memory exclude each other")
     path = None if memory else store or Path("etl-sandbox.sqlite")
     try:
-        serve(path, deployment_id=deployment_id, port=port, announce=_announce)
+        serve(Setup(store_path=path, deployment_id=deployment_id, port=port), _announce)
     except SandboxError as error:
         raise UsageError(str(error)) from error
     return 0

@@ -1,7 +1,6 @@
 """The store's tables, and how its file is opened: durable, for its owner only, and only if it is a store."""
 
 import os
-import secrets
 import sqlite3
 import stat
 from collections.abc import Generator
@@ -16,7 +15,6 @@ APPLICATION_ID: Final = 0x45544C53
 VERSION: Final = 1
 """Of the tables below."""
 
-_TOKEN_BYTES = 32
 _OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
 _BUSY_SECONDS = 30.0
 
@@ -52,6 +50,33 @@ _TABLES = (
     """,
 )
 
+_ADDED_COLUMNS = {
+    "kind": "TEXT NOT NULL DEFAULT 'standby'",
+    "answer": "TEXT NOT NULL DEFAULT 'echo'",
+}
+"""Of `message`; stores of earlier builds lack them."""
+
+# Also in stores of earlier builds, which need no other version for that: they pass over what they don't know.
+_ADDED = (
+    "CREATE INDEX IF NOT EXISTS message_of_time ON message (timestamp)",
+    "CREATE INDEX IF NOT EXISTS message_of_id ON message (deployment_id, id)",
+    """
+    CREATE TABLE IF NOT EXISTS variable (
+        user_id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (user_id, name)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS handover (
+        deployment_id TEXT NOT NULL REFERENCES deployment,
+        user_id TEXT NOT NULL,
+        PRIMARY KEY (deployment_id, user_id)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
 
 @contextmanager
 def translated(name: str) -> Generator[None]:
@@ -79,7 +104,7 @@ def transaction(connection: sqlite3.Connection) -> Generator[None]:
 def connect(path: Path | None) -> sqlite3.Connection:
     """Open the store in a file, or a new one in memory; any thread may use the connection, one at a time.
 
-    A missing file is made with a new token, and its folder too; both for their owner only.
+    A missing file is made, and its folder too; both for their owner only.
 
     Raises:
         SandboxError: the file can't be made or opened, or holds something else.
@@ -123,9 +148,12 @@ def _prepare(connection: sqlite3.Connection, *, name: str) -> None:
     # FULL: once a commit has returned, neither kill -9 nor a power cut takes it back.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA fullfsync = ON")
+    # Ids arrive in no order: their index is written all over, and should be in memory.
+    connection.execute("PRAGMA cache_size = -65536")
     with transaction(connection):
         if _recognise(connection, name=name):
             _create(connection)
+        _complete(connection)
 
 
 def _recognise(connection: sqlite3.Connection, *, name: str) -> bool:
@@ -147,6 +175,14 @@ def _recognise(connection: sqlite3.Connection, *, name: str) -> bool:
 def _create(connection: sqlite3.Connection) -> None:
     for table in _TABLES:
         connection.execute(table)
-    connection.execute("INSERT INTO setting VALUES ('token', ?)", (secrets.token_urlsafe(_TOKEN_BYTES),))
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _complete(connection: sqlite3.Connection) -> None:
+    there = {row[1] for row in connection.execute("PRAGMA table_info(message)")}
+    for column, kind in _ADDED_COLUMNS.items():
+        if column not in there:
+            connection.execute(f"ALTER TABLE message ADD COLUMN {column} {kind}")
+    for statement in _ADDED:
+        connection.execute(statement)

@@ -1,6 +1,18 @@
 """What goes into the store and what comes out."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Who said it, and to whom."""
+
+    STANDBY = "standby"
+    """Recorded only."""
+    TEXT = "text"
+    """Said to the bot, which answered."""
+    AGENT = "agent"
+    """Said by an agent during a handover."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +33,13 @@ class NewMessage:
     """A JSON object."""
     body: bytes = field(repr=False)
     """The request's body, byte for byte."""
+    kind: Kind = Kind.STANDBY
+    answer: str = "echo"
+    """How it is answered: a voice's name, or a fault's."""
+    once: bool = False
+    """Whether it is stored only if no message of the deployment has its id."""
+    may_split: bool = True
+    """Whether a silence before it opens a conversation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +67,9 @@ class StoredMessage:
     user_cvars: dict[str, str] = field(repr=False)
     user_profile: dict[str, object] = field(repr=False)
     body: bytes = field(repr=False)
+    kind: Kind = Kind.STANDBY
+    answer: str = "echo"
+    """How it was answered: a voice's name, or a fault's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,14 @@ from types import FrameType, TracebackType
 from typing import Final
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from etl.sandbox.app import create_app
+from etl.sandbox.conduct import Conduct
+from etl.sandbox.conversations import SESSION_EXPIRATION_MINUTES
 from etl.sandbox.errors import SandboxError
 from etl.sandbox.store import Store
+from etl.sandbox.wire import OpenProtocol
 
 HOST: Final = "127.0.0.1"
 """The only address that is served."""
@@ -42,31 +46,49 @@ class RunningSandbox:
     """Open while the sandbox runs."""
 
 
-def embedded(store_path: Path | None, *, deployment_id: str, port: int = 0) -> "EmbeddedSandbox":
-    """Return a context manager that runs a sandbox in a thread of this process.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What a sandbox is started with."""
 
-    Args:
-        store_path: the store's file, made if missing; None keeps everything in memory.
-        deployment_id: the deployment that exists.
-        port: of 127.0.0.1; 0 takes a free one.
-    """
-    return EmbeddedSandbox(store_path, deployment_id=deployment_id, port=port)
+    store_path: Path | None
+    """The store's file, made if missing; None keeps everything in memory."""
+    deployment_id: str
+    """The deployment that exists."""
+    port: int = 0
+    """Of 127.0.0.1; 0 takes a free one."""
+    conduct: Conduct = field(default_factory=Conduct)
+    """How it behaves at first."""
+    session_expiration_minutes: int = SESSION_EXPIRATION_MINUTES
+    """Silence after which a user's next message opens a conversation."""
+
+    @property
+    def reports(self) -> Path | None:
+        """Return the folder, beside the store, into which reports are written instead of mailed."""
+        path = self.store_path
+        return None if path is None else path.with_name(f"{path.stem}-reports")
+
+    def open_store(self) -> Store:
+        """Open the store, or one in memory."""
+        minutes = self.session_expiration_minutes
+        if self.store_path is None:
+            return Store.in_memory(deployment_id=self.deployment_id, session_expiration_minutes=minutes)
+        return Store.open(
+            self.store_path, deployment_id=self.deployment_id, session_expiration_minutes=minutes
+        )
 
 
-def serve(
-    store_path: Path | None,
-    *,
-    deployment_id: str,
-    port: int,
-    announce: Callable[[RunningSandbox], None],
-) -> None:
+def embedded(
+    store_path: Path | None, *, deployment_id: str, port: int = 0, conduct: Conduct | None = None
+) -> "EmbeddedSandbox":
+    """Return a context manager that runs a sandbox in a thread of this process; see `Setup`."""
+    setup = Setup(store_path=store_path, deployment_id=deployment_id, port=port, conduct=conduct or Conduct())
+    return EmbeddedSandbox(setup)
+
+
+def serve(setup: Setup, announce: Callable[[RunningSandbox], None]) -> None:
     """Serve until SIGINT or SIGTERM, then finish what is in flight and return. Main thread only.
 
-    Args:
-        store_path: the store's file, made if missing; None keeps everything in memory.
-        deployment_id: the deployment that exists.
-        port: of 127.0.0.1; 0 takes a free one.
-        announce: called once, when requests are accepted.
+    `announce` is called once, when requests are accepted.
 
     Raises:
         SandboxError: the port is taken or the store can't be opened.
@@ -79,7 +101,7 @@ def serve(
     with ExitStack() as restored:
         for number in (signal.SIGINT, signal.SIGTERM):
             restored.callback(signal.signal, number, signal.signal(number, stopping))
-        with embedded(store_path, deployment_id=deployment_id, port=port) as running:
+        with EmbeddedSandbox(setup) as running:
             announce(running)
             stop.wait()
 
@@ -93,27 +115,26 @@ class EmbeddedSandbox(AbstractContextManager[RunningSandbox]):
         SandboxError: on entering, when the port is taken or the store can't be opened.
     """
 
-    def __init__(self, store_path: Path | None, *, deployment_id: str, port: int = 0) -> None:
-        self._store_path = store_path
-        self._deployment_id = deployment_id
-        self._port = port
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
         self._resources = ExitStack()
 
     def __enter__(self) -> RunningSandbox:
         with ExitStack() as undo:
-            store = self._open_store()
+            store = self._setup.open_store()
             undo.callback(store.close)
-            listener = undo.enter_context(_listen(self._port))
-            undo.enter_context(_Thread(store, listener))
+            listener = undo.enter_context(_listen(self._setup.port))
+            app = create_app(store, conduct=self._setup.conduct, folder=self._setup.reports)
+            undo.enter_context(_Thread(app, listener))
             port: int = listener.getsockname()[1]
             self._resources = undo.pop_all()
         return RunningSandbox(
             base_url=f"http://{HOST}:{port}",
             token=store.token,
-            deployment_id=self._deployment_id,
+            deployment_id=self._setup.deployment_id,
             user_token=store.user_token,
             bot_id=store.bot_id,
-            store_path=self._store_path,
+            store_path=self._setup.store_path,
             store=store,
         )
 
@@ -124,11 +145,6 @@ class EmbeddedSandbox(AbstractContextManager[RunningSandbox]):
         traceback: TracebackType | None,
     ) -> None:
         self._resources.close()
-
-    def _open_store(self) -> Store:
-        if self._store_path is None:
-            return Store.in_memory(deployment_id=self._deployment_id)
-        return Store.open(self._store_path, deployment_id=self._deployment_id)
 
 
 class _Server(uvicorn.Server):
@@ -146,11 +162,11 @@ class _Server(uvicorn.Server):
 class _Thread(AbstractContextManager[None]):
     """The server's thread."""
 
-    def __init__(self, store: Store, listener: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
         config = uvicorn.Config(
-            create_app(store),
+            app,
             # The same implementations wherever it runs, whatever else is installed.
-            http="h11",
+            http=OpenProtocol,
             ws="none",
             loop="asyncio",
             lifespan="on",

@@ -12,10 +12,10 @@ from uuid import uuid4
 
 from etl.sandbox.conversations import SESSION_EXPIRATION_MINUTES, expired
 from etl.sandbox.database import connect, store_name, transaction, translated
-from etl.sandbox.records import NewMessage, Place, StoredConversation, StoredMessage
+from etl.sandbox.records import Kind, NewMessage, Place, StoredConversation, StoredMessage
 
 _PAGE: Final = 1_000
-_USER_TOKEN_BYTES: Final = 32
+_TOKEN_BYTES: Final = 32
 
 _LATEST = """
     SELECT id, last_timestamp FROM conversation WHERE deployment_id = ? AND user_id = ?
@@ -32,20 +32,17 @@ _JOIN = """
 """
 _INSERT = """
     INSERT INTO message (deployment_id, id, user_id, timestamp, received_us, conversation_id,
-        text, user_cvars, user_profile, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        text, user_cvars, user_profile, body, kind, answer) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _MESSAGES = """
     SELECT seq, deployment_id, id, user_id, timestamp, received_us, conversation_id,
-        text, user_cvars, user_profile, body FROM message WHERE seq > ? ORDER BY seq LIMIT ?
+        text, user_cvars, user_profile, body, kind, answer FROM message WHERE seq > ? ORDER BY seq LIMIT ?
 """
 _CONVERSATIONS = """
     SELECT id, deployment_id, user_id, first_timestamp, last_timestamp, messages
     FROM conversation WHERE id > ? ORDER BY id LIMIT ?
 """
-_REPORT = """
-    SELECT seq, conversation_id, id, user_id, timestamp, text FROM message
-    WHERE timestamp >= ? AND timestamp < ? ORDER BY timestamp, seq LIMIT ?
-"""
+_KNOWN = "SELECT seq, conversation_id FROM message WHERE deployment_id = ? AND id = ? ORDER BY seq LIMIT 1"
 
 
 class Store:
@@ -55,7 +52,7 @@ class Store:
     Iterators see what is stored while they run, page by page, and hold nothing up.
 
     Attributes:
-        token: the chat API token, made once with the store and kept.
+        token: the chat API token, kept until another is generated.
         user_token: a user's token, for reports; kept like the other.
         bot_id: what reports call the bot; kept, and no deployment id.
         deployments: the deployment ids that exist, the one of this opening included.
@@ -76,11 +73,11 @@ class Store:
         with ExitStack() as undo:
             undo.callback(self._connection.close)
             if deployment_id is not None:
-                self._rows("INSERT OR IGNORE INTO deployment VALUES (?)", deployment_id)
-            self.token: str = self._rows("SELECT value FROM setting WHERE name = 'token'")[0][0]
-            self.user_token = self._kept("user_token", secrets.token_urlsafe(_USER_TOKEN_BYTES))
+                self.rows("INSERT OR IGNORE INTO deployment VALUES (?)", deployment_id)
+            self.token = self._kept("token", secrets.token_urlsafe(_TOKEN_BYTES))
+            self.user_token = self._kept("user_token", secrets.token_urlsafe(_TOKEN_BYTES))
             self.bot_id = self._kept("bot_id", str(uuid4()))
-            self.deployments = frozenset(row[0] for row in self._rows("SELECT id FROM deployment"))
+            self.deployments = frozenset(row[0] for row in self.rows("SELECT id FROM deployment"))
             undo.pop_all()
 
     @classmethod
@@ -116,19 +113,19 @@ class Store:
     def record(self, messages: Sequence[NewMessage]) -> list[Place]:
         """Store all in order, each in its conversation; return only when all are durable.
 
-        Nothing is de-duplicated. After an error none of them is stored.
+        Nothing is de-duplicated but what says `once`. After an error none of them is stored.
         """
         with self._lock, translated(self._name), transaction(self._connection):
             return [self._place(message) for message in messages]
 
     def count(self) -> int:
         """Return how many messages are stored."""
-        found: int = self._rows("SELECT count(*) FROM message")[0][0]
+        found: int = self.rows("SELECT count(*) FROM message")[0][0]
         return found
 
     def messages(self) -> Iterator[StoredMessage]:
         """Yield every message in order of arrival."""
-        for row in self._pages(_MESSAGES):
+        for row in self.pages(_MESSAGES):
             yield StoredMessage(
                 seq=row[0],
                 deployment_id=row[1],
@@ -141,21 +138,35 @@ class Store:
                 user_cvars=json.loads(row[8]),
                 user_profile=json.loads(row[9]),
                 body=row[10],
+                kind=Kind(row[11]),
+                answer=row[12],
             )
 
-    def report(self, begin: int, end: int, *, limit: int) -> list[dict[str, str | int]]:
-        """Return the messages with a timestamp in [begin, end), oldest first, at most `limit` of them."""
-        return [
-            {
-                "message_id": seq, "conversation_id": conversation, "id": client_id, "from": "human",
-                "user_id": user, "timestamp": timestamp, "text": text,
-            }
-            for seq, conversation, client_id, user, timestamp, text in self._rows(_REPORT, begin, end, limit)
-        ]  # fmt: skip
+    def renew_token(self) -> str:
+        """Generate the chat API token anew and return it; the old one is worth nothing from now on."""
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        self.rows("UPDATE setting SET value = ? WHERE name = 'token'", token)
+        self.token = token
+        return token
+
+    def rows(self, statement: str, *values: str | int) -> list[Any]:
+        """Return all rows of a statement, which is a transaction of its own."""
+        with self._lock, translated(self._name):
+            return self._connection.execute(statement, values).fetchall()
+
+    def pages(self, statement: str, *values: str | int) -> Iterator[Any]:
+        """Yield the rows of a statement that ends with two parameters: `after`, and a limit.
+
+        `after` is the first column of the last row that was read; it rises from 1 on.
+        """
+        after = 0
+        while page := self.rows(statement, *values, after, _PAGE):
+            yield from page
+            after = page[-1][0]
 
     def conversations(self) -> Iterator[StoredConversation]:
         """Yield every conversation, in the order in which they were opened."""
-        for row in self._pages(_CONVERSATIONS):
+        for row in self.pages(_CONVERSATIONS):
             yield StoredConversation(
                 id=row[0],
                 deployment_id=row[1],
@@ -173,11 +184,13 @@ class Store:
     def _place(self, message: NewMessage) -> Place:
         execute = self._connection.execute
         at = message.timestamp
+        if message.once:
+            known: tuple[int, int] | None = execute(_KNOWN, (message.deployment_id, message.id)).fetchone()
+            if known is not None:
+                return Place(seq=known[0], conversation_id=known[1])
         user = (message.deployment_id, message.user_id)
         latest: tuple[int, int] | None = execute(_LATEST, user).fetchone()
-        if latest is None or expired(
-            newest=latest[1], timestamp=at, expiration_minutes=self.session_expiration_minutes
-        ):
+        if latest is None or (message.may_split and self._expired(latest[1], at)):
             conversation = _inserted(execute(_OPEN, (*user, at, at)))
         else:
             conversation = latest[0]
@@ -193,24 +206,19 @@ class Store:
             message.user_cvars,
             message.user_profile,
             message.body,
+            message.kind,
+            message.answer,
         )
         return Place(seq=_inserted(execute(_INSERT, row)), conversation_id=conversation)
 
+    def _expired(self, newest: int, timestamp: int) -> bool:
+        return expired(newest=newest, timestamp=timestamp, expiration_minutes=self.session_expiration_minutes)
+
     def _kept(self, name: str, new: str) -> str:
         """Return a setting that is made once; stores of earlier builds lack some."""
-        self._rows("INSERT OR IGNORE INTO setting VALUES (?, ?)", name, new)
-        value: str = self._rows("SELECT value FROM setting WHERE name = ?", name)[0][0]
+        self.rows("INSERT OR IGNORE INTO setting VALUES (?, ?)", name, new)
+        value: str = self.rows("SELECT value FROM setting WHERE name = ?", name)[0][0]
         return value
-
-    def _rows(self, statement: str, *values: str | int) -> list[Any]:
-        with self._lock, translated(self._name):
-            return self._connection.execute(statement, values).fetchall()
-
-    def _pages(self, statement: str) -> Iterator[Any]:
-        after = 0
-        while page := self._rows(statement, after, _PAGE):
-            yield from page
-            after = page[-1][0]
 
 
 def _inserted(cursor: sqlite3.Cursor) -> int:

@@ -15,9 +15,10 @@ import httpx
 import pytest
 
 from etl.sandbox import serve as serving
-from etl.sandbox.contract import MAX_BODY_BYTES
+from etl.sandbox.app import create_app
+from etl.sandbox.body import MAX_BODY_BYTES
 from etl.sandbox.errors import SandboxError
-from etl.sandbox.serve import embedded, serve
+from etl.sandbox.serve import Setup, embedded, serve
 from etl.sandbox.store import Store
 
 DEPLOYMENT = "11111111-2222-4333-8444-555555555555"
@@ -49,12 +50,12 @@ BAD_VARIABLES: tuple[object, ...] = (
 SERVER = """
 import json, sys
 from pathlib import Path
-from etl.sandbox.serve import serve
+from etl.sandbox.serve import Setup, serve
 
 def announce(running):
     print(json.dumps([running.base_url, running.token]), flush=True)
 
-serve(Path(sys.argv[1]), deployment_id=sys.argv[2], port=0, announce=announce)
+serve(Setup(store_path=Path(sys.argv[1]), deployment_id=sys.argv[2]), announce)
 """
 
 
@@ -358,7 +359,7 @@ def test_sandbox_publishes_the_contract(running):
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     assert set(sound()) == set(schema["required"])
     assert {"200", "4XX", "5XX"} == set(operation["responses"])
-    assert {"HTTPBearer": {"type": "http", "scheme": "bearer"}} == document["components"]["securitySchemes"]
+    assert {"HTTPBearer", "HTTPBasic", "JWT"} == document["components"]["securitySchemes"].keys()
 
 
 def test_sandbox_stores_nothing_of_a_request_that_was_cut_off(running, client):
@@ -425,7 +426,7 @@ def test_sandbox_stores_two_equal_ids_twice_and_goes_on_after_a_restart(tmp_path
 def test_sandbox_answers_500_when_the_message_could_not_be_stored(tmp_path):
     """An answer of 200 would be a lie; the error names the store and not the text."""
     with embedded(tmp_path / "sandbox.db", deployment_id=DEPLOYMENT) as running:
-        running.store._rows(
+        running.store.rows(
             "CREATE TRIGGER full BEFORE INSERT ON message BEGIN SELECT raise(ABORT, 'full'); END"
         )
         headers = {"Authorization": f"bearer {running.token}"}
@@ -462,7 +463,7 @@ def test_sandbox_says_that_its_server_did_not_start():
         closing(Store.in_memory(deployment_id=DEPLOYMENT)) as store,
         pytest.raises(SandboxError, match="did not start"),
     ):
-        serving._Thread(store, closed).__enter__()
+        serving._Thread(create_app(store), closed).__enter__()
 
 
 def test_sandbox_never_shows_its_token_by_accident(running):
@@ -480,7 +481,7 @@ def test_serve_returns_after_a_signal_and_restores_the_handlers(number):
         seen.append(httpx.get(running.base_url + CONFIG).status_code)
         signal.raise_signal(number)
 
-    serve(None, deployment_id=DEPLOYMENT, port=0, announce=announce)
+    serve(Setup(store_path=None, deployment_id=DEPLOYMENT), announce)
 
     assert [200] == seen
     assert handler is signal.getsignal(number)

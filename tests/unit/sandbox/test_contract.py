@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl.sandbox.contract import Problem, SendMessage, Success, check, request_schema
+from etl.sandbox.body import Problem
+from etl.sandbox.contract import SendMessage, Success, check, request_schema
 
 WORDS = "my card ends in 4242"
 
@@ -167,6 +168,7 @@ def test_text_may_name_a_module_and_is_answered():
     assert isinstance(spoken, SendMessage)
     assert not spoken.standby
     assert Problem(sentence='`ref` must be "": a Module id would wake the bot') == refused
+    assert answer.message is not None
     (said,) = answer.message[0].actions
     assert "text" == said.type
     assert WORDS not in said.text

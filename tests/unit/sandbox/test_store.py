@@ -124,7 +124,7 @@ def test_store_groups_like_the_rule_whatever_is_committed_together(arrivals, cut
 def test_store_finds_the_latest_conversation_by_index():
     """A scan would slow down with every message taken."""
     with closing(Store.in_memory(deployment_id=DEPLOYMENT)) as store:
-        plan = store._rows(
+        plan = store.rows(
             "EXPLAIN QUERY PLAN SELECT id, last_timestamp FROM conversation "
             "WHERE deployment_id = ? AND user_id = ? ORDER BY id DESC LIMIT 1",
             DEPLOYMENT,
@@ -182,8 +182,8 @@ def test_store_closes_a_file_that_others_could_read(tmp_path):
 def test_store_is_durable_at_every_commit(tmp_path):
     """The promise to keep what was answered rests on these two settings."""
     with closing(Store.open(tmp_path / "sandbox.db")) as store:
-        assert [("wal",)] == store._rows("PRAGMA journal_mode")
-        assert [(2,)] == store._rows("PRAGMA synchronous")
+        assert [("wal",)] == store.rows("PRAGMA journal_mode")
+        assert [(2,)] == store.rows("PRAGMA synchronous")
 
 
 def test_store_can_be_read_by_another_opening(tmp_path):
@@ -237,7 +237,7 @@ def test_store_refuses_a_path_that_is_a_folder(tmp_path):
 def test_store_stores_nothing_of_a_group_that_fails():
     """All of them are answered with an error, so none may be there."""
     with closing(Store.in_memory(deployment_id=DEPLOYMENT)) as store:
-        store._rows(
+        store.rows(
             "CREATE TRIGGER full BEFORE INSERT ON message WHEN new.id = 'bad' "
             "BEGIN SELECT raise(ABORT, 'hej'); END"
         )

@@ -37,7 +37,7 @@ def test_writer_survives_a_client_that_went_away(fails):
         await writer.record(new("stayed"))
 
     with closing(Store.in_memory(deployment_id=DEPLOYMENT)) as store:
-        store._rows(
+        store.rows(
             "CREATE TRIGGER full BEFORE INSERT ON message WHEN new.id = 'bad' "
             "BEGIN SELECT raise(ABORT, 'full'); END"
         )
