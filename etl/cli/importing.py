@@ -20,12 +20,17 @@ from etl.pipeline.result import Canary
 from etl.pipeline.run import ImportWish
 from etl.pipeline.told import run_told_import
 from etl.replay.limits import ErrorBudget
+from etl.sandbox.profiles import Profile
 
 
 @click.command("import")
 @options.job
 @options.files
 @options.sandbox
+@options.profiles(
+    "--sandbox-profile",
+    "Rehearse trouble: the stand-in of --sandbox behaves so (README: profiles); repeatable.",
+)
 @options.pace
 @click.option("--limit-lanes", type=click.IntRange(min=1), help="A trial: only the first N users, by name.")
 @click.option(
@@ -62,6 +67,7 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     job: Path,
     files: tuple[str, ...],
     sandbox: bool,  # noqa: FBT001  a flag of the command line
+    sandbox_profile: tuple[Profile, ...],
     limit_lanes: int | None,
     canary: bool,  # noqa: FBT001
     max_duration: float | None,
@@ -86,6 +92,8 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     """
     if canary and limit_lanes is not None:
         raise click.UsageError("--canary and --limit-lanes exclude each other")
+    if sandbox_profile and (dry_run or not sandbox):
+        raise click.UsageError("--sandbox-profile needs --sandbox, and messages to be sent")
     wish = Wish(files=files, unfinished=unfinished, new_identity=new_identity, expect_plan=expect_plan)
     log = log_wish(log_file, log_format, log_level)
     job_file = with_pace(load_job(job), **pace)
@@ -100,6 +108,7 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
             ImportWish(
                 plan=wish,
                 sandbox=sandbox,
+                sandbox_profiles=sandbox_profile,
                 limit_lanes=limit_lanes,
                 max_duration_seconds=max_duration,
                 max_messages=max_messages,

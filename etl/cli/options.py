@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from etl.cli import kinds
+from etl.sandbox.profiles import Profile
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -37,6 +38,19 @@ def sandbox(function: Function) -> Function:
         is_flag=True,
         help="Use a stand-in platform that runs on this machine meanwhile; no account is needed.",
     )(function)
+
+
+def profiles(name: str, text: str) -> Callable[[Function], Function]:
+    """Return an option, by its name and help, that takes profiles of the sandbox."""
+    kind = kinds.Parsed("profile", _profile)
+    return click.option(name, multiple=True, type=kind, metavar="NAME", help=text)
+
+
+def _profile(text: str) -> Profile:
+    try:
+        return Profile(text)
+    except ValueError as error:
+        raise ValueError(f"is none of {', '.join(Profile)}") from error
 
 
 def pace(function: Function) -> Function:

@@ -35,6 +35,7 @@ from etl.replay.limits import Bounds, ErrorBudget, Limits, closed_message
 from etl.replay.runner import Scope, Tally
 from etl.replay.stop import Stop, StopKind, StopReason
 from etl.report.outcome import write_report
+from etl.sandbox.profiles import Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,8 @@ class ImportWish:
 
     plan: Wish
     sandbox: bool = False
+    sandbox_profiles: tuple[Profile, ...] = ()
+    """How the sandbox behaves otherwise than well."""
     limit_lanes: int | None = None
     """A trial: only so many users, the first by name."""
     max_duration_seconds: float | None = None
@@ -234,7 +237,8 @@ class _Import:
         if token is not None:
             yield self._job.target, token
             return
-        with embedded_target(self._job.target, store=self._space.sandbox_store) as place:
+        store, profiles = self._space.sandbox_store, self._wish.sandbox_profiles
+        with embedded_target(self._job.target, store=store, profiles=profiles) as place:
             yield place
 
     def _send(

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Self
 from uuid import uuid4
@@ -125,7 +126,7 @@ class Store:
 
     def messages(self) -> Iterator[StoredMessage]:
         """Yield every message in order of arrival."""
-        for row in self.pages(_MESSAGES):
+        for row in chain.from_iterable(self.pages(_MESSAGES)):
             yield StoredMessage(
                 seq=row[0],
                 deployment_id=row[1],
@@ -154,19 +155,19 @@ class Store:
         with self._lock, translated(self._name):
             return self._connection.execute(statement, values).fetchall()
 
-    def pages(self, statement: str, *values: str | int) -> Iterator[Any]:
-        """Yield the rows of a statement that ends with two parameters: `after`, and a limit.
+    def pages(self, statement: str) -> Iterator[list[Any]]:
+        """Yield the rows of a statement in lists; it ends with two parameters, `after` and a limit.
 
         `after` is the first column of the last row that was read; it rises from 1 on.
         """
         after = 0
-        while page := self.rows(statement, *values, after, _PAGE):
-            yield from page
+        while page := self.rows(statement, after, _PAGE):
+            yield page
             after = page[-1][0]
 
     def conversations(self) -> Iterator[StoredConversation]:
         """Yield every conversation, in the order in which they were opened."""
-        for row in self.pages(_CONVERSATIONS):
+        for row in chain.from_iterable(self.pages(_CONVERSATIONS)):
             yield StoredConversation(
                 id=row[0],
                 deployment_id=row[1],

@@ -7,19 +7,31 @@ from typing import Any, Final
 
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from etl.sandbox.contract import Failure
 
 _TRANSPORT: Final = "transport"
+_BAD_REQUEST: Final = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+    b"Connection: close\r\n\r\n"
+)
 _RESET_AT_ONCE: Final = struct.pack("ii", 1, 0)
 
 
-class OpenProtocol(H11Protocol):
-    """uvicorn's protocol, whose requests know their connection."""
+class OpenProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, whose requests know their connection, and which refuses in the envelope."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         """Give each request of this connection the transport."""
         super().connection_made(transport)
         self.app_state: dict[str, Any] = {**self.app_state, _TRANSPORT: transport}
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  uvicorn's words
+        """Answer what is no HTTP, and end the connection."""
+        body = Failure(error="no valid HTTP/1.1 request").model_dump_json().encode()
+        self.transport.write(_BAD_REQUEST % len(body) + body)
+        self.transport.close()
 
 
 class Silence(Response):
