@@ -7,6 +7,7 @@ from typing import Any, Final
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from etl.sandbox.contract import Failure
 from etl.sandbox.errors import SandboxError
@@ -52,12 +53,27 @@ def refuse_in_envelopes(app: FastAPI) -> None:
     app.add_exception_handler(SandboxError, _fail)
 
 
-async def _refuse(_: Request, error: Exception) -> Response:
+async def _refuse(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):  # pragma: no cover  registered for no other
         raise error
-    # Starlette's own words for a path that no route has.
-    sentence = _NO_PATH if error.detail == HTTPStatus.NOT_FOUND.phrase else error.detail
-    return failure(error.status_code, sentence, error.headers)
+    sentence, headers = error.detail, dict(error.headers or {})
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND if sentence == HTTPStatus.NOT_FOUND.phrase:
+            # Starlette's own words for a path that no route has.
+            sentence = _NO_PATH
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(sorted(_methods(request)))
+            sentence = f"this path takes {headers['Allow']} only"
+        case _:
+            pass
+    return failure(error.status_code, sentence, headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """Return what a path takes; Starlette names the methods of its first route alone."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    path = request.scope["path"]
+    return {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
 
 
 async def _fail(_: Request, error: Exception) -> Response:

@@ -1,8 +1,7 @@
 """One import for each profile of the sandbox: what becomes of each message when the platform is like that."""
 
-from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,76 +12,82 @@ from etl.pipeline.prepare import Wish
 from etl.pipeline.result import ImportResult
 from etl.pipeline.run import ImportWish, run_import
 from etl.sandbox.profiles import Profile
+from etl.sandbox.records import StoredMessage
 from etl.sandbox.store import Store
+from support.command import environment, etl
 from support.history import rows, write_csv, write_job
-
-USERS, MESSAGES = 3, 2
-ALL = USERS * MESSAGES
-THIRD, SIXTH = ("user-001", 0), ("user-002", 1)
-"""The messages that come third and sixth, one lane after the other."""
+from support.profiles import ENDINGS, LETTERS, MESSAGES, USERS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
-    """How an import ends."""
-
-    exit_code: int = 0
-    states: dict[str, int] = field(default_factory=lambda: {"accepted": ALL})
-    """Stored ones; what is missing was not touched."""
-    stored: int = ALL
-
-
-WELL = Expected()
-REFUSED = Expected(exit_code=3, states={"accepted": 4, "rejected": 2}, stored=4)
-EXPECTED: dict[Profile, Expected] = {
-    Profile.SILENT: WELL,
-    Profile.NULL_MESSAGE: WELL,
-    Profile.EMPTY_BODY: Expected(exit_code=6, states={"uncertain": 3}, stored=3),
-    Profile.ECHO: WELL,
-    Profile.ANSWERS: Expected(exit_code=6, states={"accepted": 1}, stored=1),
-    Profile.ERROR_IN_200: REFUSED,
-    Profile.STRING_ERROR: REFUSED,
-    Profile.REVOKED: Expected(exit_code=6, states={"accepted": 3, "pending": 1}, stored=3),
-    Profile.OLD_PATH: Expected(exit_code=6, states={"pending": 1}, stored=0),
-    Profile.TOO_MANY: WELL,
-    # The second message of the user whose first is uncertain is held: it is not even touched.
-    Profile.SERVER_ERROR: Expected(exit_code=3, states={"accepted": 4, "uncertain": 1}, stored=4),
-    Profile.TIMEOUT: Expected(exit_code=3, states={"accepted": 4, "uncertain": 1}, stored=5),
-    Profile.DEDUPE: WELL,
-    Profile.NO_DEDUPE: WELL,
-    Profile.CLAMPS: WELL,
-    Profile.SPLITS: WELL,
-    Profile.NEVER_SPLITS: WELL,
-    Profile.REDIRECT: WELL,
-}
-
-
-def run(folder: Path, *profiles: Profile, **replay: float) -> ImportResult:
-    """Import a tiny history, one lane after the other, into a sandbox with these profiles."""
+def run(folder: Path, *profiles: Profile) -> ImportResult:
+    """Import a tiny history, one user after the other, into a sandbox with these profiles."""
     write_csv(folder / "history.csv", rows(users=USERS, messages=MESSAGES))
-    settings = {"lanes": 1, "timeout_seconds": 0.5, **replay}
-    job = load_job(write_job(folder, "https://api.example", **settings))
+    job = load_job(write_job(folder, "https://api.example", lanes=1, timeout_seconds=0.5))
     wish = ImportWish(plan=Wish(), sandbox=True, sandbox_profiles=profiles)
     return run_import(job, wish, lambda _: None)
 
 
-def stored_by(result: ImportResult) -> list[tuple[str, int]]:
-    """Return user and timestamp of what the sandbox kept, in order of arrival."""
+def stored(result: ImportResult) -> list[StoredMessage]:
+    """Return what the sandbox kept, in order of arrival."""
     assert result.sandbox_store is not None
     with closing(Store.open(result.sandbox_store)) as store:
-        return [(message.user_id, message.timestamp) for message in store.messages()]
+        return list(store.messages())
+
+
+def states(result: ImportResult) -> str:
+    """Return the letter of each message's state, in sending order."""
+    ledger = open_readonly(result.ledger, target=result.target)
+    assert ledger is not None
+    with closing(ledger):
+        found = {row["ordinal"]: row["state"] for batch in ledger.export() for row in batch.to_pylist()}
+    letters = {state: letter for letter, state in LETTERS.items()}
+    return "".join(letters[found.get(ordinal, "pending")] for ordinal in range(USERS * MESSAGES))
 
 
 @pytest.mark.parametrize("profile", Profile)
 def test_import_ends_as_documented_under_each_profile(tmp_path, profile):
-    """A profile that a rehearsal can't foretell rehearses nothing."""
-    expected = EXPECTED[profile]
+    """A profile whose end nobody can foretell rehearses nothing."""
+    expected = ENDINGS[profile]
     result = run(tmp_path, profile)
 
-    ledger = open_readonly(result.ledger, target=result.target)
-    assert ledger is not None
-    with closing(ledger):
-        states = Counter(row["state"] for batch in ledger.export() for row in batch.to_pylist())
+    assert expected.states == states(result)
     assert expected.exit_code == result.exit_code
-    assert expected.states == states
-    assert expected.stored == len(stored_by(result))
+    assert expected.stored == len(stored(result))
+
+
+def test_clamped_messages_are_kept_with_the_time_of_their_arrival(tmp_path):
+    """Reading back then finds nothing on the days of the history."""
+    kept = stored(run(tmp_path, Profile.CLAMPS))
+    assert [message.received_us // 1_000_000 for message in kept] == [message.timestamp for message in kept]
+
+    (tmp_path / "true").mkdir()
+    kept = stored(run(tmp_path / "true"))
+    times = sorted(int(datetime.fromisoformat(row[3]).timestamp()) for row in rows(users=3, messages=2))
+    assert times == sorted(message.timestamp for message in kept)
+
+
+def test_rehearsal_tells_that_it_needs_the_sandbox(tmp_path):
+    """A profile must never be taken for something that changes a real run."""
+    write_csv(tmp_path / "history.csv", rows(users=1, messages=1))
+    write_job(tmp_path, "https://api.example")
+    alone = etl("import", "job.toml", "--sandbox-profile", "silent", cwd=tmp_path, env=environment())
+    wrong = etl(
+        "import", "job.toml", "--sandbox", "--sandbox-profile", "loud", cwd=tmp_path, env=environment()
+    )
+
+    assert (2, 2) == (alone.code, wrong.code)
+    assert "needs --sandbox" in alone.err
+    assert "is none of silent, null-message" in wrong.err
+
+
+def test_rehearsed_import_goes_on_when_the_platform_is_well_again(tmp_path):
+    """The way out of a trouble is what people want to try: settle by word, run again."""
+    write_csv(tmp_path / "history.csv", rows(users=USERS, messages=MESSAGES))
+    write_job(tmp_path, "https://api.example", lanes=1, timeout_seconds=0.5)
+    sandbox = ("job.toml", "--sandbox", "--json")
+
+    troubled = etl("import", *sandbox, "--sandbox-profile", "5xx-then-ok", cwd=tmp_path, env=environment())
+    settled = etl("settle", *sandbox[:2], "--all", "--resend", cwd=tmp_path, env=environment())
+    well = etl("import", *sandbox, cwd=tmp_path, env=environment())
+
+    assert (3, 0, 0) == (troubled.code, settled.code, well.code), settled.err

@@ -17,7 +17,10 @@ from etl.model.states import State
 from etl.pipeline.result import EXIT_CODES
 from etl.replay.stop import StopKind
 from etl.report.metrics import METRICS
+from etl.sandbox.faults import Fault
+from etl.sandbox.profiles import Profile
 from etl.verify.findings import Finding
+from support.profiles import ENDINGS
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -53,6 +56,14 @@ def tables() -> dict[str, str]:
             ),
         ),
         "findings": _table(("finding", "means"), ((f"`{finding}`", finding.meaning) for finding in Finding)),
+        "profiles": _table(
+            ("profile", "the sandbox", "six messages of three users end", "exit code"),
+            (
+                (f"`{profile}`", profile.meaning, str(ENDINGS[profile]), str(ENDINGS[profile].exit_code))
+                for profile in Profile
+            ),
+        ),
+        "faults": _table(("fault", "means"), ((f"`{fault}`", fault.meaning) for fault in Fault)),
         "settings": _table(("setting", "default", "means"), _settings(Job, prefix="")),
     }
 
