@@ -109,13 +109,14 @@ class Faults:
     """Deals out faults, the same ones for the same seed and order of arrival."""
 
     def __init__(self, rules: Sequence[Rule], *, seed: int) -> None:
-        self._rules = tuple(rules)
-        self._random = Random(seed)  # noqa: S311  rehearsals, not secrets
+        # A source of chance for each rule: one rule more or less moves no other's faults.
+        self._rules = [(rule, Random(f"{seed} {rule}")) for rule in rules]  # noqa: S311  rehearsals, not secrets
         self._number = 0
 
     def next(self) -> Fault | None:
         """Count one message; return the first fault that meets it."""
         self._number += 1
-        # Each rule draws each time: one rule more or less moves no other's faults.
-        met = [rule.fault for rule in self._rules if rule.applies(self._number, chance=self._random.random())]
+        met = [
+            rule.fault for rule, random in self._rules if rule.applies(self._number, chance=random.random())
+        ]
         return met[0] if met else None

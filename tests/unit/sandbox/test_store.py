@@ -3,14 +3,19 @@
 import sqlite3
 import stat
 from contextlib import closing
+from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from etl.sandbox.errors import SandboxError
-from etl.sandbox.records import NewMessage, StoredConversation, StoredMessage
-from etl.sandbox.store import Store
+from etl.sandbox.records import Kind, NewMessage, StoredConversation, StoredMessage
+from etl.sandbox.reports import _ROWS
+from etl.sandbox.store import _KNOWN, _LATEST, Store
+from etl.sandbox.table import SCHEMA, tables
+from etl.sandbox.users import _OF_ANY, Users
 
 DEPLOYMENT = "11111111-2222-4333-8444-555555555555"
 START = 1_654_251_574
@@ -258,3 +263,107 @@ def test_store_answers_with_its_own_error_once_it_is_closed():
 
     with pytest.raises(SandboxError, match="in memory"):
         store.count()
+
+
+@pytest.mark.parametrize(
+    ("statement", "values", "index"),
+    [
+        (_LATEST, ("d", "u"), "conversation_of_user"),
+        (_KNOWN, ("d", "m"), "message_of_id"),
+        (_ROWS, (0, 0, 9, 9), "message_of_time"),
+        (_OF_ANY, ("u",), "conversation_of_user"),
+    ],
+)
+def test_no_question_reads_the_whole_store(statement, values, index):
+    """A million messages must not make a page, a report or the next message slow."""
+    with closing(Store.in_memory(deployment_id=DEPLOYMENT)) as store:
+        plan = [row[3] for row in store.rows(f"EXPLAIN QUERY PLAN {statement}", *values)]
+
+    assert any(index in step for step in plan), plan
+    assert not [step for step in plan if step.startswith("SCAN message") or "TEMP B-TREE" in step]
+
+
+def test_store_keeps_a_message_once_if_it_says_so():
+    """A platform that de-duplicates answers again as the first time, whoever asks."""
+    other = "99999999-2222-4333-8444-555555555555"
+    with closing(Store.in_memory(deployment_id=DEPLOYMENT)) as store:
+        store.rows("INSERT INTO deployment VALUES (?)", other)
+        (first,) = store.record([new(name="a")])
+        again = store.record([replace(new(name="a", user="u-2"), once=True)] * 2)
+        (elsewhere,) = store.record([replace(new(name="a", deployment=other), once=True)])
+
+        assert [first, first] == again
+        assert first != elsewhere
+        assert 2 == store.count()
+
+
+def test_store_joins_across_a_silence_if_told():
+    """The reading in which standby messages open no conversation."""
+    with closing(Store.in_memory(deployment_id=DEPLOYMENT)) as store:
+        late = new(at=START + 10_000_000)
+        places = store.record([new(), replace(late, may_split=False), late, new(at=START + 20_000_000)])
+
+        assert [1, 1, 1, 2] == [place.conversation_id for place in places]
+
+
+def test_token_is_renewed_for_good(tmp_path):
+    """A restart must not bring a revoked one back."""
+    path = tmp_path / "sandbox.db"
+    with closing(Store.open(path, deployment_id=DEPLOYMENT)) as store:
+        old, user_token = store.token, store.user_token
+        new_token = store.renew_token()
+        assert (new_token, user_token) == (store.token, store.user_token)
+
+    with closing(Store.open(path)) as store:
+        assert new_token == store.token != old
+
+
+def test_store_of_an_earlier_build_is_completed(tmp_path):
+    """Its messages stay, and are standby messages that were answered well."""
+    path = tmp_path / "sandbox.db"
+    with closing(Store.open(path, deployment_id=DEPLOYMENT)) as store:
+        store.record([new()])
+        for statement in (
+            "DROP INDEX message_of_id",
+            "DROP INDEX message_of_time",
+            "DROP TABLE variable",
+            "DROP TABLE handover",
+            "ALTER TABLE message DROP COLUMN kind",
+            "ALTER TABLE message DROP COLUMN answer",
+        ):
+            store.rows(statement)
+
+    with closing(Store.open(path)) as store:
+        store.record([replace(new(), kind=Kind.TEXT, answer="silent")])
+        found = [(message.kind, message.answer) for message in store.messages()]
+    assert [(Kind.STANDBY, "echo"), (Kind.TEXT, "silent")] == found
+
+
+def test_users_have_variables_and_one_who_has_the_word():
+    """Setting one leaves the others; names and values are anybody's."""
+    with closing(Store.in_memory(deployment_id=DEPLOYMENT)) as store:
+        users = Users(store)
+        store.record([new(user="u-1")])
+        users.set_variables("u-1", {"a": "1", "b": "' 😀"})
+        users.set_variables("u-1", {"a": "2"})
+        assert ({"a": "2", "b": "' 😀"}, {}) == (users.variables("u-1"), users.variables("u-2"))
+
+        assert (True, False) == (users.known("u-1"), users.known("u-2"))
+        assert not users.known("u-1", deployment_id="elsewhere")
+        for _ in range(2):
+            users.hand_over(DEPLOYMENT, "u-1")
+        assert (True, False) == tuple(users.handed_over(DEPLOYMENT, user) for user in ("u-1", "u-2"))
+        users.take_over(DEPLOYMENT, "u-1")
+        assert not users.handed_over(DEPLOYMENT, "u-1")
+
+
+def test_table_holds_every_message_in_order_of_arrival():
+    """More than one batch, and an empty store has none."""
+    with closing(Store.in_memory(deployment_id=DEPLOYMENT)) as store:
+        assert [] == list(tables(store))
+        store.record([new(name=str(number)) for number in range(1_001)])
+
+        table = pa.Table.from_batches(tables(store), SCHEMA)
+    assert [str(number) for number in range(1_001)] == table["id"].to_pylist()
+    assert {"hej 😀\x00"} == set(table["text"].to_pylist())
+    assert {"standby"} == set(table["kind"].to_pylist())
