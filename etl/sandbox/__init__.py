@@ -2,6 +2,10 @@
 
 It imports nothing else of `etl`: shared code would let one misreading of the API agree with itself.
 
-`contract` is the request, strictly; `conversations` the rule that groups messages; `store` keeps what was
-taken; `writer` makes storing durable before the answer; `app` speaks HTTP; `serve` runs it.
+`body` reads requests, `contract` models them, strictly; `conversations` is the rule that groups messages;
+`store` keeps what was taken, `users` what is known of users; `writer` makes storing durable before the answer.
+`profiles` are readings of the documentation, `faults` and `quota` trouble, and `conduct` is what was asked of
+them; `answers` is what they make of an answer, `wire` how to give none. `messages`, `handover`, `triggers`,
+`reports`, `consumption` and `admin` are endpoints; `app` puts them together, `serve` runs it, and `control`
+speaks to one that runs.
 """

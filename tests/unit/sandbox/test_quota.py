@@ -25,8 +25,8 @@ def test_no_sliding_span_holds_more_than_the_quota(times, amount):
     taken = [at for at in sorted(times) if meter.wait_seconds(at) == 0]
     for at in taken:
         assert amount >= sum(at - 1 < other <= at for other in taken)
-    last = max(times)
-    assert 0 == meter.wait_seconds(last + meter.wait_seconds(last))
+    wait = meter.wait_seconds(max(times))
+    assert wait == 0 or 0 == meter.wait_seconds(max(times) + wait)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("10/s", 1), ("600/min", 60), ("5000/h", 3_600)])
