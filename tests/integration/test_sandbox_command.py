@@ -122,6 +122,15 @@ def test_nobody_at_the_port_is_told_by_name(tmp_path):
     assert (2, "etl: no sandbox answers on port 1 of 127.0.0.1\n") == (result.code, result.err)
 
 
+def test_refusal_of_a_running_sandbox_is_told_in_its_words(tmp_path, server):
+    """Another sandbox's token, most likely; and it stays as it was."""
+    env = environment(ETL_USER_TOKEN="user-secret")  # noqa: S106  nobody's
+    result = etl("sandbox", "switch", "--port", server.port, "--profile", "answers", cwd=tmp_path, env=env)
+    assert (2, True) == (result.code, "refuses: the Authorization header must be `JWT`" in result.err)
+    assert "user-secret" not in result.out + result.err
+    assert [] == post(server, server.found(r"ETL_TOKEN=(\S+)")).json()["message"]
+
+
 def test_verify_reads_the_report_that_was_written_instead_of_mailed(tmp_path, server):
     """The way back of a large import, end to end."""
     assert 0 == etl("sandbox", "switch", "--port", server.port, cwd=tmp_path).code

@@ -5,7 +5,6 @@ import stat
 from contextlib import closing
 from dataclasses import replace
 
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,8 +13,7 @@ from etl.sandbox.errors import SandboxError
 from etl.sandbox.records import Kind, NewMessage, StoredConversation, StoredMessage
 from etl.sandbox.reports import _ROWS
 from etl.sandbox.store import _KNOWN, _LATEST, Store
-from etl.sandbox.table import SCHEMA, tables
-from etl.sandbox.users import _OF_ANY, Users
+from etl.sandbox.users import _OF_ANY
 
 DEPLOYMENT = "11111111-2222-4333-8444-555555555555"
 START = 1_654_251_574
@@ -337,33 +335,3 @@ def test_store_of_an_earlier_build_is_completed(tmp_path):
         store.record([replace(new(), kind=Kind.TEXT, answer="silent")])
         found = [(message.kind, message.answer) for message in store.messages()]
     assert [(Kind.STANDBY, "echo"), (Kind.TEXT, "silent")] == found
-
-
-def test_users_have_variables_and_one_who_has_the_word():
-    """Setting one leaves the others; names and values are anybody's."""
-    with closing(Store.in_memory(deployment_id=DEPLOYMENT)) as store:
-        users = Users(store)
-        store.record([new(user="u-1")])
-        users.set_variables("u-1", {"a": "1", "b": "' 😀"})
-        users.set_variables("u-1", {"a": "2"})
-        assert ({"a": "2", "b": "' 😀"}, {}) == (users.variables("u-1"), users.variables("u-2"))
-
-        assert (True, False) == (users.known("u-1"), users.known("u-2"))
-        assert not users.known("u-1", deployment_id="elsewhere")
-        for _ in range(2):
-            users.hand_over(DEPLOYMENT, "u-1")
-        assert (True, False) == tuple(users.handed_over(DEPLOYMENT, user) for user in ("u-1", "u-2"))
-        users.take_over(DEPLOYMENT, "u-1")
-        assert not users.handed_over(DEPLOYMENT, "u-1")
-
-
-def test_table_holds_every_message_in_order_of_arrival():
-    """More than one batch, and an empty store has none."""
-    with closing(Store.in_memory(deployment_id=DEPLOYMENT)) as store:
-        assert [] == list(tables(store))
-        store.record([new(name=str(number)) for number in range(1_001)])
-
-        table = pa.Table.from_batches(tables(store), SCHEMA)
-    assert [str(number) for number in range(1_001)] == table["id"].to_pylist()
-    assert {"hej 😀\x00"} == set(table["text"].to_pylist())
-    assert {"standby"} == set(table["kind"].to_pylist())
