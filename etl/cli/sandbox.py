@@ -75,7 +75,11 @@ def _behaviour(function: Function) -> Function:
 
 _port = click.option("--port", type=click.IntRange(1, 65_535), default=_PORT, show_default=True)
 _store = click.option(
-    "--store", type=click.Path(path_type=Path), default=_STORE, show_default=True, help="What it keeps."
+    "--store",
+    type=click.Path(path_type=Path),
+    default=_STORE,
+    show_default=True,
+    help="The file in which it keeps what arrives.",
 )
 
 
