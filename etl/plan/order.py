@@ -128,13 +128,13 @@ class Ordered:
     def write_messages(self, path: Path) -> None:
         """Write the messages in sending order into a private Parquet file.
 
-        DuckDB writes it itself, since that uses all its threads.
+        DuckDB writes it itself, since that uses all its threads. Packed by Snappy: with Zstandard the file
+        is a quarter smaller, and writing it costs a fifth more.
         """
         path.touch(mode=0o600, exist_ok=False)
         self.connection.execute(
-            f"COPY ({_ORDERED_MESSAGES}) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd, "
-            f"COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {tables.ROWS_PER_GROUP}, "
-            f"ROW_GROUP_SIZE_BYTES {tables.BYTES_PER_GROUP}, USE_TMP_FILE false)",
+            f"COPY ({_ORDERED_MESSAGES}) TO {quoted(path)} (FORMAT parquet, COMPRESSION snappy, "
+            f"ROW_GROUP_SIZE {tables.ROWS_PER_GROUP}, ROW_GROUP_SIZE_BYTES {tables.BYTES_PER_GROUP}, USE_TMP_FILE false)",
         )
         path.chmod(0o600)
 
