@@ -78,6 +78,8 @@ class Staging:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        for spool in (self._staged, self._rejects, self._touched):
+            spool.abandon()  # the connection must not close under a piece that is being written
         self._connection.close()
         if isinstance(error, duckdb.Error):
             raise InputError(
@@ -206,11 +208,11 @@ class Staging:
         run = self._connection.execute
         kept = f"file_number NOT IN ({', '.join(map(str, self._discarded))})"
         run(
-            f"CREATE TEMP VIEW rejects AS SELECT * FROM read_parquet({quoted(self._rejects.path)}) "  # noqa: S608  constants
+            f"CREATE VIEW rejects AS SELECT * FROM read_parquet({quoted(self._rejects.path)}) "  # noqa: S608  constants
             f"WHERE {kept}"
         )
-        run(f"CREATE TEMP VIEW touched AS SELECT * FROM read_parquet({quoted(self._touched.path)})")  # noqa: S608
-        run("CREATE TEMP TABLE repeats (place BIGINT, key BLOB)")
+        run(f"CREATE VIEW touched AS SELECT * FROM read_parquet({quoted(self._touched.path)})")  # noqa: S608
+        run("CREATE TABLE repeats (place BIGINT, key BLOB)")
         self._view_staged(self._staged.path)
         # The hash only narrows down: what may repeat is then compared exactly.
         run("""
@@ -235,7 +237,7 @@ class Staging:
             named = "s.* REPLACE (coalesce(repeats.key, s.key) AS key)"
             joined = "LEFT JOIN repeats USING (place)"
         self._connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW staged AS SELECT {named} "  # noqa: S608  constants
+            f"CREATE OR REPLACE VIEW staged AS SELECT {named} "  # noqa: S608  constants
             f"FROM read_parquet([{files}]) s {joined} "
             f"WHERE s.file_number NOT IN ({', '.join(map(str, self._discarded))})"
         )
