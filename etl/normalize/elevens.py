@@ -42,4 +42,5 @@ def german(digits: Digits) -> Mask:
     for digit in digits[:, :_TEN].T:
         total = (product + digit) % _TEN
         product = np.where(total == 0, _TEN, total) * 2 % _ELEVEN
-    return alike & ((_ELEVEN - product) % _TEN == digits[:, _TEN])
+    checked: Mask = alike & ((_ELEVEN - product) % _TEN == digits[:, _TEN])
+    return checked
