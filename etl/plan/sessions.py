@@ -18,8 +18,7 @@ WHAT_IF_MINUTES: Final = (60, 600, 1_440, 2_880, 10_080)
 _WALK: Final = """
 CREATE OR REPLACE TABLE walk AS
 SELECT lane, ticket, customer, agent, gap, second,
-       count(CASE WHEN gap IS NULL OR gap > {seconds} THEN 1 END)
-           OVER (ROWS UNBOUNDED PRECEDING)::INTEGER AS chat
+       (count(*) FILTER (gap IS NULL OR gap > {seconds}) OVER (ROWS UNBOUNDED PRECEDING))::INTEGER AS chat
 FROM (
     SELECT lane, ticket, customer, agent, second,
            CASE WHEN lag(lane) OVER () = lane THEN (second - lag(second) OVER ())::INTEGER END AS gap
@@ -37,14 +36,13 @@ FROM (
 _TURNS: Final = """
 CREATE OR REPLACE TABLE turns AS
 SELECT lane, ticket, gap, second AS first,
-       lead(previous, 1, (SELECT arg_max(second, rowid) FROM walk)) OVER () AS last, {chats}
+       coalesce(lead(previous) OVER (), (SELECT arg_max(second, rowid) FROM walk)) AS last, {chats}
 FROM (
     SELECT lane, ticket, gap, second, lag(ticket) OVER () AS before, lag(second) OVER () AS previous FROM walk
 ) WHERE gap IS NULL OR gap > {seconds} OR ticket IS DISTINCT FROM before
 """
 _CHAT: Final = """
-count(CASE WHEN gap IS NULL OR gap > {seconds} THEN 1 END)
-    OVER (ROWS UNBOUNDED PRECEDING)::INTEGER AS chat_{minute}
+(count(*) FILTER (gap IS NULL OR gap > {seconds}) OVER (ROWS UNBOUNDED PRECEDING))::INTEGER AS chat_{minute}
 """
 
 _SPLIT: Final = """

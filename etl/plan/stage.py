@@ -46,6 +46,7 @@ class Staging:
         self._place = 0
         self._discarded = [-2]  # a number that no file has: an empty list is no SQL
         self._sealed = False
+        self._all_named = True
         self._folder = folder / "spill"
         self._folder.mkdir(mode=0o700)
         self._source = source
@@ -92,6 +93,7 @@ class Staging:
         self._current.add(batch)
         self.add_rejects(batch.rejects)
         rows = batch.messages
+        self._all_named &= rows.column("native_id").null_count == 0
         given = {**dict(zip(rows.schema.names, rows.columns, strict=True)), "at_us": rows.column("at")}
         self._staged.add(self._placed(given, ARRIVED, rows.num_rows))
 
@@ -214,6 +216,8 @@ class Staging:
         run(f"CREATE VIEW touched AS SELECT * FROM read_parquet({quoted(self._touched.path)})")  # noqa: S608
         run("CREATE TABLE repeats (place BIGINT, key BLOB)")
         self._view_staged(self._staged.path)
+        if self._all_named:
+            return  # no key is a content
         # The hash only narrows down: what may repeat is then compared exactly.
         run("""
             INSERT INTO repeats
