@@ -221,3 +221,12 @@ def test_other_failures_of_the_engine_are_told_without_their_words(tmp_path):
     ):
         staging.connection().execute("SELECT CAST('secret words' AS INTEGER)")
     assert caught.value.message == "planning failed: ConversionException"
+
+
+def test_equal_rows_without_id_stay_two_beside_batches_with_ids(tmp_path, messages, row):
+    """Nothing looks for them when all rows have ids, so a single one without must be noticed."""
+    with Staging(tmp_path, memory_limit_mb=128, source="acme") as staging:
+        for rows in ([row("a", id="1")], [row("ok"), row("ok")], [row("b", id="2")]):
+            staging.add(batch(messages(rows)))
+        keys = staging.connection().execute("SELECT count(DISTINCT key) FROM staged").fetchall()
+    assert [(4,)] == keys
