@@ -10,7 +10,7 @@ with nothing but the signs that people write inside numbers between them. What i
 - six colons, or two side by side: IPv6.
 
 What order numbers look like, eight digits or more in one or two bare runs, is nothing without a word that
-names it.
+names it; unless its eleven digits are those of a person.
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from etl.normalize import elevens
 from etl.normalize.octets import CONTINUED, Octets, Places, counts_in, octets_of, places, table
 from etl.normalize.verdict import Mask
 
@@ -50,8 +51,8 @@ _REACH: Final = 10
 
 _PLENTY: Final = 8
 _BARE_RUNS, _BARE_DIGITS = 2, 12
-_IDS: Final = (11, 15)
-"""Digits of German, Norwegian and French persons."""
+_FRENCH: Final = 15
+"""Digits of French persons."""
 _SEVEN: Final = 7
 _SIX: Final = 6
 _GROUPS, _GROUPED_DIGITS = 4, 5
@@ -158,7 +159,9 @@ def _clusters(whole: _Bytes, first: Places, last: Places) -> _Clusters:
     begins = np.flatnonzero(~joined)
     runs = np.diff(begins, append=len(first))
     length = last - first
-    odd = (length == _IDS[0]) | (length > _BARE_DIGITS) | (whole.at(first) == _ZERO)
+    alone = ~joined
+    alone[:-1] &= ~joined[1:]
+    odd = ((length == elevens.DIGITS) & ~alone) | (length > _BARE_DIGITS) | (whole.at(first) == _ZERO)
     odd[1:] |= joined[1:] & ((gaps != 1) | (whole.at(last[:-1]) != _SPACE))
     return _Clusters(
         first=first[begins],
@@ -189,12 +192,23 @@ def _likely(whole: _Bytes, clusters: _Clusters) -> tuple[Places, Places]:
 def _is_bare(whole: _Bytes, clusters: _Clusters, some: Places) -> Mask:
     """Return which of some clusters are one or two bare runs that nothing around makes a number."""
     digits = clusters.digits[some]
-    bare: Mask = clusters.bare[some] & (clusters.runs[some] <= _BARE_RUNS) & ~np.isin(digits, _IDS)
+    bare: Mask = clusters.bare[some] & (clusters.runs[some] <= _BARE_RUNS) & (digits != _FRENCH)
     last = clusters.last[some]
     bare &= ~_BEHIND[whole.at(last)] | whole.on_border(last)
     before = clusters.first[some][:, None] - np.arange(1, _REACH + 1)
     bare &= ~(whole.at(before) == _PLUS).any(axis=1)
+    eleven = np.flatnonzero(bare & (digits == elevens.DIGITS))
+    bare[eleven] = ~elevens.may_be_person(_digits_of(whole, clusters, some[eleven]))
     return bare
+
+
+def _digits_of(whole: _Bytes, clusters: _Clusters, some: Places) -> elevens.Digits:
+    """Return the digits of clusters of eleven, in one run or in two with a space between."""
+    first, last = clusters.first[some], clusters.last[some]
+    written = whole.at(first[:, None] + np.arange(elevens.DIGITS + 1))
+    inside = first[:, None] + np.arange(elevens.DIGITS + 1) < last[:, None]
+    digits: elevens.Digits = written[_DIGIT[written] & inside].astype(np.int64) - _ZERO
+    return digits.reshape(-1, elevens.DIGITS)
 
 
 def _behind_initials(whole: _Bytes, first: Places) -> Mask:

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -30,6 +29,9 @@ from etl.normalize.iso import read_iso
 from etl.normalize.patterns import Pattern, read_pattern, written_offsets
 from etl.normalize.reasons import instants, out_of_range, unreadable
 from etl.normalize.verdict import Details, Fault, Mask, matches, missing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 AUTO: Final = "auto"
 SERIAL: Final = "excel_serial"
@@ -116,6 +118,8 @@ class TimeReader:
         rows = np.flatnonzero(readings.naive & near)
         if zone is None or not len(rows):
             return us, twice, never
+        import pandas as pd  # noqa: PLC0415  slow, and seldom needed here
+
         walls = pd.DatetimeIndex(us[rows].astype("datetime64[us]"))
         first = np.full(len(rows), ambiguous != "later")
         local = walls.tz_localize(zone, ambiguous=first, nonexistent="NaT")
@@ -154,6 +158,8 @@ def reader_of(declared: str) -> Read:
         return lambda cells: _counted(read_epochs(cells, declared), "epoch")
     if declared == SERIAL:
         return lambda cells: _counted(read_serials(cells), NO_OFFSET)
+    import pandas as pd  # noqa: PLC0415  slow, and seldom needed here
+
     pattern = read_pattern(declared)
     try:
         pd.to_datetime(pd.Series(["0"], dtype=object), format=pattern.pandas, errors="coerce", utc=True)
@@ -166,6 +172,8 @@ def reader_of(declared: str) -> Read:
 
 
 def _read_pattern(cells: pa.Array, pattern: Pattern) -> tuple[Readings, dict[str, int]]:
+    import pandas as pd  # noqa: PLC0415  slow, and seldom needed here
+
     fits = matches(cells, r"\d")  # pandas takes `now` and `today` for times under any pattern
     if pattern.leap is not None:
         fits &= ~matches(cells, pattern.leap)
@@ -189,7 +197,7 @@ def _counted(readings: Readings, label: str) -> tuple[Readings, dict[str, int]]:
     return readings, {label: int(np.count_nonzero(readings.real))}
 
 
-def _micros(times: pd.DatetimeIndex) -> Micros:
+def _micros(times: "pd.DatetimeIndex") -> Micros:
     micros: Micros = times.as_unit("us").asi8
     return micros
 

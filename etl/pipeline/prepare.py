@@ -1,7 +1,9 @@
 """Files -> plan: what `check` and `import` share up to the first byte (promise P4)."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +64,9 @@ def prepare(
         UsageError: the plan is not the expected one; or an unfinished plan, or one made under another
             identity, stands in the way.
     """
-    files = InputFiles(first=_discover(job_file, wish, observe), second=_second_files(job_file))
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        beside.submit(import_module, "pandas")  # pyarrow wants it for its first array, and it takes long
+        files = InputFiles(first=_discover(job_file, wish, observe), second=_second_files(job_file))
     fingerprint = digest_of({**_shape(job_file, wish), "files": files.digests})
     mark = ledger.mark() if ledger and ledger.plans() else NEW_LEDGER_MARK
     under_way = ledger.open_plan() if ledger else None

@@ -1,6 +1,7 @@
 """Looking over an ordered plan: who, when, how long, how often. Computed in DuckDB, bounded in size."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +11,7 @@ import duckdb
 from etl.config.sending import PLACEHOLDERS
 from etl.model.insight import BusyUser, Insight, LongLane, Preview, Sessions, Sides, Texts, Times, Users
 from etl.plan.digests import ALL_OPENINGS, EVERY
-from etl.plan.sessions import one, preview
+from etl.plan.sessions import one, preview, walk
 from etl.plan.stage import quoted
 
 _TOP_LANES: Final = 10
@@ -75,16 +76,21 @@ class Question:
 
 def look(connection: duckdb.DuckDBPyConnection, messages: Path, question: Question) -> Insight:
     """Look over the plan in `messages`, which `order.decide` made out of the connection's tables."""
-    sessions = preview(connection, messages, question.expiration_minutes)
+    walk(connection, messages, question.expiration_minutes)
     total = one(connection, "SELECT count(*) FROM walk")[0]
-    insight = Insight(
-        preview=sessions,
-        sides=_sides(connection),
-        longest=_longest(connection, total),
-        users=_users(connection, messages, question, total, tickets=sessions.tickets),
-        times=_times(connection, messages, question),
-        texts=_texts(connection, messages),
-    )
+    with ThreadPoolExecutor(max_workers=1) as beside, connection.cursor() as other:
+        times = beside.submit(_times, other, messages, question)
+        texts = beside.submit(_texts, other, messages)
+        sides = beside.submit(_sides, other)
+        sessions = preview(connection, beside, question.expiration_minutes)
+        insight = Insight(
+            preview=sessions,
+            sides=sides.result(),
+            longest=_longest(connection, total),
+            users=_users(connection, messages, question, total, tickets=sessions.tickets),
+            times=times.result(),
+            texts=texts.result(),
+        )
     connection.execute("DROP TABLE walk")
     connection.execute("DROP TABLE turns")
     return insight

@@ -21,7 +21,7 @@ from etl.plan.stage import Staging, quoted
 _BATCH_ROWS: Final = 8_192
 
 _GONE: Final = """
-CREATE OR REPLACE TEMP TABLE gone (place BIGINT, why VARCHAR, detail VARCHAR)
+CREATE OR REPLACE TABLE gone (place BIGINT, why VARCHAR, detail VARCHAR)
 """
 
 # The hash only narrows down: what may repeat is then compared exactly.
@@ -77,14 +77,14 @@ WHERE s.at_us // 1000000 < newest.at_us // 1000000
 """
 
 _ALL_REJECTS: Final = """
-CREATE OR REPLACE TEMP VIEW all_rejects AS
+CREATE OR REPLACE VIEW all_rejects AS
 SELECT * FROM rejects UNION ALL
 SELECT s.file, s.line, g.why, NULL, g.detail, s.file_number, s.place
 FROM staged s JOIN gone g USING (place) WHERE g.why IN ('conflict', 'late')
 """
 
 _LANES: Final = """
-CREATE OR REPLACE TEMP TABLE lanes AS
+CREATE OR REPLACE TABLE lanes AS
 SELECT lane, length, first_at_us, last_at_us,
        row_number() OVER (ORDER BY length DESC, lane) AS rank
 FROM (
@@ -128,13 +128,14 @@ class Ordered:
     def write_messages(self, path: Path) -> None:
         """Write the messages in sending order into a private Parquet file.
 
-        DuckDB writes it itself, since that uses all its threads.
+        DuckDB writes it itself, since that uses all its threads. Packed by Snappy: with Zstandard the file
+        is a quarter smaller, and writing it costs a fifth more.
         """
         path.touch(mode=0o600, exist_ok=False)
         self.connection.execute(
-            f"COPY ({_ORDERED_MESSAGES}) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd, "
-            f"COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {tables.ROWS_PER_GROUP}, "
-            f"ROW_GROUP_SIZE_BYTES {tables.BYTES_PER_GROUP}, USE_TMP_FILE false)",
+            f"COPY ({_ORDERED_MESSAGES}) TO {quoted(path)} (FORMAT parquet, COMPRESSION snappy, "
+            f"ROW_GROUP_SIZE {tables.ROWS_PER_GROUP}, ROW_GROUP_SIZE_BYTES {tables.BYTES_PER_GROUP}, "
+            "USE_TMP_FILE false)",
         )
         path.chmod(0o600)
 

@@ -1,6 +1,7 @@
 """Conversations that the platform will make of the lanes, counted for several session expirations at once."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,10 +16,9 @@ WHAT_IF_MINUTES: Final = (60, 600, 1_440, 2_880, 10_080)
 # The windows without an order go through the plan as it is written, so nothing is sorted. The API takes
 # whole seconds, so silences are counted in them.
 _WALK: Final = """
-CREATE OR REPLACE TEMP TABLE walk AS
+CREATE OR REPLACE TABLE walk AS
 SELECT lane, ticket, customer, agent, gap, second,
-       count(CASE WHEN gap IS NULL OR gap > {seconds} THEN 1 END)
-           OVER (ROWS UNBOUNDED PRECEDING)::INTEGER AS chat
+       (count(*) FILTER (gap IS NULL OR gap > {seconds}) OVER (ROWS UNBOUNDED PRECEDING))::INTEGER AS chat
 FROM (
     SELECT lane, ticket, customer, agent, second,
            CASE WHEN lag(lane) OVER () = lane THEN (second - lag(second) OVER ())::INTEGER END AS gap
@@ -34,16 +34,15 @@ FROM (
 # A turn begins where a conversation may begin for any of the expirations, or the ticket changes; within
 # it no silence is long enough to matter. It belongs to one conversation per expiration.
 _TURNS: Final = """
-CREATE OR REPLACE TEMP TABLE turns AS
+CREATE OR REPLACE TABLE turns AS
 SELECT lane, ticket, gap, second AS first,
-       lead(previous, 1, (SELECT arg_max(second, rowid) FROM walk)) OVER () AS last, {chats}
+       coalesce(lead(previous) OVER (), (SELECT arg_max(second, rowid) FROM walk)) AS last, {chats}
 FROM (
     SELECT lane, ticket, gap, second, lag(ticket) OVER () AS before, lag(second) OVER () AS previous FROM walk
 ) WHERE gap IS NULL OR gap > {seconds} OR ticket IS DISTINCT FROM before
 """
 _CHAT: Final = """
-count(CASE WHEN gap IS NULL OR gap > {seconds} THEN 1 END)
-    OVER (ROWS UNBOUNDED PRECEDING)::INTEGER AS chat_{minute}
+(count(*) FILTER (gap IS NULL OR gap > {seconds}) OVER (ROWS UNBOUNDED PRECEDING))::INTEGER AS chat_{minute}
 """
 
 _SPLIT: Final = """
@@ -69,17 +68,24 @@ SELECT {counts} FROM (
 """
 
 
-def preview(connection: duckdb.DuckDBPyConnection, messages: Path, expiration_minutes: int) -> Preview:
-    """Return the conversations to expect; leaves the tables `walk` and `turns` for other questions."""
+def walk(connection: duckdb.DuckDBPyConnection, messages: Path, expiration_minutes: int) -> None:
+    """Make the table `walk`: the messages in order of the plan, with silences and conversations."""
+    connection.execute(_WALK.format(seconds=60 * expiration_minutes, messages=quoted(messages)))
+
+
+def preview(connection: duckdb.DuckDBPyConnection, beside: Executor, expiration_minutes: int) -> Preview:
+    """Return the conversations to expect; needs the table `walk`, leaves `turns` for other questions.
+
+    Part of it is asked in `beside`, because DuckDB goes through rows in order on one core only.
+    """
     minutes = sorted({expiration_minutes, *WHAT_IF_MINUTES})
-    walk = _WALK.format(seconds=60 * expiration_minutes, messages=quoted(messages))
-    connection.execute(walk)
     chats = ", ".join(_CHAT.format(seconds=60 * minute, minute=minute) for minute in minutes)
     connection.execute(_TURNS.format(seconds=60 * minutes[0], chats=chats))
     tickets, without = one(
         connection,
         "SELECT (SELECT count(DISTINCT ticket) FROM turns), (SELECT count(*) FROM walk WHERE ticket IS NULL)",
     )
+    by_ticket = beside.submit(_by_ticket, connection.cursor(), minutes) if tickets else None
     opened = one(connection, f"SELECT {_opened(minutes)} FROM walk")  # noqa: S608  numbers
     mixed = _mixed(connection, minutes) if tickets else [(0, 0)] * len(minutes)
     return Preview(
@@ -90,7 +96,7 @@ def preview(connection: duckdb.DuckDBPyConnection, messages: Path, expiration_mi
             _sessions(minute, count, numbers)
             for minute, count, numbers in zip(minutes, opened, mixed, strict=True)
         ),
-        by_ticket=_by_ticket(connection, minutes) if tickets else (),
+        by_ticket=by_ticket.result() if by_ticket else (),
     )
 
 

@@ -6,6 +6,7 @@ packing and unpacking cost more than the disk that they save for so short a time
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ def _as_it_is(rows: pa.Table) -> pa.Table:
 
 
 class Spool:
-    """A Parquet file that grows; private, and gone with its folder.
+    """A Parquet file that grows, beside what is added; private, and gone with its folder.
 
     Raises:
         InputError: the disk is full or not writable.
@@ -38,12 +39,17 @@ class Spool:
         dictionary: tuple[str, ...] = (),
         finish: Callable[[pa.Table], pa.Table] = _as_it_is,
     ) -> None:
-        """Prepare; what is added passes through `finish` in large pieces, and then has the schema."""
+        """Prepare; what is added passes through `finish` in large pieces, and then has the schema.
+
+        `finish` is called in a thread of the spool's own, one piece after another.
+        """
         self.path = path
         self._finish = finish
         self._gathered: list[pa.RecordBatch] = []
         self._rows = 0
         self._bytes = 0
+        self._beside = ThreadPoolExecutor(max_workers=1)
+        self._writing: Future[None] | None = None
         path.touch(mode=0o600)
         self._writer = pq.ParquetWriter(
             path, schema, compression="none", use_dictionary=list(dictionary), write_statistics=False
@@ -62,18 +68,35 @@ class Spool:
     def close(self) -> None:
         """Write what is left; the file can then be read. Doing it again changes nothing."""
         self._write()
+        self._written()
+        self._beside.shutdown()
         try:
             self._writer.close()
         except (OSError, pa.ArrowException) as error:
             raise _unwritable(self.path, error) from error
 
+    def abandon(self) -> None:
+        """End what is being written, whatever comes of it; the file is not wanted any more."""
+        self._beside.shutdown()
+
     def _write(self) -> None:
+        """Have what is gathered written; only one piece is on its way, which bounds the memory."""
         gathered, self._gathered, self._rows, self._bytes = self._gathered, [], 0, 0
         if gathered:
-            try:
-                self._writer.write_table(self._finish(pa.Table.from_batches(gathered)))
-            except (OSError, pa.ArrowException) as error:
-                raise _unwritable(self.path, error) from error
+            self._written()
+            self._writing = self._beside.submit(self._put, gathered)
+
+    def _written(self) -> None:
+        """Wait for the piece on its way, and fail if it failed."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+    def _put(self, gathered: list[pa.RecordBatch]) -> None:
+        try:
+            self._writer.write_table(self._finish(pa.Table.from_batches(gathered)))
+        except (OSError, pa.ArrowException) as error:
+            raise _unwritable(self.path, error) from error
 
 
 def _unwritable(path: Path, error: Exception) -> InputError:

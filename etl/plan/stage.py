@@ -46,6 +46,7 @@ class Staging:
         self._place = 0
         self._discarded = [-2]  # a number that no file has: an empty list is no SQL
         self._sealed = False
+        self._all_named = True
         self._folder = folder / "spill"
         self._folder.mkdir(mode=0o700)
         self._source = source
@@ -78,6 +79,8 @@ class Staging:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        for spool in (self._staged, self._rejects, self._touched):
+            spool.abandon()  # the connection must not close under a piece that is being written
         self._connection.close()
         if isinstance(error, duckdb.Error):
             raise InputError(
@@ -90,6 +93,7 @@ class Staging:
         self._current.add(batch)
         self.add_rejects(batch.rejects)
         rows = batch.messages
+        self._all_named &= rows.column("native_id").null_count == 0
         given = {**dict(zip(rows.schema.names, rows.columns, strict=True)), "at_us": rows.column("at")}
         self._staged.add(self._placed(given, ARRIVED, rows.num_rows))
 
@@ -206,12 +210,14 @@ class Staging:
         run = self._connection.execute
         kept = f"file_number NOT IN ({', '.join(map(str, self._discarded))})"
         run(
-            f"CREATE TEMP VIEW rejects AS SELECT * FROM read_parquet({quoted(self._rejects.path)}) "  # noqa: S608  constants
+            f"CREATE VIEW rejects AS SELECT * FROM read_parquet({quoted(self._rejects.path)}) "  # noqa: S608  constants
             f"WHERE {kept}"
         )
-        run(f"CREATE TEMP VIEW touched AS SELECT * FROM read_parquet({quoted(self._touched.path)})")  # noqa: S608
-        run("CREATE TEMP TABLE repeats (place BIGINT, key BLOB)")
+        run(f"CREATE VIEW touched AS SELECT * FROM read_parquet({quoted(self._touched.path)})")  # noqa: S608
+        run("CREATE TABLE repeats (place BIGINT, key BLOB)")
         self._view_staged(self._staged.path)
+        if self._all_named:
+            return  # no key is a content
         # The hash only narrows down: what may repeat is then compared exactly.
         run("""
             INSERT INTO repeats
@@ -235,7 +241,7 @@ class Staging:
             named = "s.* REPLACE (coalesce(repeats.key, s.key) AS key)"
             joined = "LEFT JOIN repeats USING (place)"
         self._connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW staged AS SELECT {named} "  # noqa: S608  constants
+            f"CREATE OR REPLACE VIEW staged AS SELECT {named} "  # noqa: S608  constants
             f"FROM read_parquet([{files}]) s {joined} "
             f"WHERE s.file_number NOT IN ({', '.join(map(str, self._discarded))})"
         )

@@ -28,6 +28,10 @@ from etl.normalize.numerals import may_hold_numbers
         pytest.param("131052A308T", id="a letter between digits"),
         pytest.param("18505 7800608491", id="two bare runs of fifteen digits"),
         pytest.param("01709 061234", id="two bare runs of eleven digits"),
+        pytest.param("86095742719", id="one bare run of eleven digits that a German has"),
+        pytest.param("86095 742719", id="two bare runs of eleven digits that a German has"),
+        pytest.param("86 095742719", id="a German's with its space elsewhere"),
+        pytest.param("130585 12022", id="two bare runs of eleven digits that a Norwegian has"),
         pytest.param("4111111111111111", id="one bare run of sixteen digits"),
         pytest.param("MT84MALT011000012345MTLCAST001S", id="two digits right behind two letters"),
         pytest.param("RSSMRA85T10A562S", id="two digits right behind six letters"),
@@ -41,7 +45,18 @@ def test_number_is_likely_alone_and_between_any_neighbours(value):
         assert likely.shaped[1]
 
 
-@pytest.mark.parametrize("value", ["12345678", "123456 789012", "1234567890 12", "my no is 123456789"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "12345678",
+        "123456 789012",
+        "1234567890 12",
+        "my no is 123456789",
+        "12345 678912",
+        "123456 78912",
+        "12345678912",
+    ],
+)
 def test_bare_digits_need_a_word(value):
     """Nothing about their form is a person's, and texts of helpdesks are full of order numbers."""
     likely = may_hold_numbers(pa.array([value, "tlf"], pa.string()))

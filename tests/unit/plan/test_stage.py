@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from threading import Event, Timer
 
 import duckdb
 import pyarrow as pa
@@ -136,8 +137,60 @@ def test_a_full_disk_while_staging_is_an_input_error(tmp_path, messages, row, mo
 
     with Staging(tmp_path, memory_limit_mb=128, source="acme") as staging:
         monkeypatch.setattr(staging._staged._writer, "write_table", fail)
+        staging.add(batch(messages([row()])))
         with pytest.raises(InputError, match="can't be staged there: No space left on device"):
+            staging.connection()
+
+
+def test_a_piece_that_was_not_written_ends_the_staging_at_the_next(tmp_path, messages, row, monkeypatch):
+    """Pieces are written beside what is read; no later one may hide that an earlier one is missing."""
+    monkeypatch.setattr("etl.plan.spool._ROWS_PER_PIECE", 1)
+    with Staging(tmp_path, memory_limit_mb=128, source="acme") as staging:
+        write = staging._staged._writer.write_table
+
+        def fail_once(*_):
+            monkeypatch.setattr(staging._staged._writer, "write_table", write)
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(staging._staged._writer, "write_table", fail_once)
+        staging.add(batch(messages([row("a")])))
+        with pytest.raises(InputError, match="No space left on device"):
+            staging.add(batch(messages([row("b")])))
+
+
+def test_pieces_are_staged_in_the_order_in_which_they_came(tmp_path, messages, row, monkeypatch):
+    """Of equal instants the one that stood first is sent first."""
+    monkeypatch.setattr("etl.plan.spool._ROWS_PER_PIECE", 1)
+    texts = [str(number) for number in range(20)]
+    with Staging(tmp_path, memory_limit_mb=128, source="acme") as staging:
+        for text in texts:
+            staging.add(batch(messages([row(text)])))
+        found = staging.connection().execute("SELECT text FROM staged ORDER BY place").fetchall()
+    assert texts == [text for (text,) in found]
+
+
+def test_staging_that_fails_waits_for_the_piece_on_its_way(tmp_path, messages, row, monkeypatch):
+    """The engine must not be closed, nor the folder removed, under a thread that uses it."""
+    monkeypatch.setattr("etl.plan.spool._ROWS_PER_PIECE", 1)
+    going, finished = Event(), Event()
+
+    def interrupted():
+        with Staging(tmp_path, memory_limit_mb=128, source="acme") as staging:
+            write = staging._staged._writer.write_table
+
+            def linger(*given):
+                going.wait(10)
+                write(*given)
+                finished.set()
+
+            monkeypatch.setattr(staging._staged._writer, "write_table", linger)
             staging.add(batch(messages([row()])))
+            Timer(0.05, going.set).start()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert finished.is_set()
 
 
 @pytest.mark.parametrize(("limit", "threads"), [(128, 1), (100_000, None)])
@@ -168,3 +221,12 @@ def test_other_failures_of_the_engine_are_told_without_their_words(tmp_path):
     ):
         staging.connection().execute("SELECT CAST('secret words' AS INTEGER)")
     assert caught.value.message == "planning failed: ConversionException"
+
+
+def test_equal_rows_without_id_stay_two_beside_batches_with_ids(tmp_path, messages, row):
+    """Nothing looks for them when all rows have ids, so a single one without must be noticed."""
+    with Staging(tmp_path, memory_limit_mb=128, source="acme") as staging:
+        for rows in ([row("a", id="1")], [row("ok"), row("ok")], [row("b", id="2")]):
+            staging.add(batch(messages(rows)))
+        keys = staging.connection().execute("SELECT count(DISTINCT key) FROM staged").fetchall()
+    assert [(4,)] == keys
