@@ -1,5 +1,6 @@
 """What people read when an import ends."""
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 
@@ -66,6 +67,8 @@ def _place_lines(result: ImportResult) -> list[str]:
         lines.append(f"rejects  {result.rejects_file}")
     if result.sandbox_store:
         lines.append(f"sandbox  {result.sandbox_store}")
+        shown = shlex.quote(str(result.sandbox_store))
+        lines.append(f"inbox    etl sandbox --store {shown}   (then open the link that it prints)")
     return lines
 
 

@@ -208,6 +208,8 @@ def _refuse_options(context: click.Context) -> None:
 
 def _announce(running: RunningSandbox, setup: Setup) -> None:
     say(f"sandbox  {running.base_url}   (Ctrl-C ends it)")
+    say(f"inbox    {running.inbox_url}")
+    say("         opens once; later the page asks for the token below")
     say(f"keeps    {running.store_path or 'nothing: in memory'}")
     say(f"behaves  {setup.conduct}")
     say("in the job file:")

@@ -8,7 +8,7 @@ from typing import Final, assert_never
 from fastapi.responses import HTMLResponse, Response
 
 from etl.sandbox.clock import wall_us
-from etl.sandbox.contract import Failure, Said, SendMessage, Success
+from etl.sandbox.contract import Failure, Said, Success
 from etl.sandbox.envelope import failure
 from etl.sandbox.faults import Fault
 from etl.sandbox.profiles import Voice
@@ -25,10 +25,10 @@ _REFUSAL: Final = "the message was refused"
 _MICROSECONDS: Final = 1_000_000
 
 
-def spoken(voice: Voice, message: SendMessage, place: Place, *, answered: bool) -> Response:
+def spoken(voice: Voice, message_id: str, place: Place, *, answered: bool) -> Response:
     """Return the answer to a message that was taken; `answered` says whether the bot has the word."""
     success = Success.of(
-        request_id=message.id,
+        request_id=message_id,
         platform_id=place.seq,
         conversation_id=place.conversation_id,
         standby=not answered,

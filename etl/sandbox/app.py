@@ -14,6 +14,7 @@ from etl.sandbox.consumption import add_consumption
 from etl.sandbox.envelope import REFUSALS, refuse_in_envelopes
 from etl.sandbox.guard import LocalHostOnly
 from etl.sandbox.handover import add_handover
+from etl.sandbox.inbox.routes import add_inbox
 from etl.sandbox.intake import SECURITY_SCHEMES
 from etl.sandbox.messages import add_messages
 from etl.sandbox.platform import Platform
@@ -27,13 +28,20 @@ CONFIG_PATH: Final = "/webbot/api/webchat/{deployment_id}/config/"
 """Answers whether a deployment exists, without a token."""
 
 
-def create_app(store: Store, *, conduct: Conduct | None = None, folder: Path | None = None) -> FastAPI:
+def create_app(
+    store: Store,
+    *,
+    conduct: Conduct | None = None,
+    folder: Path | None = None,
+    inbox_key: str | None = None,
+) -> FastAPI:
     """Return the platform on an open store, which outlives it.
 
     Args:
         store: where messages go.
         conduct: how to behave at first; None is well-behaved.
         folder: where reports are written instead of mailed; None refuses to.
+        inbox_key: opens the Inbox once; None leaves that to the token.
     """
     platform = Platform(
         store=store,
@@ -70,6 +78,7 @@ def create_app(store: Store, *, conduct: Conduct | None = None, folder: Path | N
     add_reports(app, platform)
     add_consumption(app, platform)
     add_admin(app, platform)
+    add_inbox(app, store, key=inbox_key)
     return app
 
 

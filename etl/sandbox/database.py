@@ -60,6 +60,10 @@ _ADDED_COLUMNS = {
 _ADDED = (
     "CREATE INDEX IF NOT EXISTS message_of_time ON message (timestamp)",
     "CREATE INDEX IF NOT EXISTS message_of_id ON message (deployment_id, id)",
+    # A page of a conversation, and the last text of each conversation in a list.
+    "CREATE INDEX IF NOT EXISTS message_of_conversation ON message (conversation_id)",
+    # The list of conversations, newest first, page by page.
+    "CREATE INDEX IF NOT EXISTS conversation_by_last ON conversation (last_timestamp, id)",
     """
     CREATE TABLE IF NOT EXISTS variable (
         user_id TEXT NOT NULL,

@@ -107,7 +107,7 @@ class _Messages:
         if not message.standby:
             # A `text` hands the conversation back: no other call is needed, as documented.
             await run_in_threadpool(self._platform.users.take_over, deployment_id, message.user_id)
-        return spoken(behaviour.voice, message, place, answered=not message.standby)
+        return spoken(behaviour.voice, message.id, place, answered=not message.standby)
 
 
 def _new(

@@ -17,6 +17,7 @@ from etl.sandbox.app import create_app
 from etl.sandbox.conduct import Conduct
 from etl.sandbox.conversations import SESSION_EXPIRATION_MINUTES
 from etl.sandbox.errors import SandboxError
+from etl.sandbox.inbox.access import PATH, new_key
 from etl.sandbox.store import Store
 from etl.sandbox.wire import OpenProtocol
 
@@ -44,6 +45,8 @@ class RunningSandbox:
     """None: in memory."""
     store: Store = field(repr=False)
     """Open while the sandbox runs."""
+    inbox_url: str = field(repr=False)
+    """Lets the first browser in that opens it, once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +127,10 @@ class EmbeddedSandbox(AbstractContextManager[RunningSandbox]):
             store = self._setup.open_store()
             undo.callback(store.close)
             listener = undo.enter_context(_listen(self._setup.port))
-            app = create_app(store, conduct=self._setup.conduct, folder=self._setup.reports)
+            key = new_key()
+            app = create_app(
+                store, conduct=self._setup.conduct, folder=self._setup.reports, inbox_key=key
+            )  # fmt: skip
             undo.enter_context(_Thread(app, listener))
             port: int = listener.getsockname()[1]
             self._resources = undo.pop_all()
@@ -136,6 +142,7 @@ class EmbeddedSandbox(AbstractContextManager[RunningSandbox]):
             bot_id=store.bot_id,
             store_path=self._setup.store_path,
             store=store,
+            inbox_url=f"http://{HOST}:{port}{PATH}/?key={key}",
         )
 
     def __exit__(

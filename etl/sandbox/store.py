@@ -56,6 +56,7 @@ class Store:
         token: the chat API token, kept until another is generated.
         user_token: a user's token, for reports; kept like the other.
         bot_id: what reports call the bot; kept, and no deployment id.
+        path: the file, None for a store in memory.
         deployments: the deployment ids that exist, the one of this opening included.
         session_expiration_minutes: silence after which a user's next message opens a conversation.
     """
@@ -67,6 +68,7 @@ class Store:
         deployment_id: str | None,
         session_expiration_minutes: int,
     ) -> None:
+        self.path = path
         self._name = store_name(path)
         self._lock = threading.Lock()
         self._connection = connect(path)

@@ -17,6 +17,7 @@ HEAVY = (
     "duckdb",
     "httpx",
     "fastapi",
+    "jinja2",
     "pydantic",
     "uvicorn",
     "tqdm",
