@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from etl.report.html import number
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _WIDTH: Final = 7.2
-_TICKS: Final = 12
+_LABEL_CHARACTERS: Final = 84
+"""So many, with a gap of three between labels, fit below a chart."""
 _LABELLED_SHARE: Final = 0.08
 """A smaller part of a bar has no room for its number."""
 _DASHES: Final = ("-", "--", ":", "-.")
@@ -139,7 +141,7 @@ def lines(
                 limit.label, (0, limit.at), xycoords=("axes fraction", "data"), xytext=(2, 3),
                 textcoords="offset points", color=COLOURS["mark"],
             )  # fmt: skip
-        step = max(1, -(-len(positions) // _TICKS))
+        step = _step(labels)
         axes.set_xticks(list(positions)[::step], list(labels)[::step])
         axes.set_ylim(bottom=0)
         _name_axes(axes, words, legend=len(series) > 1)
@@ -193,9 +195,16 @@ def _draw_bars(axes: "Axes", labels: Sequence[str], series: Sequence[Series], *,
             range(len(labels)), one.values, bottom=base, width=0.8, label=one.name, log=log, **_look(place)
         )
         base = [low + value for low, value in zip(base, one.values, strict=True)]
-    step = max(1, -(-len(labels) // _TICKS))
+    if not log:
+        axes.locator_params(axis="y", integer=True)
+    step = _step(labels)
     axes.set_xticks(range(0, len(labels), step), list(labels)[::step])
     axes.set_xlim(-0.6, len(labels) - 0.4)
+
+
+def _step(labels: Sequence[str]) -> int:
+    """Return of how many labels one has room."""
+    return max(1, ceil(len(labels) * (3 + max(map(len, labels), default=0)) / _LABEL_CHARACTERS))
 
 
 def _draw_parts(axes: "Axes", row: int, parts: Mapping[str, int], kinds: Sequence[str], total: int) -> None:

@@ -4,11 +4,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from etl.report.alerts import share
-from etl.report.summary import duration
+from etl.report.summary import duration, minutes_name
 from etl.report.visible import visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 
 def page(template: str, **values: object) -> str:
@@ -27,6 +28,15 @@ def number(value: float | str) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}".removesuffix(".0")
 
 
+def ticked(text: str) -> "Markup":
+    """Return text escaped, with what stands between backticks as code."""
+    from markupsafe import Markup, escape  # noqa: PLC0415  start-up time
+
+    parts = [str(escape(visible(part))) for part in text.split("`")]
+    code = [f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts)]
+    return Markup("".join(code) if len(parts) % 2 else "`".join(parts))  # noqa: S704  escaped above
+
+
 @cache
 def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  start-up time
@@ -39,7 +49,7 @@ def _environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, duration=duration)
+    environment.filters.update(number=number, duration=duration, minutes=minutes_name, ticked=ticked)
     environment.globals["share"] = share
     return environment
 

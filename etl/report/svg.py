@@ -30,6 +30,9 @@ _NEEDLESS: Final = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _REFERENCE: Final = re.compile(r"""(?:href="#|url\(#)([\w-]+)""")
+_STEPS: Final = re.compile(r" ?\b([MLz]) (?=[^<>]*>)")
+_ALIKE: Final = re.compile(r'<path d="[^"]*"( [^>]*)/>(?:<path d="[^"]*"\1/>)+')
+"""Neighbours that look alike, as the bars of a series do: their look is said once."""
 _ID: Final = re.compile(r'\s+id="([\w.-]+)"')
 
 
@@ -49,6 +52,8 @@ def inline(figure: "Figure", name: str, title: str, description: str) -> "Markup
     body = re.sub(r"\s*\n\s*", "", _ids(body, name))
     if "<g " not in body:  # groups that say nothing
         body = re.sub(r"</?g/?>", "", body)
+    body = _STEPS.sub(r"\1", body)
+    body = _ALIKE.sub(lambda run: f"<g{run[1]}>{run[0].replace(run[1], '')}</g>", body)
     return Markup(  # noqa: S704  drawn by matplotlib from the program's own words
         f'<svg role="img" aria-labelledby="{name}-title {name}-desc" {box[0] if box else ""} '
         'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'

@@ -20,6 +20,8 @@ HEAVY = (
     "pydantic",
     "uvicorn",
     "tqdm",
+    "jinja2",
+    "matplotlib",
 )
 
 
