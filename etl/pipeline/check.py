@@ -91,7 +91,7 @@ def run_check(
 
 def _ledger(concern: str | None) -> Iterator[Refusal]:
     if concern:
-        yield Refusal(fault=concern, remedy="put that right first; an import names the ways before it sends anything")
+        yield Refusal(fault=concern, remedy="put that right first; an import names the ways")
 
 
 def _exit_code(plan: PlanFolder, verdict: Verdict, concern: str | None) -> ExitCode:
