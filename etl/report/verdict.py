@@ -110,11 +110,12 @@ def _look(summary: PlanSummary, seen: tuple[str, ...]) -> list[Step]:
     if worth:
         total = sum(count for _, count in worth)
         code = worth[0][0]
+        most = ", ".join(f"{name} {count:,}" for name, count in worth[:_NEXT])
         text = f"Look at the {_many(total, 'reject')} in rejects.csv"
         if len(worth) == 1:
             text += f": {code.meaning} ({code}). To mend it, {code.remedy}."
         else:
-            text += f" ({len(worth)} kinds, most often {code}): the list of rejects says how to mend each."
+            text += f" ({len(worth)} kinds: {most} …): the list of rejects says how to mend each."
         steps.append(Step(text=text))
     return [*steps, *(Step(text=f"Look into this: {_sentence(line)}") for line in seen)]
 
