@@ -64,7 +64,7 @@ def judge(
     counts = summary.conservation
     if refused:
         readiness = Readiness.NOT_READY
-        sentence = f"An import would send nothing: {refused[0].fault}."
+        sentence = f"An import would send nothing, for {_many(len(refused), 'reason')}."
     elif not counts.planned:
         readiness = Readiness.NOTHING
         sentence = "The input holds no message that the ledger does not know."
@@ -109,13 +109,14 @@ def _look(summary: PlanSummary, seen: tuple[str, ...]) -> list[Step]:
     steps = []
     if worth:
         total = sum(count for _, count in worth)
-        code = worth[0][0]
-        most = ", ".join(f"{name} {count:,}" for name, count in worth[:_NEXT])
         text = f"Look at the {_many(total, 'reject')} in rejects.csv"
         if len(worth) == 1:
+            code = worth[0][0]
             text += f": {code.meaning} ({code}). To mend it, {code.remedy}."
         else:
-            text += f" ({len(worth)} kinds: {most} …): the list of rejects says how to mend each."
+            most = ", ".join(f"{code} {count:,}" for code, count in worth[:_NEXT])
+            more = " …" if len(worth) > _NEXT else ""
+            text += f" ({len(worth)} kinds: {most}{more}): the list of rejects says how to mend each."
         steps.append(Step(text=text))
     return [*steps, *(Step(text=f"Look into this: {_sentence(line)}") for line in seen)]
 

@@ -50,7 +50,7 @@ def test_a_broken_limit_is_not_ready_and_no_step_sends():
     """The last step is to check again."""
     verdict = judged(SOUND, [REFUSED])
     assert Readiness.NOT_READY is verdict.readiness
-    assert "An import would send nothing: too much." == verdict.sentence
+    assert "An import would send nothing, for 1 reason." == verdict.sentence
     assert "Too much: take less." == verdict.steps[0].text
     assert "CHECK" == verdict.steps[-1].command
     assert not any(step.command.startswith("IMPORT") for step in verdict.steps)
