@@ -61,7 +61,7 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
 
     FILES are read instead of the job's. The validation report, an HTML file and the same as JSON, is for
     whoever approves the import. Exit code 0: ready; 3: ready, but some rows are rejects; 4: the input can't
-    be read or nothing of it may be sent.
+    be read or nothing of it may be sent; 5: the ledger is not the one that was there.
     """
     wish = Wish(files=files, unfinished=unfinished, new_identity=new_identity)
     report = ReportWish(examples=examples, tables=TableFormat(tables) if tables else None)

@@ -89,3 +89,11 @@ class Example:
 
     role: str
     shape: str
+
+
+def minutes_name(minutes: int) -> str:
+    """Return a setting in minutes in its largest whole unit, such as `10 h`, `7 d` or `90 min`."""
+    for unit, name in ((1_440, "d"), (60, "h")):
+        if minutes % unit == 0:
+            return f"{minutes // unit:,} {name}"
+    return f"{minutes:,} min"

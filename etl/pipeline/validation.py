@@ -11,7 +11,8 @@ from etl.config.load import JobFile
 from etl.model.events import Event, Finished
 from etl.pipeline.check import CheckResult, Typed, run_check
 from etl.pipeline.prepare import Wish
-from etl.plan.profile import examples, opened, profile, sampled_texts
+from etl.plan.profile import opened, profile
+from etl.plan.samples import examples, sampled_texts
 from etl.report.approval import Approval, Manner
 from etl.report.approval_page import write_page
 from etl.report.approval_tables import tables

@@ -8,7 +8,15 @@ import duckdb
 
 from etl.errors import InputError
 from etl.model.plan import PlanFolder
-from etl.model.profile import Example, Granularity, Histogram, Macro, Macros, Profile, Utterances
+from etl.model.profile import (
+    Granularity,
+    Histogram,
+    Macro,
+    Macros,
+    Profile,
+    Utterances,
+    minutes_name,
+)
 from etl.model.schemas import Role
 from etl.plan.sessions import one
 from etl.plan.stage import quoted
@@ -38,8 +46,6 @@ _TOP_MACROS: Final = 8
 _ALL_TEXTS: Final = 200_000
 _EVERY: Final = 8
 """Of more messages only so large a part is compared with each other."""
-_SAMPLE_CHARACTERS: Final = 500
-_EXAMPLE_CHARACTERS: Final = 120
 
 _OVER_TIME: Final = """
 WITH found AS (
@@ -98,12 +104,6 @@ FROM (
 )
 """
 
-_SHAPE: Final = """
-regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(
-    left(text, {most}), '[\\p{{Ll}}\\p{{Lo}}\\p{{Lm}}\\p{{Lt}}\\p{{M}}]', 'x', 'g'), '\\p{{Lu}}', 'X', 'g'),
-    '\\p{{N}}', '9', 'g'), '\\s+', ' ', 'g'), '[^ -~]', '.', 'g')
-"""
-
 
 @contextmanager
 def opened(plan: PlanFolder, *, memory_limit_mb: int) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -144,9 +144,8 @@ def profile(connection: duckdb.DuckDBPyConnection, plan: PlanFolder) -> Profile:
     preview = plan.summary.insight.preview
     every = 1 if plan.summary.conservation.planned <= _ALL_TEXTS else _EVERY
     granularity, over_time = _over_time(connection)
-    edges = dict(
-        sorted({**_GAP_EDGES, 60 * preview.expiration_minutes: _named(preview.expiration_minutes)}.items())
-    )
+    expiration = preview.expiration_minutes
+    edges = dict(sorted({**_GAP_EDGES, 60 * expiration: minutes_name(expiration)}.items()))
     gaps, (echoes, midnights, fractions) = _walk(connection, edges)
     return Profile(
         granularity=granularity,
@@ -154,7 +153,7 @@ def profile(connection: duckdb.DuckDBPyConnection, plan: PlanFolder) -> Profile:
         hours=_hours(connection),
         lanes=_lanes(connection),
         gaps=gaps,
-        expiration_edge=list(edges).index(60 * preview.expiration_minutes) + 1,
+        expiration_edge=list(edges).index(60 * expiration) + 1,
         lengths=_lengths(connection),
         midnights=midnights,
         fractions=fractions,
@@ -171,26 +170,6 @@ def profile(connection: duckdb.DuckDBPyConnection, plan: PlanFolder) -> Profile:
         ),
         sampled_every=every,
     )
-
-
-def examples(connection: duckdb.DuckDBPyConnection, count: int) -> tuple[Example, ...]:
-    """Return up to `count` masked messages of each role, always the same ones."""
-    query = (
-        f"SELECT role, {_SHAPE.format(most=_EXAMPLE_CHARACTERS)} FROM messages WHERE role = ? "  # noqa: S608
-        "ORDER BY hash(key) LIMIT ?"
-    )
-    rows = [row for role in Role for row in connection.execute(query, [role.value, count]).fetchall()]
-    return tuple(Example(role=role, shape=shape) for role, shape in rows)
-
-
-def sampled_texts(connection: duckdb.DuckDBPyConnection, count: int) -> list[str]:
-    """Return beginnings of up to `count` customers' longer texts, for this process only."""
-    rows = connection.execute(
-        f"SELECT left(text, {_SAMPLE_CHARACTERS}) FROM messages "  # noqa: S608  a number
-        "WHERE role = 'customer' AND characters >= 20 ORDER BY hash(key) LIMIT ?",
-        [count],
-    ).fetchall()
-    return [text for (text,) in rows]
 
 
 def _over_time(connection: duckdb.DuckDBPyConnection) -> tuple[Granularity, Histogram]:
@@ -271,11 +250,3 @@ def _by_role(rows: Sequence[tuple[str, str | None, int]]) -> Histogram:
         labels=labels,
         series={role: tuple(found.get((label, role), 0) for label in labels) for role in roles},
     )
-
-
-def _named(minutes: int) -> str:
-    seconds = 60 * minutes
-    for unit, name in ((_DAY_SECONDS, "d"), (3_600, "h")):
-        if seconds % unit == 0:
-            return f"{seconds // unit} {name}"
-    return f"{minutes} min"

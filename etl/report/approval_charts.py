@@ -1,9 +1,8 @@
 """The validation report's charts. Labels and descriptions are this program's words."""
 
-from etl.model.profile import Histogram
+from etl.model.profile import Histogram, minutes_name
 from etl.report.approval import Approval
 from etl.report.charts import Chart, Mark, Series, Words, balance, bars
-from etl.report.summary import minutes_name
 
 
 def charts(approval: Approval) -> dict[str, Chart]:

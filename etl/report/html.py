@@ -3,8 +3,9 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from etl.model.profile import minutes_name
 from etl.report.alerts import share
-from etl.report.summary import duration, minutes_name
+from etl.report.summary import duration
 from etl.report.visible import visible
 
 if TYPE_CHECKING:

@@ -30,14 +30,6 @@ def learned(learned_per_second: float, allowed_per_second: float) -> str:
     )
 
 
-def minutes_name(minutes: int) -> str:
-    """Return a setting in minutes in its largest whole unit, such as `10 h`, `7 d` or `90 min`."""
-    for unit, name in ((1_440, "d"), (60, "h")):
-        if minutes % unit == 0:
-            return f"{minutes // unit:,} {name}"
-    return f"{minutes:,} min"
-
-
 def plan_json(plan: PlanSummary) -> dict[str, Any]:
     """Return a plan's summary for machines."""
     return asdict(plan)

@@ -6,7 +6,8 @@ import pytest
 
 from etl.errors import InputError
 from etl.plan.insight import Question
-from etl.plan.profile import examples, opened, profile, sampled_texts
+from etl.plan.profile import opened, profile
+from etl.plan.samples import examples, sampled_texts
 
 DAY = 86_400
 MACRO = "we have received your request and will answer within 24 hours."

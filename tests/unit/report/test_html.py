@@ -1,5 +1,7 @@
 """Values on a page are words, never markup."""
 
+from dataclasses import replace
+
 import pytest
 
 from etl.report.html import number, page, ticked
@@ -62,3 +64,30 @@ def test_an_unknown_name_in_a_template_is_a_defect():
     """A page with a hole would be signed as if it were whole."""
     with pytest.raises(Exception, match="is undefined"):
         page("approval.html.j2")
+
+
+def test_a_plan_that_is_refused_is_not_told_to_be_sent():
+    """A manager who reads only the top must not approve it."""
+    text = rendered(approval())  # its job leaves a role without a name
+    assert "Not ready" in text
+    assert "What would be sent" in text
+    assert "As it stands, an import refuses this plan." in text
+    assert "--expect-plan" not in text
+
+
+def test_a_page_without_messages_has_no_empty_charts():
+    """Everything may be known already, or a reject."""
+    content = approval()
+    counts = replace(content.summary.conservation, planned=0, known=1_234_500)
+    text = rendered(replace(content, summary=replace(content.summary, conservation=counts)))
+    assert 1 == text.count("<svg")
+    assert "How long it takes" not in text
+
+
+def test_a_page_does_not_grow_with_the_number_of_files():
+    """A year of hourly exports is 8,760 of them."""
+    content = approval()
+    many = replace(content.summary, files=content.summary.files * 8_760)
+    text = rendered(replace(content, summary=many))
+    assert "the first 200 of 8,760" in text
+    assert len(text) < 400_000
