@@ -18,7 +18,8 @@ def tables(approval: Approval) -> dict[str, Grid]:
     """Return every table by name; those without rows say nothing."""
     grids = (
         _rows(approval), _rejects(approval), _forecast(approval), _lanes(approval), _busy(approval),
-        _conversations(approval), _times(approval), _offsets(approval), *text_tables(approval), _files(approval),
+        _conversations(approval), _times(approval), _offsets(approval), *text_tables(approval),
+        _files(approval),
     )  # fmt: skip
     return {grid.name: grid for grid in grids}
 
