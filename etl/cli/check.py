@@ -3,6 +3,8 @@
 import json
 import shlex
 import sys
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Unpack
 
@@ -13,10 +15,14 @@ from etl.cli.console import say
 from etl.cli.observing import LogWish, log_wish, logging_options, observing
 from etl.config.load import JobFile, load_job
 from etl.config.override import Pace, with_pace
-from etl.pipeline.check import CheckResult, run_check
+from etl.pipeline.check import CheckResult, Typed
 from etl.pipeline.prepare import Wish
+from etl.pipeline.validation import ReportFiles, ReportWish, run_reported_check
+from etl.report.approval import Outlook
+from etl.report.export import TableFormat
 from etl.report.insight import insight_lines
 from etl.report.summary import duration, plan_json, plan_lines, reject_lines, skip_lines
+from etl.report.verdict import Verdict
 
 
 @click.command("check")
@@ -26,6 +32,15 @@ from etl.report.summary import duration, plan_json, plan_lines, reject_lines, sk
 @options.pace
 @options.planning
 @logging_options
+@click.option(
+    "--examples", type=click.IntRange(0, 100), default=0, help="Show N masked messages of each role."
+)
+@click.option(
+    "--tables",
+    type=click.Choice([one.value for one in TableFormat]),
+    help="Also write the report's tables as files.",
+)
+@click.option("--no-report", is_flag=True, help="Print only; write no report.")
 @options.as_json
 def command(  # noqa: PLR0913, PLR0917  one for each option
     job: Path,
@@ -33,6 +48,9 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     sandbox: bool,  # noqa: FBT001  a flag of the command line
     unfinished: str | None,
     new_identity: bool,  # noqa: FBT001
+    examples: int,
+    tables: str | None,
+    no_report: bool,  # noqa: FBT001
     log_file: Path | None,
     log_format: str | None,
     log_level: str,
@@ -41,50 +59,52 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
 ) -> int:
     """Dry run: read the whole input, plan it, and say what an import would do. Sends nothing.
 
-    FILES are read instead of the job's. Exit code 0: ready; 3: ready, but some rows are rejects; 4: the
-    input can't be read or nothing of it may be sent.
+    FILES are read instead of the job's. The validation report, an HTML file and the same as JSON, is for
+    whoever approves the import. Exit code 0: ready; 3: ready, but some rows are rejects; 4: the input can't
+    be read or nothing of it may be sent; 5: the ledger is not the one that was there.
     """
     wish = Wish(files=files, unfinished=unfinished, new_identity=new_identity)
-    log = log_wish(log_file, log_format, log_level)
-    result = run(with_pace(load_job(job), **pace), wish, log=log, sandbox=sandbox, as_json=as_json)
-    return show(result, command=import_command(job, files, sandbox=sandbox), log=log, as_json=as_json)
+    report = ReportWish(examples=examples, tables=TableFormat(tables) if tables else None)
+    return run(
+        with_pace(load_job(job), **pace),
+        wish,
+        log=log_wish(log_file, log_format, log_level),
+        sandbox=sandbox,
+        as_json=as_json,
+        report=None if no_report else report,
+    )
 
 
-def import_command(job: Path, files: tuple[str, ...], *, sandbox: bool) -> str:
-    """Return the import that a check stands for, as it would be typed."""
-    return shlex.join(["etl", "import", str(job), *files, *(["--sandbox"] if sandbox else [])])
-
-
-def run(job_file: JobFile, wish: Wish, *, log: LogWish, sandbox: bool, as_json: bool) -> CheckResult:
-    """Run the check with progress or a log on stderr."""
+def run(
+    job_file: JobFile, wish: Wish, *, log: LogWish, sandbox: bool, as_json: bool, report: ReportWish | None
+) -> int:
+    """Run the check, with its report if one is wished, print the result and return the exit code."""
+    rest = [*wish.files, *(["--sandbox"] if sandbox else [])]
+    typed = Typed(
+        check=shlex.join(["etl", "check", str(job_file.path), *rest]),
+        send=shlex.join(["etl", "import", str(job_file.path), *rest]),
+    )
     with observing(log, quiet=as_json) as observe:
-        return run_check(job_file, wish, sandbox=sandbox, observe=observe)
-
-
-def show(result: CheckResult, *, command: str, log: LogWish, as_json: bool) -> int:
-    """Print a result and return its exit code; `command` is what an import would be typed as."""
+        result, files = run_reported_check(
+            job_file, wish, report, sandbox=sandbox, observe=observe, typed=typed
+        )
     if as_json:
-        json.dump(_as_json(result), sys.stdout)
+        json.dump(_as_json(result, files), sys.stdout)
         sys.stdout.write("\n")
-        return result.exit_code
-    if log.instead_of_text:
-        return result.exit_code
-    for line in _lines(result, command):
-        say(line)
+    elif not log.instead_of_text:
+        for line in _lines(result, files):
+            say(line)
     return result.exit_code
 
 
-def _as_json(result: CheckResult) -> dict[str, object]:
+def _as_json(result: CheckResult, files: ReportFiles | None) -> dict[str, object]:
     return {
         "plan": plan_json(result.plan.summary),
-        "target": result.target,
-        "forecast": {
-            "seconds": result.forecast.seconds,
-            "rate_bound_seconds": result.forecast.rate_bound_seconds,
-            "lane_bound_seconds": result.forecast.lane_bound_seconds,
-            "rate_per_second": result.rate_per_second,
-            "earliest_end": result.earliest_end,
-        },
+        "target": result.space.target,
+        "verdict": asdict(result.verdict),
+        "forecast": {"seconds": result.outlook.least_seconds, **asdict(result.outlook)},
+        "report": str(files.html) if files else None,
+        "report_json": str(files.json) if files else None,
         "plan_folder": str(result.plan.path),
         "rejects_file": str(result.rejects_file),
         "unknown_roles": result.unknown_roles,
@@ -92,35 +112,47 @@ def _as_json(result: CheckResult) -> dict[str, object]:
     }
 
 
-def _lines(result: CheckResult, command: str) -> list[str]:
-    summary = result.plan.summary
-    bounds = result.forecast
-    bound_lines = (
-        f"forecast at least {duration(bounds.seconds)}: {duration(bounds.rate_bound_seconds)} by the rate "
-        f"({result.rate_per_second:g}/s), {duration(bounds.lane_bound_seconds)} by the longest lane "
-        f"({summary.longest_lane:,} messages, one at a time)"
-    )
-    lines = [
+def _lines(result: CheckResult, files: ReportFiles | None) -> list[str]:
+    summary, outlook, verdict = result.plan.summary, result.outlook, result.verdict
+    return [
         *plan_lines(summary),
         *skip_lines(summary.skipped_by_reason),
         *reject_lines(result.first_rejects, summary.rejects_by_code),
         *insight_lines(
             summary,
-            rate_bound_seconds=bounds.rate_bound_seconds,
-            lane_bound_seconds=bounds.lane_bound_seconds,
+            rate_bound_seconds=outlook.rate_bound_seconds,
+            lane_bound_seconds=outlook.lane_bound_seconds,
         ),
-        f"target   {result.target}",
-        bound_lines,
-        *([f"hours    done at the earliest {result.earliest_end}"] if result.earliest_end else []),
+        f"target   {result.space.target}",
+        _forecast(outlook, summary.longest_lane),
+        *_window_lines(outlook),
         f"plan     {result.plan.path}",
         f"rejects  {result.rejects_file}",
+        *([f"report   {files.html}"] if files else []),
+        *([f"tables   {files.tables}"] if files and files.tables else []),
         f"hash     {summary.hash}",
+        f"verdict  {verdict.readiness.value}: {verdict.sentence}",
+        *_step_lines(verdict),
     ]
-    if result.unknown_roles:
-        listed = ", ".join(f"{value} ({count:,} rows)" for value, count in result.unknown_roles.items())
-        lines.append(f"next     name these roles under [roles], an import would stop: {listed}")
-    elif summary.conservation.planned:
-        lines.append(f"next     {command} --expect-plan {summary.hash[:12]}   (nothing was sent yet)")
-    else:
-        lines.append("next     nothing: there is no message that the ledger does not know")
-    return lines
+
+
+def _forecast(outlook: Outlook, longest_lane: int) -> str:
+    return (
+        f"forecast {duration(outlook.least_seconds)} to {duration(outlook.most_seconds)}: at least "
+        f"{duration(outlook.rate_bound_seconds)} by the rate ({outlook.rate_per_second:g}/s) and "
+        f"{duration(outlook.lane_bound_seconds)} by the longest lane ({longest_lane:,} messages)"
+    )
+
+
+def _window_lines(outlook: Outlook) -> Iterator[str]:
+    if outlook.nights is not None:
+        least, most = outlook.nights
+        many = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+        yield f"nights   {many} of {outlook.window}; done at the earliest {outlook.earliest_end}"
+
+
+def _step_lines(verdict: Verdict) -> Iterator[str]:
+    for place, step in enumerate(verdict.steps, 1):
+        yield f"next {place}   {step.text}"
+        if step.command:
+            yield f"         {step.command}"

@@ -1,7 +1,6 @@
 """What people see: progress on a terminal, plain lines elsewhere, nothing that a terminal would obey."""
 
 import sys
-import unicodedata
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -28,6 +27,7 @@ from etl.model.events import (
     Warned,
 )
 from etl.model.states import State
+from etl.report.visible import visible
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -40,12 +40,7 @@ def printable(text: str) -> str:
 
     A file name or an API's error text could otherwise move the cursor or forge a line (CVE-2009-4487).
     """
-    return "".join(
-        character
-        if character == "\n" or unicodedata.category(character)[0] != "C"
-        else ascii(character)[1:-1]
-        for character in text
-    )
+    return visible(text, kept="\n")
 
 
 def say(text: str = "") -> None:

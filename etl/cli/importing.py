@@ -19,6 +19,7 @@ from etl.pipeline.prepare import Wish
 from etl.pipeline.result import Canary
 from etl.pipeline.run import ImportWish
 from etl.pipeline.told import run_told_import
+from etl.pipeline.validation import ReportWish
 from etl.replay.limits import ErrorBudget
 from etl.sandbox.profiles import Profile
 
@@ -98,9 +99,7 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     log = log_wish(log_file, log_format, log_level)
     job_file = with_pace(load_job(job), **pace)
     if dry_run:
-        result_of_check = check.run(job_file, wish, log=log, sandbox=sandbox, as_json=as_json)
-        typed = check.import_command(job, files, sandbox=sandbox)
-        return check.show(result_of_check, command=typed, log=log, as_json=as_json)
+        return check.run(job_file, wish, log=log, sandbox=sandbox, as_json=as_json, report=ReportWish())
     asks = at_terminal() and not as_json and not log.instead_of_text
     with observing(log, quiet=as_json) as watch:
         result = run_told_import(

@@ -8,6 +8,8 @@ from etl.config.values import Hours, Pattern, Table, VariableName, ZoneName
 from etl.model.rate import Rate
 from etl.model.window import Window
 
+Kind = Literal["email", "phone", "card", "iban", "ip", "national_id"]
+
 PLACEHOLDERS: Final = (
     "anonymous", "anon", "guest", "unknown", "none", "null", "nan", "n/a", "na", "undefined", "visitor",
     "test", "-", "-1", "0", "#n/a",
@@ -51,7 +53,7 @@ class Users(Table):
 class Privacy(Table):
     """Personal data inside texts; off by default, and `check` says what it found."""
 
-    mask: tuple[Literal["email", "phone", "card", "iban", "ip", "national_id"], ...] = ()
+    mask: tuple[Kind, ...] = ()
     """Kinds that are replaced in texts."""
     patterns: dict[VariableName, Pattern] = Field(default_factory=dict)
     """The job's own kinds: name = regular expression; always replaced."""
@@ -156,3 +158,15 @@ class Validate(Table):
 
     max_reject_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Rejects / rows above which nothing is sent. Nothing but rejects is always too many."""
+    min_rows: Annotated[int, Field(ge=0)] = 0
+    """Fewer rows than that are refused: an export that was cut."""
+    require_roles: tuple[Literal["customer", "agent", "bot"], ...] = ()
+    """Roles of which the messages to be sent must hold some."""
+    max_one_sided_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Tickets (or conversations) with customers only or without any / all of them."""
+    max_split_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Tickets that the session expiration would cut into several conversations / all of them."""
+    max_duplicate_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Repeats within the input / rows."""
+    refuse_personal_data: tuple[Kind, ...] = ()
+    """Kinds of personal data that no text may hold unmasked: see `privacy.mask`."""

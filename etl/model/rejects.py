@@ -56,25 +56,28 @@ _REJECTS: Final[dict[RejectCode, tuple[str, str]]] = {
     ),
     RejectCode.MISSING_USER: (
         'no user id (or, with `lane = "conversation"`, no conversation id)',
-        "map a column that is always filled",
+        "fill the cell, or map a column that is always filled",
     ),
-    RejectCode.USER_TOO_LONG: ("the user id has more than 255 characters", "map another column"),
+    RejectCode.USER_TOO_LONG: (
+        "the user id has more than 255 characters",
+        "map another column: this one holds something else in that row",
+    ),
     RejectCode.PLACEHOLDER_USER: (
         "the user id stands for nobody in particular",
-        "map another column, or set `[users] placeholder`",
+        "map another column, or say under `[users] placeholder` what becomes of such rows",
     ),
     RejectCode.ID_PRECISION_LOST: (
         "an id in scientific notation: a spreadsheet has cut its digits",
         "export again without opening the file in a spreadsheet",
     ),
-    RejectCode.MISSING_TIMESTAMP: ("no time", "map a column that is always filled"),
+    RejectCode.MISSING_TIMESTAMP: ("no time", "fill the cell, or map a column that is always filled"),
     RejectCode.TRANSCRIPT_UNREADABLE: (
         "the transcript in this cell is not in the form that `[input] transcript` names",
         "look at the row; other rows may still be sound",
     ),
     RejectCode.BAD_TIMESTAMP: (
         "the time does not match `[time] format`, or there is no such date",
-        "state the column's real format",
+        "correct the cell, or state the column's real format",
     ),
     RejectCode.TIMESTAMP_WITHOUT_ZONE: (
         "the time has no offset and the job states no zone",
@@ -92,7 +95,7 @@ _REJECTS: Final[dict[RejectCode, tuple[str, str]]] = {
         "before 2001-09-09 (the API takes 10 digits) or in the future",
         "check the unit in `[time] format`",
     ),
-    RejectCode.MISSING_ROLE: ("no role", "map a column that is always filled"),
+    RejectCode.MISSING_ROLE: ("no role", "fill the cell, or map a column that is always filled"),
     RejectCode.UNKNOWN_ROLE: (
         "a role that the job does not name",
         "name it under `[roles]`, if only to skip it",
@@ -101,7 +104,10 @@ _REJECTS: Final[dict[RejectCode, tuple[str, str]]] = {
         "neither public nor private by the job: it might be an internal note",
         "name the value under `[visibility]`",
     ),
-    RejectCode.BAD_SEQUENCE: ("the sequence is not a whole number", "map another column, or none"),
+    RejectCode.BAD_SEQUENCE: (
+        "the sequence is not a whole number",
+        "correct the cell, or map another column, or none",
+    ),
     RejectCode.EMPTY_TEXT: ("no text, or nothing but white space", "nothing to do: there is nothing to send"),
     RejectCode.TEXT_TOO_LONG: (
         "the text has more characters than `[text] max_characters`",

@@ -1,24 +1,35 @@
 """`etl check`: the dry run. The same code as `import` up to the first byte."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from etl.clock import SYSTEM
 from etl.config.load import JobFile
-from etl.config.workspace import workspace
+from etl.config.workspace import Workspace, workspace
 from etl.errors import ExitCode
 from etl.ledger.sqlite import open_readonly
-from etl.model.events import Event, Finished, Warned
+from etl.model.events import Event, Warned
 from etl.model.plan import PlanFolder
 from etl.model.window import Window
 from etl.pipeline.opening import ledger_concern
-from etl.pipeline.prepare import Wish, prepare
-from etl.plan.forecast import Forecast, forecast
+from etl.pipeline.prepare import Wish, draft
+from etl.plan.forecast import Forecast, forecast, nights, slowest
 from etl.plan.lanes import plan_rejects
+from etl.report.approval import Outlook
+from etl.report.thresholds import Refusal, refusals
 from etl.report.unknown import unknown_roles
 from etl.report.validation import RejectLine, first_rejects
+from etl.report.verdict import Readiness, Verdict, judge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """The commands that a person would type for this job."""
+
+    check: str = "etl check JOB"
+    send: str = "etl import JOB"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +37,9 @@ class CheckResult:
     """What a dry run found."""
 
     plan: PlanFolder
-    target: str
-    forecast: Forecast
-    rate_per_second: float
-    earliest_end: str | None
-    """With a window: when an import that begins now, or when it opens, could be done; None without one."""
+    space: Workspace
+    verdict: Verdict
+    outlook: Outlook
     rejects_file: Path
     first_rejects: tuple[RejectLine, ...]
     unknown_roles: dict[str, int]
@@ -44,42 +53,83 @@ def run_check(
     *,
     sandbox: bool,
     observe: Callable[[Event], None],
+    typed: Typed | None = None,
 ) -> CheckResult:
     """Plan the job's input and say what an import would do; nothing is sent and no ledger is made.
 
     Raises:
-        EtlError: as `prepare`.
+        EtlError: as `draft`.
     """
-    job = job_file.job
+    job, typed = job_file.job, typed or Typed()
     space = workspace(job_file.state, job.target, sandbox=sandbox)
     space.create()
     ledger = open_readonly(space.ledger, target=space.target)
     with closing(ledger) if ledger else nullcontext():
-        problem = ledger_concern(space, ledger)
-        if problem:
-            observe(Warned(message=f"an import would refuse: {problem}"))
-        plan = prepare(job_file, space, ledger, wish, observe)
-    rate = job.replay.rate.per_second
-    counts = plan.summary.conservation
-    bounds = forecast(
-        messages=counts.planned,
-        longest_lane=plan.summary.longest_lane,
-        rate_per_second=rate,
-        latency_seconds=job.plan.latency_seconds,
+        concern = ledger_concern(space, ledger)
+        if concern:
+            observe(Warned(message=f"an import would refuse: {concern}"))
+        plan = draft(job_file, space, ledger, wish, observe)
+    unknown = {} if job.roles.unknown == "reject" else unknown_roles(plan_rejects(plan))
+    verdict = judge(
+        plan.summary,
+        [*_ledger(concern), *refusals(plan.summary, job.validate_)],
+        unknown,
+        check_command=typed.check,
+        import_command=typed.send,
     )
-    result = CheckResult(
+    return CheckResult(
         plan=plan,
-        target=space.target,
-        forecast=bounds,
-        rate_per_second=rate,
-        earliest_end=_earliest_end(job.replay.hours, bounds),
+        space=space,
+        verdict=verdict,
+        outlook=_outlook(job_file, plan),
         rejects_file=plan.rejects_csv,
         first_rejects=first_rejects(plan_rejects(plan)),
-        unknown_roles={} if job.roles.unknown == "reject" else unknown_roles(plan_rejects(plan)),
-        exit_code=ExitCode.INCOMPLETE if counts.rejects or plan.summary.skipped_files else ExitCode.OK,
+        unknown_roles=unknown,
+        exit_code=_exit_code(plan, verdict, concern),
     )
-    observe(Finished(exit_code=result.exit_code, counts=asdict(counts), report=None))
-    return result
+
+
+def _ledger(concern: str | None) -> Iterator[Refusal]:
+    if concern:
+        yield Refusal(fault=concern, remedy="put that right first; an import names the ways")
+
+
+def _exit_code(plan: PlanFolder, verdict: Verdict, concern: str | None) -> ExitCode:
+    if concern:
+        return ExitCode.LEDGER
+    if verdict.readiness is Readiness.NOT_READY:
+        return ExitCode.INPUT
+    left_out = plan.summary.conservation.rejects or plan.summary.skipped_files
+    return ExitCode.INCOMPLETE if left_out else ExitCode.OK
+
+
+def _outlook(job_file: JobFile, plan: PlanFolder) -> Outlook:
+    replay, latency_seconds = job_file.job.replay, job_file.job.plan.latency_seconds
+    messages, longest = plan.summary.conservation.planned, plan.summary.longest_lane
+    rate = replay.rate.per_second
+    bounds = forecast(
+        messages=messages, longest_lane=longest, rate_per_second=rate, latency_seconds=latency_seconds
+    )
+    most = slowest(
+        messages=messages,
+        longest_lane=longest,
+        rate_per_second=rate,
+        latency_seconds=latency_seconds,
+        lanes=replay.lanes,
+    )
+    hours = replay.hours
+    return Outlook(
+        least_seconds=bounds.seconds,
+        most_seconds=most,
+        rate_bound_seconds=bounds.rate_bound_seconds,
+        lane_bound_seconds=bounds.lane_bound_seconds,
+        rate_per_second=rate,
+        latency_seconds=latency_seconds,
+        lanes_at_once=replay.lanes,
+        window=None if hours is None else str(hours),
+        nights=None if hours is None else (nights(bounds.seconds, hours), nights(most, hours)),
+        earliest_end=_earliest_end(hours, bounds),
+    )
 
 
 def _earliest_end(hours: Window | None, bounds: Forecast) -> str | None:

@@ -1,6 +1,6 @@
 """Files -> plan: what `check` and `import` share up to the first byte (promise P4)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
@@ -24,6 +24,7 @@ from etl.plan.order import decide
 from etl.plan.stage import Staging
 from etl.plan.store import building, find_plan, load_plan, plan_path, write_plan
 from etl.report.export import TableFormat, write_file
+from etl.report.thresholds import refusals
 from etl.report.unknown import unknown_roles
 from etl.source.discover import SourceFile, discover
 
@@ -60,7 +61,35 @@ def prepare(
     the one under way.
 
     Raises:
-        InputError: the input can't be read, or too much of it was rejected.
+        InputError: the input can't be read, or breaks a limit of `[validate]`.
+        UsageError: as `draft`.
+    """
+    plan = draft(job_file, workspace, ledger, wish, observe)
+    broken = refusals(plan.summary, job_file.job.validate_)
+    if broken:
+        raise InputError(
+            f"{'; '.join(one.fault for one in broken)}; nothing is sent",
+            hint="; ".join([*(one.remedy for one in broken), *_rejects_place(plan)]),
+        )
+    return plan
+
+
+def _rejects_place(plan: PlanFolder) -> Iterator[str]:
+    if plan.summary.conservation.rejects:
+        yield f"each reject with file and line: {plan.rejects_csv}"
+
+
+def draft(
+    job_file: JobFile,
+    workspace: Workspace,
+    ledger: Ledger | None,
+    wish: Wish,
+    observe: Callable[[Event], None],
+) -> PlanFolder:
+    """Return the plan as `prepare` does, whatever limits it breaks.
+
+    Raises:
+        InputError: the input can't be read.
         UsageError: the plan is not the expected one; or an unfinished plan, or one made under another
             identity, stands in the way.
     """
@@ -75,7 +104,6 @@ def prepare(
         _refuse_other_identity(job_file, ledger, wish)
         plan = _Build(job_file, workspace, ledger, wish, observe).build(files, fingerprint, mark, under_way)
     _write_rejects(plan)
-    _validate(plan, job_file)
     if wish.expect_plan and not plan.summary.hash.startswith(wish.expect_plan):
         raise UsageError(
             f"the plan is {plan.summary.hash[:12]}, not the expected {wish.expect_plan[:12]}",
@@ -202,18 +230,6 @@ def _write_rejects(plan: PlanFolder) -> None:
     """Write the rejects for people, unless they are there: a kill may have come between plan and file."""
     if not plan.rejects_csv.exists():
         write_file(plan_rejects(plan), REJECT_SCHEMA, plan.rejects_csv, table_format=TableFormat.CSV)
-
-
-def _validate(plan: PlanFolder, job_file: JobFile) -> None:
-    counts = plan.summary.conservation
-    most = job_file.job.validate_.max_reject_share
-    share = counts.rejects / counts.rows if counts.rows else 0.0
-    if share > most or (counts.rejects and counts.rejects == counts.rows):
-        codes = ", ".join(f"{count} {code}" for code, count in plan.summary.rejects_by_code.items())
-        raise InputError(
-            f"{counts.rejects} of {counts.rows} rows were rejected ({codes}); nothing is sent",
-            hint=f"each with file and line: {plan.rejects_csv}",
-        )
 
 
 class _Build:

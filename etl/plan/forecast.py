@@ -1,6 +1,13 @@
-"""How long a replay takes at least. Pure."""
+"""How long a replay takes, at least and at most. Pure."""
 
 from dataclasses import dataclass
+from math import ceil
+from typing import Final
+
+from etl.model.window import Window
+
+SLOW: Final = 3.0
+"""So many times the assumed latency are reckoned with at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +35,23 @@ def forecast(*, messages: int, longest_lane: int, rate_per_second: float, latenc
         rate_bound_seconds=messages / rate_per_second,
         lane_bound_seconds=longest_lane * max(latency_seconds, 1 / rate_per_second),
     )
+
+
+def slowest(
+    *, messages: int, longest_lane: int, rate_per_second: float, latency_seconds: float, lanes: int
+) -> float:
+    """Return the seconds it takes if answers take `SLOW` times as long and the longest lane ends last.
+
+    Graham's bound for any greedy schedule: all other lanes' work, then the longest lane alone. `lanes` are
+    served side by side.
+    """
+    latency_seconds *= SLOW
+    others = messages - longest_lane
+    alone = longest_lane * max(latency_seconds, 1 / rate_per_second)
+    return max(others / rate_per_second, others * latency_seconds / lanes) + alone
+
+
+def nights(seconds: float, window: Window) -> int:
+    """Return how many openings of a window, each used in full, so many seconds fill."""
+    minutes = (window.closes_minute - window.opens_minute) % 1_440 or 1_440
+    return ceil(seconds / (60 * minutes))

@@ -117,13 +117,13 @@ def _times(summary: PlanSummary) -> Iterator[str]:
         )
     if _more(times.whole_minutes, planned, WHOLE_MINUTES_SHARE):
         yield (
-            f"{share(times.whole_minutes, planned)} of the times are whole minutes: order within a minute is "
-            "the file's; map `columns.sequence` if there is one"
+            f"{share(times.whole_minutes, planned)} of the times are whole minutes: within a minute "
+            "`columns.sequence` orders them if it is mapped, else the file does"
         )
     elif _more(times.ties, planned, TIES_SHARE):
         yield (
-            f"{share(times.ties, planned)} of the messages share their second with the one before: their "
-            "order is the file's; map `columns.sequence` if there is one"
+            f"{share(times.ties, planned)} of the messages share their second with the one before: "
+            "`columns.sequence` orders them if it is mapped, else the file does"
         )
     if times.before_2005:
         yield f"{times.before_2005:,} messages are older than 2005: check the unit in `[time] format`"

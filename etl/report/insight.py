@@ -5,12 +5,12 @@ from typing import Final
 
 from etl.model.insight import Insight, Preview, Sessions
 from etl.model.plan import PlanSummary
+from etl.model.profile import minutes_name
 from etl.report.alerts import share, warnings
 
 _LANES: Final = 3
 _YEARS: Final = 6
 _OFFSETS: Final = 4
-_WHAT_IF: Final = {60: "1 h", 600: "10 h", 1_440: "1 d", 2_880: "2 d", 10_080: "7 d"}
 
 
 def insight_lines(
@@ -58,12 +58,8 @@ def _what_if(sessions: tuple[Sessions, ...], preview: Preview) -> str:
     """Return conversations by expiration, with tickets split and conversations mixed if there are tickets."""
     mixed = " ({0.split:,} split, {0.merged:,} mixed)" if preview.tickets else ""
     return " · ".join(
-        f"{_name(one.expiration_minutes)} {one.conversations:,}{mixed.format(one)}" for one in sessions
+        f"{minutes_name(one.expiration_minutes)} {one.conversations:,}{mixed.format(one)}" for one in sessions
     )
-
-
-def _name(minutes: int) -> str:
-    return _WHAT_IF.get(minutes, f"{minutes:,} min")
 
 
 def _sides(insight: Insight) -> str:

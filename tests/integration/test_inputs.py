@@ -144,7 +144,7 @@ def test_unlisted_role_stops_an_import_and_is_listed_by_check(tmp_path, server):
     checked = run(tmp_path, command="check")
     refused = run(tmp_path)
 
-    assert (3, {"trigger": 1}) == (checked.code, checked.data["unknown_roles"])
+    assert (4, {"trigger": 1}) == (checked.code, checked.data["unknown_roles"])
     assert 4 == refused.code
     assert "trigger (1 rows)" in refused.err
     assert [] == server.arrivals

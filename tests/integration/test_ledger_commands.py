@@ -193,7 +193,10 @@ def test_lost_ledger_is_refused_until_a_word_is_said(folder, server, run):
         result = run(folder, command, "job.toml")
         assert 5 == result.code
         assert "there is no ledger" in result.data["error"]["message"]
-    assert "an import would refuse" in etl("check", "job.toml", cwd=folder, env=ENV).err
+    checked = etl("check", "job.toml", cwd=folder, env=ENV)
+    assert 5 == checked.code
+    assert "an import would refuse" in checked.err
+    assert "verdict  not ready" in checked.err
     assert 9 == len(server.arrivals)
 
     assert 0 == run(folder, "import", "job.toml", "--new-ledger").code

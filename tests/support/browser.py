@@ -37,3 +37,20 @@ def serious(page: Page) -> list[str]:
         for rule in found
         if rule["impact"] in {"serious", "critical"}
     ]
+
+
+@contextmanager
+def opened(
+    running: Browser, url: str, *, scheme: str, bypass_csp: bool = False
+) -> Iterator[tuple[Page, list[str]]]:
+    """Give a page and what it complained of or asked the network for."""
+    context = running.new_context(color_scheme=scheme, bypass_csp=bypass_csp)  # type: ignore[arg-type]
+    page, noise = context.new_page(), list[str]()
+    page.on("console", lambda message: noise.append(message.text))
+    page.on("pageerror", lambda error: noise.append(str(error)))
+    page.on("request", lambda request: noise.append(request.url) if request.url != url else None)
+    try:
+        page.goto(url)
+        yield page, noise
+    finally:
+        context.close()

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 _KEPT = ("PATH", "LANG", "TMPDIR")
@@ -30,7 +31,10 @@ def environment(**extra: str) -> dict[str, str]:
     """Return an environment without anything that could reach a real account."""
     names = [name for name in os.environ if name in _KEPT or name.startswith("COVERAGE_")]
     kept = {name: os.environ[name] for name in names}
-    return {**kept, "HOME": "/nonexistent", "PYTHONWARNINGS": "error", **extra}
+    fonts = Path(gettempdir()) / "etl-tests-matplotlib"  # its list of fonts, which it would keep in HOME
+    return {
+        **kept, "HOME": "/nonexistent", "MPLCONFIGDIR": str(fonts), "PYTHONWARNINGS": "error", **extra
+    }  # fmt: skip
 
 
 def start(

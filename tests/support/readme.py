@@ -16,6 +16,7 @@ from etl.model.rejects import RejectCode, SkipReason
 from etl.model.states import State
 from etl.pipeline.result import EXIT_CODES
 from etl.replay.stop import StopKind
+from etl.report.approval import KEYS
 from etl.report.metrics import METRICS
 from etl.sandbox.faults import Fault
 from etl.sandbox.profiles import Profile
@@ -56,6 +57,9 @@ def tables() -> dict[str, str]:
             ),
         ),
         "findings": _table(("finding", "means"), ((f"`{finding}`", finding.meaning) for finding in Finding)),
+        "validation report": _table(
+            ("key", "holds"), ((f"`{key}`", meaning) for key, meaning in KEYS.items())
+        ),
         "profiles": _table(
             ("profile", "the sandbox", "six messages of three users end", "exit code"),
             (

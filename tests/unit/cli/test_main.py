@@ -21,6 +21,8 @@ HEAVY = (
     "pydantic",
     "uvicorn",
     "tqdm",
+    "jinja2",
+    "matplotlib",
 )
 
 

@@ -6,9 +6,17 @@ from dataclasses import asdict, replace
 import pyarrow as pa
 import pytest
 
+from etl.model.profile import minutes_name
 from etl.model.rejects import RejectCode, SkipReason
 from etl.model.schemas import REJECT_SCHEMA
-from etl.report.summary import duration, plan_json, plan_lines, reject_lines, skip_lines, states_line
+from etl.report.summary import (
+    duration,
+    plan_json,
+    plan_lines,
+    reject_lines,
+    skip_lines,
+    states_line,
+)
 from etl.report.validation import RejectLine, first_rejects
 from support.plans import COUNTS, PLAN
 
@@ -127,3 +135,11 @@ def test_skips_and_states_are_told_in_words():
     assert [f"1,500 skipped: {SkipReason.PRIVATE.meaning}"] == skip_lines({"private": 1_500})
     assert "accepted 1,000 · held 2" == states_line({"accepted": 1_000, "held": 2})
     assert "" == states_line({})
+
+
+@pytest.mark.parametrize(
+    ("minutes", "name"), [(60, "1 h"), (600, "10 h"), (1_440, "1 d"), (90, "90 min"), (10_080, "7 d")]
+)
+def test_a_setting_in_minutes_reads_in_its_largest_whole_unit(minutes, name):
+    """600 minutes are ten hours to everybody."""
+    assert name == minutes_name(minutes)
