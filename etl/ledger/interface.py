@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -94,8 +94,8 @@ class RunRecord:
     exit_code: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
+# A tuple, as Outcome: one of each is made for every message, at a fifth of the price of a dataclass.
+class Intent(NamedTuple):
     """A message is about to be sent: pending -> in_flight, durable before the first byte leaves."""
 
     plan: int
@@ -108,8 +108,7 @@ class Intent:
     now_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of an attempt: in_flight -> `state` (accepted, rejected, uncertain or pending)."""
 
     plan: int
@@ -278,6 +277,9 @@ class Ledger(Protocol):
 
     def progress(self, plan: int, first: int, end: int) -> tuple[list[int], list[State]]:
         """Return the stored ordinals in [first, end) of a plan, ascending, and their states."""
+
+    def count_settled(self, plan: int, first: int, end: int) -> int:
+        """Return how many messages with ordinals in [first, end) of a plan are settled."""
 
     def counts(self, plan: int | None = None) -> dict[State, int]:
         """Return stored messages by state, of one plan or of all; states without messages are absent."""

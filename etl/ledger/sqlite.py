@@ -9,13 +9,15 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
-from typing import Final, Literal, assert_never
+from typing import Final, Literal
 
 import pyarrow as pa
 
 from etl.errors import LedgerError
 from etl.ledger import statements, words
+from etl.ledger.entries import DEFECT, apply, apply_all, recorded
 from etl.ledger.export import SqliteReader
 from etl.ledger.interface import Decision, Intent, Outcome, PlanRecord, Selection, Word
 from etl.ledger.lock import private_folder
@@ -30,12 +32,9 @@ from etl.ledger.migrations import (
     translated,
 )
 from etl.ledger.words import storable
-from etl.model.states import State
 
 _INTERRUPTED: Final = "interrupted"
 """The reason of an attempt whose run died before its outcome was known."""
-
-_DEFECT: Final = "this is a defect of etl unless somebody edited the ledger; nothing was changed"
 
 
 class SqliteLedger(SqliteReader):
@@ -104,7 +103,7 @@ class SqliteLedger(SqliteReader):
                 (now_us, int(exit_code), run),
             )
             if cursor.rowcount != 1:
-                raise LedgerError(f"the ledger {self._path} has no run {run}", hint=_DEFECT)
+                raise LedgerError(f"the ledger {self._path} has no run {run}", hint=DEFECT)
             cursor.execute(statements.ADVANCE)
         self._remember_if_possible()
 
@@ -123,11 +122,11 @@ class SqliteLedger(SqliteReader):
         if not entries:
             return
         with self._write() as cursor:
-            last_send_us = None
-            for entry in entries:
-                _apply(cursor, entry)
-                if isinstance(entry, Intent):
-                    last_send_us = entry.now_us
+            for kind, run in groupby(entries, type):
+                apply_all(cursor, kind, list(run))
+            last_send_us = next(
+                (entry.now_us for entry in reversed(entries) if isinstance(entry, Intent)), None
+            )
             cursor.execute(statements.CHANGED, (last_send_us,))
 
     def decide(self, decisions: Sequence[Decision]) -> None:
@@ -136,7 +135,7 @@ class SqliteLedger(SqliteReader):
             return
         with self._write() as cursor:
             for decision in decisions:
-                _apply(cursor, decision)
+                apply(cursor, decision)
             cursor.execute(statements.CHANGED, (None,))
             cursor.execute(statements.ADVANCE)
         self._remember_if_possible()
@@ -175,7 +174,7 @@ class SqliteLedger(SqliteReader):
         count = 0
         with self._write() as cursor:
             for outcome in outcomes:
-                count += _recorded(cursor, outcome)
+                count += recorded(cursor, outcome)
             if count:
                 cursor.execute(statements.CHANGED, (None,))
         return count
@@ -282,70 +281,3 @@ def _opened(
         reader = stack.enter_context(closing(connect(path, "ro")))
         stack.pop_all()
     return SqliteLedger(path, writer, reader, marks)
-
-
-def _apply(cursor: sqlite3.Cursor, entry: Intent | Outcome | Decision) -> None:
-    try:
-        match entry:
-            case Intent():
-                _intend(cursor, entry)
-            case Outcome():
-                _record(cursor, entry)
-            case Decision():
-                _decide(cursor, entry)
-            case _:
-                assert_never(entry)
-    except sqlite3.IntegrityError as error:
-        fault = str(error)
-        if fault == "UNIQUE constraint failed: message.lane":
-            fault = "another message of its user is in flight"
-        raise _refused(entry, fault) from error
-
-
-def _intend(cursor: sqlite3.Cursor, intent: Intent) -> None:
-    cursor.execute(
-        statements.INTENT,
-        (
-            intent.plan, intent.ordinal, intent.run, intent.key, intent.content,
-            intent.lane, intent.at_us, intent.now_us,
-        ),
-    )  # fmt: skip
-    if cursor.rowcount != 1:
-        raise _refused(intent, "it is not pending, or it is another message than before")
-
-
-def _record(cursor: sqlite3.Cursor, outcome: Outcome) -> None:
-    if not _recorded(cursor, outcome):
-        raise _refused(outcome, "it is not in flight under this run")
-
-
-def _recorded(cursor: sqlite3.Cursor, outcome: Outcome) -> bool:
-    state = outcome.state
-    cursor.execute(
-        statements.OUTCOME,
-        (
-            state.value, outcome.http_status, storable(outcome.reason), storable(outcome.platform_id),
-            storable(outcome.conversation_id), None if state is State.PENDING else outcome.now_us,
-            outcome.plan, outcome.ordinal, outcome.run,
-        ),
-    )  # fmt: skip
-    if cursor.rowcount != 1:
-        return False
-    if state is not State.ACCEPTED or outcome.phase != "answered":
-        cursor.execute(statements.ATTEMPT, (outcome.phase, outcome.now_us, outcome.plan, outcome.ordinal))
-    return True
-
-
-def _decide(cursor: sqlite3.Cursor, decision: Decision) -> None:
-    address = (decision.plan, decision.ordinal)
-    words = (storable(decision.who), storable(decision.why))
-    cursor.execute(statements.DECISION, (decision.state.value, *words, decision.now_us, *address))
-    if cursor.rowcount != 1:
-        raise _refused(decision, "the ledger does not know it")
-    settled_us = None if decision.state is State.PENDING else decision.now_us
-    cursor.execute(statements.DECIDE, (decision.state.value, settled_us, *address))
-
-
-def _refused(entry: Intent | Outcome | Decision, fault: str) -> LedgerError:
-    where = f"message {entry.ordinal} of plan {entry.plan}"
-    return LedgerError(f"the ledger refuses {where}: {fault}", hint=_DEFECT)
