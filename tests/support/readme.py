@@ -1,4 +1,4 @@
-"""The README's tables, made from the code. Run it to write them; a test compares them."""
+"""The README's tables from code (`PYTHONPATH=tests python tests/support/readme.py`); a test compares."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
