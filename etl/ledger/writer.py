@@ -13,9 +13,15 @@ from etl.errors import LedgerError, LedgerFullError
 from etl.ledger.interface import Intent, Ledger, Outcome
 from etl.ledger.rescue import Rescue
 
+_Waiter = tuple[asyncio.Future[None], bool]
+"""Who waits for entries, and whether an intent is among them."""
+
 
 class GroupCommit:
-    """Commits entries in the order they were written, as many at once as have gathered.
+    """Commits entries as many at once as have gathered: outcomes first, then intents, each in order.
+
+    So a lane's outcome may be written together with its next intent; but an outcome only after its own
+    intent is durable.
 
     After the first failed commit it is broken: that batch and everything later gets the error, so
     that sending stops everywhere; only outcomes, which are known and would become doubt, are given to
@@ -26,8 +32,9 @@ class GroupCommit:
         self._ledger = ledger
         self._rescue = rescue
         self._changed = threading.Condition()
-        self._entries: list[Intent | Outcome] = []
-        self._waiters: list[asyncio.Future[None]] = []
+        self._outcomes: list[Outcome] = []
+        self._intents: list[Intent] = []
+        self._waiters: list[_Waiter] = []
         self._closing = False
         self._error: BaseException | None = None
 
@@ -59,63 +66,60 @@ class GroupCommit:
         if exc is None and self._error is not None:
             raise self._error
 
-    async def write(self, entry: Intent | Outcome) -> None:
-        """Return when the entry is durable; it is committed even if the caller is cancelled.
+    async def write(self, *entries: Intent | Outcome) -> None:
+        """Return when the entries are durable, all in one commit; also if the caller is cancelled they are.
 
         Raises:
-            LedgerError: its commit, or an earlier one, failed; the entry is not in the ledger.
+            LedgerError: their commit, or an earlier one, failed; no intent of them is in the ledger.
         """
         waiter = self._loop.create_future()
+        intents = [entry for entry in entries if isinstance(entry, Intent)]
+        outcomes = [entry for entry in entries if isinstance(entry, Outcome)]
         with self._changed:
-            if self._error is not None and (isinstance(entry, Intent) or self._rescue is None):
+            if self._error is not None and (self._rescue is None or not outcomes):
                 raise self._error
             if self._closing:
                 raise LedgerError("the ledger's writer is closed", hint="this is a defect of etl; report it")
-            self._entries.append(entry)
-            self._waiters.append(waiter)
-            if len(self._entries) == 1:
+            self._outcomes += outcomes
+            self._intents += intents
+            self._waiters.append((waiter, bool(intents)))
+            if len(self._waiters) == 1:
                 self._changed.notify()
         await waiter
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._entries or self._closing)
-                entries, self._entries = self._entries, []
+                self._changed.wait_for(lambda: self._waiters or self._closing)
+                outcomes, self._outcomes = self._outcomes, []
+                intents, self._intents = self._intents, []
                 waiters, self._waiters = self._waiters, []
-            if not entries:
+            if not waiters:
                 break
-            self._commit(entries, waiters)
+            self._commit(outcomes, intents, waiters)
         self._loop.call_soon_threadsafe(self._finished.set_result, None)
 
-    def _commit(self, entries: list[Intent | Outcome], waiters: list[asyncio.Future[None]]) -> None:
+    def _commit(self, outcomes: list[Outcome], intents: list[Intent], waiters: list[_Waiter]) -> None:
         if self._error is None:
             try:
-                self._ledger.commit(entries)
+                self._ledger.commit([*outcomes, *intents])
             except BaseException as error:  # noqa: BLE001  a waiter without an answer would hang for ever
                 with self._changed:
                     self._error = error
             else:
                 self._loop.call_soon_threadsafe(_resolve, waiters)
                 return
-        self._salvage(entries, waiters, self._error)
+        self._salvage(outcomes, waiters, self._error)
 
-    def _salvage(
-        self,
-        entries: list[Intent | Outcome],
-        waiters: list[asyncio.Future[None]],
-        error: BaseException,
-    ) -> None:
+    def _salvage(self, outcomes: list[Outcome], waiters: list[_Waiter], error: BaseException) -> None:
         """Save what is known of messages in flight; nothing new is sent any more."""
-        pairs = list(zip(entries, waiters, strict=True))
-        outcomes = [entry for entry in entries if isinstance(entry, Outcome)]
         saved = False
         if outcomes and self._rescue is not None:
             saved = isinstance(error, LedgerFullError) and self._saved(outcomes, self._rescue)
             if not saved:
                 self._rescue.keep(outcomes)
-        good = [waiter for entry, waiter in pairs if saved and isinstance(entry, Outcome)]
-        bad = [waiter for entry, waiter in pairs if not (saved and isinstance(entry, Outcome))]
+        good = [waiter for waiter in waiters if saved and not waiter[1]]
+        bad = [waiter for waiter in waiters if not saved or waiter[1]]
         self._loop.call_soon_threadsafe(_resolve, good)
         self._loop.call_soon_threadsafe(_fail, bad, error)
 
@@ -128,14 +132,14 @@ class GroupCommit:
         return True
 
 
-def _resolve(waiters: list[asyncio.Future[None]]) -> None:
-    for waiter in waiters:
+def _resolve(waiters: list[_Waiter]) -> None:
+    for waiter, _ in waiters:
         # A cancelled waiter is done already; its entry is durable all the same.
         if not waiter.done():
             waiter.set_result(None)
 
 
-def _fail(waiters: list[asyncio.Future[None]], error: BaseException) -> None:
-    for waiter in waiters:
+def _fail(waiters: list[_Waiter], error: BaseException) -> None:
+    for waiter, _ in waiters:
         if not waiter.done():
             waiter.set_exception(error)

@@ -91,6 +91,11 @@ class Conclusions:
         else:
             self._consider_breaker(ordinal, judgement, now)
 
+    @property
+    def remembered(self) -> bool:
+        """Return whether all that the next run has to know is stored."""
+        return not self._unsaved
+
     def remember(self) -> None:
         """Store what the next run has to know, if anything is new.
 

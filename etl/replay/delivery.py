@@ -3,12 +3,16 @@
 Order of the steps: the slot first, so that a message does not wait between intent and send, where a
 kill would make it uncertain; then the intent; then the guard and the request at once. What the answer
 means for everybody holds before its own outcome is on disk: meanwhile others could send.
+Where the pace lets the lane's next message go at once, its intent shares the commit of that outcome: half
+the waits for the disk, and what is on disk still comes before what is sent.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from etl.clock import Clock
+from etl.errors import LedgerError
 from etl.ledger.interface import Intent, Outcome
 from etl.model.events import Event, Settled, Warned
 from etl.model.exchange import Answer, Exchange, Phase
@@ -32,8 +36,19 @@ class Sender(Protocol):
 class Writer(Protocol):
     """Makes ledger entries durable."""
 
-    async def write(self, entry: Intent | Outcome) -> None:
-        """Return once the entry is durable; LedgerError when it can't be."""
+    async def write(self, *entries: Intent | Outcome) -> None:
+        """Return once the entries are durable, all in one commit; LedgerError when they can't be."""
+
+
+class Walk:
+    """One open lane: its connection, its conversation, and the slot of a message whose intent is on disk."""
+
+    __slots__ = ("sender", "slot", "track")
+
+    def __init__(self, sender: Sender) -> None:
+        self.sender = sender
+        self.track = Track()
+        self.slot: float | None = None
 
 
 class Delivery:
@@ -66,33 +81,73 @@ class Delivery:
         self._clock = clock
         self._observe = observe
 
-    async def deliver(self, message: PlannedMessage, sender: Sender, track: Track) -> State | None:
+    async def deliver(
+        self, message: PlannedMessage, walk: Walk, *, following: PlannedMessage | None
+    ) -> State | None:
         """Send a message until it is settled or uncertain; None when the run ends before that.
+
+        `following` is the lane's next message; it may be begun, and is then to be delivered next with the
+        same `walk`.
 
         Raises:
             LedgerError: an entry can't be made durable; nothing was sent without a durable intent.
         """
-        if not self._limits.admit():
+        slot, walk.slot = walk.slot, None
+        if slot is None and not self._limits.admit():
             return None
-        while await self._gate.turn(message.ordinal):
-            await self._writer.write(self._intent(message))
-            if not await self._gate.guard():
+        while True:
+            if slot is None:
+                slot = await self._gate.turn(message.ordinal)
+                if slot is None:
+                    return None
+                await self._writer.write(self._intent(message))
+            if not await self._gate.guard(slot):
+                slot = None
                 await self._writer.write(self._withdrawal(message))
                 continue
+            slot = None
             sent_at = self._clock.monotonic()
-            exchange = await sender.send(message)
+            exchange = await walk.sender.send(message)
             judgement = judge(exchange, retry_503=self._retry_503)
             try:
                 self._conclusions.draw(message.ordinal, exchange, judgement, sent_at=sent_at)
+                if following is not None and judgement.verdict is Verdict.ACCEPTED:
+                    walk.slot = self._slot_at_once()
             finally:  # an observer that fails must not cost the outcome
-                await self._writer.write(self._outcome(message, exchange, judgement))
-            self._conclusions.remember()
+                await self._record(message, exchange, judgement, following if walk.slot is not None else None)
             if judgement.verdict is Verdict.STOP:
+                self._conclusions.remember()
                 return None
-            if judgement.verdict is not Verdict.RETRY:
-                self._settle(message, exchange, judgement.state, sent_at=sent_at, track=track)
-                return judgement.state
-        return None
+            if judgement.verdict is Verdict.RETRY:
+                self._conclusions.remember()
+                continue
+            try:
+                self._conclusions.remember()
+                self._settle(message, exchange, judgement.state, sent_at=sent_at, track=walk.track)
+            except Exception:
+                if walk.slot is not None and following is not None:
+                    with suppress(LedgerError):
+                        await self._writer.write(self._withdrawal(following))
+                raise
+            return judgement.state
+
+    def _slot_at_once(self) -> float | None:
+        """Return a slot for the lane's next message if it needs no waiting, and nothing speaks against it."""
+        if self._limits.full or not self._conclusions.remembered:
+            return None
+        slot = self._gate.turn_now()
+        if slot is not None:
+            self._limits.admit()
+        return slot
+
+    async def _record(
+        self, message: PlannedMessage, exchange: Exchange, judgement: Judgement, begun: PlannedMessage | None
+    ) -> None:
+        outcome = self._outcome(message, exchange, judgement)
+        if begun is None:
+            await self._writer.write(outcome)
+        else:
+            await self._writer.write(outcome, self._intent(begun))
 
     def _settle(
         self,

@@ -11,6 +11,9 @@ from etl.replay.stop import Stop
 _NAP_SECONDS: Final = 0.25
 """A long wait is slept in pieces, so that a drain is noticed."""
 
+_AHEAD_SECONDS: Final = 0.01
+"""An intent may be written so long before its slot: its commit takes about that, and nobody waits twice."""
+
 _GUARD_MOST_SECONDS: Final = 1.5
 """A little more than the window of most rates above one a second."""
 
@@ -25,8 +28,19 @@ class Gate:
         self._stop = stop
         self._clock = clock
 
-    async def turn(self, ordinal: int) -> bool:
-        """Wait for a slot; return False when the run drains."""
+    def turn_now(self) -> float | None:
+        """Return the time of a slot that is free now or in an instant; None when that is not so."""
+        now = self._clock.monotonic()
+        if self._ends(now) or not self._breaker.closed:
+            return None
+        return self._pacer.take(now, ahead_seconds=_AHEAD_SECONDS)
+
+    async def turn(self, ordinal: int) -> float | None:
+        """Wait for a slot and return its time; None when the run drains."""
+        slot = self.turn_now()
+        return slot if slot is not None else await self._wait(ordinal)
+
+    async def _wait(self, ordinal: int) -> float | None:
         pacer, breaker, clock = self._pacer, self._breaker, self._clock
         slot, era = 0.0, -1
         while not self._ends(now := clock.monotonic()):
@@ -39,12 +53,12 @@ class Gate:
             left = max(slot - now, pacer.wait_seconds(now))
             if left <= 0:
                 pacer.use(slot)
-                return True
+                return slot
             await clock.sleep(min(left, _NAP_SECONDS))
-        return False
+        return None
 
-    async def guard(self) -> bool:
-        """Wait out what a stall since the slot has cost; return False when the message had better not go.
+    async def guard(self, slot: float) -> bool:
+        """Wait for the slot and for what a stall since has cost; False: the message had better not go.
 
         The intent is durable, so a kill in here makes the message uncertain: a long wait or a drain
         withdraws it instead.
@@ -52,7 +66,7 @@ class Gate:
         pacer, clock = self._pacer, self._clock
         gives_up = 0.0
         while not self._ends(now := clock.monotonic()):
-            left = pacer.wait_seconds(now)
+            left = max(slot - now, pacer.wait_seconds(now))
             if left <= 0:
                 pacer.sent(now)
                 return True

@@ -52,6 +52,14 @@ class Pacer:
         self._next = slot + self._interval_seconds
         return slot
 
+    def take(self, now: float, *, ahead_seconds: float) -> float | None:
+        """Take the next slot and return its time, if it comes within `ahead_seconds`; else take none."""
+        if self.wait_seconds(now) > 0 or self._next > now + ahead_seconds:
+            return None
+        slot = self.book(now)
+        self.use(slot)
+        return slot
+
     def use(self, slot: float) -> None:
         """Note that a slot has come and its owner goes on to send."""
         self._used = max(self._used, slot)

@@ -10,8 +10,7 @@ from etl.ledger.interface import Ledger
 from etl.model.events import Event, LaneHeld
 from etl.model.plan import Lane, PlannedMessage
 from etl.model.states import State
-from etl.replay.conversations import Track
-from etl.replay.delivery import Delivery, Sender
+from etl.replay.delivery import Delivery, Sender, Walk
 from etl.replay.lane import standing
 from etl.replay.limits import Limits
 from etl.replay.stop import Stop, StopKind
@@ -129,11 +128,14 @@ class Runner:
             self.tally.lanes_blocked += 1
             self.tally.held += stands.held
             return
-        left, track = stands.open_messages, Track()
-        for message in self._feed.messages(stands.next_ordinal, end):
-            if message.ordinal in stands.settled_beyond:
-                continue
-            state = await self._delivery.deliver(message, sender, track)
+        left, walk = stands.open_messages, Walk(sender)
+        messages = self._feed.messages(stands.next_ordinal, end)
+        if stands.settled_beyond:
+            messages = (message for message in messages if message.ordinal not in stands.settled_beyond)
+        following = next(messages, None)
+        while following is not None:
+            message, following = following, next(messages, None)
+            state = await self._delivery.deliver(message, walk, following=following)
             if state is None:
                 return
             left -= 1

@@ -138,14 +138,15 @@ class OutsideWriter:
     clock: VirtualClock
     after: Callable[[Intent | Outcome], None]
 
-    async def write(self, entry: Intent | Outcome) -> None:
+    async def write(self, *entries: Intent | Outcome) -> None:
         """Write for real, then tell the test."""
         self.clock.outside += 1
         try:
-            await self.inner.write(entry)
+            await self.inner.write(*entries)
         finally:
             self.clock.outside -= 1
-        self.after(entry)
+        for entry in entries:
+            self.after(entry)
 
 
 @dataclass
