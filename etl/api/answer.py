@@ -103,6 +103,10 @@ class AnswerReader:
             return self._answer()
         return Failure(phase=Phase.SENT, kind="protocol_error")
 
+    def release(self) -> None:
+        """Let go of the parser: it refers back to its reader, so that only the collector would find both."""
+        del self._parser
+
     @property
     def reusable(self) -> bool:
         """Whether the answer ended by its own framing, nothing came after it, and the server stays."""

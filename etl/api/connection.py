@@ -41,12 +41,14 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_deadline",
         "_exchanges",
         "_idle_since",
         "_loop",
         "_poll",
         "_reader",
         "_tainted",
+        "_timer",
         "_transport",
         "_waiter",
         "closed",
@@ -60,6 +62,8 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[RawAnswer | Failure] | None = None
         self._poll = select.poll()
         self._tainted = False
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
         self._idle_since = 0.0
         self._exchanges = 0
         self.surprised = False
@@ -86,7 +90,9 @@ class Connection(asyncio.Protocol):
         self._reader = reader = AnswerReader(limit_bytes)
         waiter: asyncio.Future[RawAnswer | Failure] = self._loop.create_future()
         self._waiter = waiter
-        timer = self._loop.call_at(deadline, self._settle, Failure(phase=Phase.SENT, kind="timeout"))
+        self._deadline = deadline
+        if self._timer is None or self._timer.when() > deadline:
+            self._arm()
         transport.write(request)
         try:
             outcome = await waiter
@@ -94,7 +100,7 @@ class Connection(asyncio.Protocol):
             self.abort()
             raise
         finally:
-            timer.cancel()
+            reader.release()
         if not reader.reusable or transport.get_write_buffer_size():
             self.abort()
         ended = isinstance(outcome, Failure) and outcome.kind != "timeout" and not reader.begun
@@ -106,6 +112,7 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """End it without ceremony; its socket is released by the loop's next turn."""
         self._tainted = True
+        self._disarm()
         if self._transport is not None:
             self._transport.abort()
 
@@ -133,10 +140,30 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """Settle what was under way: a lost connection says nothing of the message."""
         self._tainted = True
+        self._disarm()
         orderly = error is None or isinstance(error, ssl.SSLError)
         self._settle(Failure(phase=Phase.SENT, kind="protocol_error" if orderly else "reset"))
         if not self.closed.done():
             self.closed.set_result(None)
+
+    def _arm(self) -> None:
+        # One timer for many exchanges: it looks at the deadline that then counts.
+        self._disarm()
+        self._timer = self._loop.call_at(self._deadline, self._overdue)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _overdue(self) -> None:
+        self._timer = None
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._loop.time() < self._deadline:
+            self._arm()
+        else:
+            self._settle(Failure(phase=Phase.SENT, kind="timeout"))
 
     def _settle(self, outcome: RawAnswer | Failure) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -94,8 +94,8 @@ class RunRecord:
     exit_code: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
+# A tuple, as Outcome: one of each is made for every message, at a fifth of the price of a dataclass.
+class Intent(NamedTuple):
     """A message is about to be sent: pending -> in_flight, durable before the first byte leaves."""
 
     plan: int
@@ -108,8 +108,7 @@ class Intent:
     now_us: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of an attempt: in_flight -> `state` (accepted, rejected, uncertain or pending)."""
 
     plan: int

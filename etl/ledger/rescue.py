@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -54,7 +53,7 @@ class SideFile:
 
     def keep(self, outcomes: Sequence[Outcome]) -> None:
         """Append the outcomes, synced, and say each."""
-        lines = [json.dumps({"ledger": self._identity, **asdict(outcome)}) for outcome in outcomes]
+        lines = [json.dumps({"ledger": self._identity, **outcome._asdict()}) for outcome in outcomes]
         with suppress(OSError):
             descriptor = os.open(self._path, _FLAGS | os.O_APPEND, 0o600)
             try:

@@ -9,8 +9,9 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
-from typing import Final, Literal, assert_never
+from typing import Any, Final, Literal, assert_never
 
 import pyarrow as pa
 
@@ -123,11 +124,9 @@ class SqliteLedger(SqliteReader):
         if not entries:
             return
         with self._write() as cursor:
-            last_send_us = None
-            for entry in entries:
-                _apply(cursor, entry)
-                if isinstance(entry, Intent):
-                    last_send_us = entry.now_us
+            for kind, run in groupby(entries, type):
+                _apply_all(cursor, kind, list(run))
+            last_send_us = next((entry.now_us for entry in reversed(entries) if isinstance(entry, Intent)), None)
             cursor.execute(statements.CHANGED, (last_send_us,))
 
     def decide(self, decisions: Sequence[Decision]) -> None:
@@ -284,6 +283,34 @@ def _opened(
     return SqliteLedger(path, writer, reader, marks)
 
 
+def _apply_all(cursor: sqlite3.Cursor, kind: type, entries: list[Any]) -> None:
+    """Apply entries of one kind; one after the other if that fails, which tells the one to blame."""
+    cursor.execute("SAVEPOINT entries")
+    try:
+        applied = _intend_all(cursor, entries) if kind is Intent else _record_all(cursor, entries)
+    except sqlite3.IntegrityError:
+        applied = -1
+    if applied != len(entries):
+        cursor.execute("ROLLBACK TO entries")
+        for entry in entries:
+            _apply(cursor, entry)
+    cursor.execute("RELEASE entries")
+
+
+def _intend_all(cursor: sqlite3.Cursor, intents: list[Intent]) -> int:
+    cursor.executemany(statements.INTENT, intents)
+    return cursor.rowcount
+
+
+def _record_all(cursor: sqlite3.Cursor, outcomes: list[Outcome]) -> int:
+    cursor.executemany(statements.OUTCOME, [_stored(outcome) for outcome in outcomes])
+    recorded = cursor.rowcount
+    attempts = [_attempt(outcome) for outcome in outcomes if _is_told(outcome)]
+    if attempts and recorded == len(outcomes):
+        cursor.executemany(statements.ATTEMPT, attempts)
+    return recorded
+
+
 def _apply(cursor: sqlite3.Cursor, entry: Intent | Outcome | Decision) -> None:
     try:
         match entry:
@@ -303,13 +330,7 @@ def _apply(cursor: sqlite3.Cursor, entry: Intent | Outcome | Decision) -> None:
 
 
 def _intend(cursor: sqlite3.Cursor, intent: Intent) -> None:
-    cursor.execute(
-        statements.INTENT,
-        (
-            intent.plan, intent.ordinal, intent.run, intent.key, intent.content,
-            intent.lane, intent.at_us, intent.now_us,
-        ),
-    )  # fmt: skip
+    cursor.execute(statements.INTENT, intent)
     if cursor.rowcount != 1:
         raise _refused(intent, "it is not pending, or it is another message than before")
 
@@ -320,20 +341,32 @@ def _record(cursor: sqlite3.Cursor, outcome: Outcome) -> None:
 
 
 def _recorded(cursor: sqlite3.Cursor, outcome: Outcome) -> bool:
-    state = outcome.state
-    cursor.execute(
-        statements.OUTCOME,
-        (
-            state.value, outcome.http_status, storable(outcome.reason), storable(outcome.platform_id),
-            storable(outcome.conversation_id), None if state is State.PENDING else outcome.now_us,
-            outcome.plan, outcome.ordinal, outcome.run,
-        ),
-    )  # fmt: skip
+    cursor.execute(statements.OUTCOME, _stored(outcome))
     if cursor.rowcount != 1:
         return False
-    if state is not State.ACCEPTED or outcome.phase != "answered":
-        cursor.execute(statements.ATTEMPT, (outcome.phase, outcome.now_us, outcome.plan, outcome.ordinal))
+    if _is_told(outcome):
+        cursor.execute(statements.ATTEMPT, _attempt(outcome))
     return True
+
+
+def _stored(outcome: Outcome) -> tuple[object, ...]:
+    """Return the parameters of `OUTCOME`."""
+    state = outcome.state
+    return (
+        state.value, outcome.http_status, storable(outcome.reason), storable(outcome.platform_id),
+        storable(outcome.conversation_id), None if state is State.PENDING else outcome.now_us,
+        outcome.plan, outcome.ordinal, outcome.run,
+    )  # fmt: skip
+
+
+def _is_told(outcome: Outcome) -> bool:
+    """Return whether it gets a row of its own: it is no plain acceptance."""
+    return outcome.state is not State.ACCEPTED or outcome.phase != "answered"
+
+
+def _attempt(outcome: Outcome) -> tuple[object, ...]:
+    """Return the parameters of `ATTEMPT`."""
+    return outcome.phase, outcome.now_us, outcome.plan, outcome.ordinal
 
 
 def _decide(cursor: sqlite3.Cursor, decision: Decision) -> None:

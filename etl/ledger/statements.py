@@ -9,6 +9,7 @@ CHANGED: Final = "UPDATE meta SET mark = lower(hex(randomblob(8))), last_send_us
 ADVANCE: Final = "UPDATE meta SET generation = generation + 1"
 
 # pending -> in_flight, also for a message that is not stored yet; no row changes when that is not allowed.
+# Its parameters are an Intent's fields, in their order.
 INTENT: Final = """
     INSERT INTO message (plan, ordinal, run, key, content, lane, at_us, intent_us, state, attempts)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'in_flight', 1)

@@ -55,5 +55,7 @@ def doubt(cursor: sqlite3.Cursor, plan: int, run: int, batch: pa.RecordBatch, *,
 
 def storable(text: str | None) -> str | None:
     """Return a text as the ledger keeps it."""
+    if text is None or (len(text) <= TEXT_LIMIT and text.isascii()):
+        return text
     # An answer's JSON may hold half a surrogate pair, which must not cost us the outcome.
-    return None if text is None else text[:TEXT_LIMIT].encode("utf-8", "replace").decode("utf-8")
+    return text[:TEXT_LIMIT].encode("utf-8", "replace").decode("utf-8")

@@ -26,6 +26,7 @@ _CACHED_GROUPS: Final = 16
 _COLUMNS: Final = (
     "key", "content", "lane", "at_us", "role", "text", "conversation", "profile", "variables",
 )  # fmt: skip
+_ROLES: Final = {role.value: role for role in Role}
 _LANE_SCHEMA: Final = pa.schema([("lane", pa.string()), ("first", pa.int64()), ("length", pa.int64())])
 
 
@@ -38,7 +39,7 @@ class PlanReader:
 
     def __init__(self, plan: PlanFolder) -> None:
         self._plan = plan
-        self._groups: OrderedDict[int, pa.Table] = OrderedDict()
+        self._groups: OrderedDict[int, list[pa.Array]] = OrderedDict()
         try:
             self._messages = pq.ParquetFile(plan.messages)
             self._lanes = pq.ParquetFile(plan.lanes, pre_buffer=False)
@@ -109,26 +110,28 @@ class PlanReader:
         while first < end:
             group = self._group_of(first)
             start, stop = self._starts[group], min(self._starts[group + 1], end)
-            rows = self._decoded(group).slice(first - start, stop - first).to_pylist()
-            messages.extend(_message(first + place, row) for place, row in enumerate(rows))
+            pieces = [column.slice(first - start, stop - first) for column in self._decoded(group)]
+            messages += _messages(first, pieces)
             first = stop
         return messages
 
     def _group_of(self, row: int) -> int:
         return bisect_right(self._starts, row) - 1
 
-    def _decoded(self, group: int) -> pa.Table:
-        table = self._groups.get(group)
-        if table is None:
+    def _decoded(self, group: int) -> list[pa.Array]:
+        """Return the columns of a row group, each in one piece: slices of it are cheap."""
+        columns = self._groups.get(group)
+        if columns is None:
             try:
                 table = self._messages.read_row_group(group, columns=list(_COLUMNS), use_threads=False)
             except (OSError, pa.ArrowException) as error:
                 raise self._damaged(type(error).__name__) from error
-            self._groups[group] = table
+            columns = [column.combine_chunks() for column in table.columns]
+            self._groups[group] = columns
             if len(self._groups) > _CACHED_GROUPS:
                 self._groups.popitem(last=False)
         self._groups.move_to_end(group)
-        return table
+        return columns
 
     def _damaged(self, fault: str) -> InputError:
         return InputError(
@@ -158,5 +161,14 @@ def _lanes(rows: pa.RecordBatch | pa.Table) -> list[Lane]:
     return [Lane(name=name, first=first, length=length) for name, first, length in columns]
 
 
-def _message(ordinal: int, row: dict[str, object]) -> PlannedMessage:
-    return PlannedMessage(ordinal=ordinal, **{**row, "role": Role(str(row["role"]))})  # type: ignore[arg-type]
+def _messages(first: int, columns: list[pa.Array]) -> list[PlannedMessage]:
+    """Return messages from `_COLUMNS`, the first of which has the ordinal `first`."""
+    rows = zip(*(column.to_pylist() for column in columns), strict=True)
+    return [
+        PlannedMessage(
+            ordinal=ordinal, key=key, content=content, lane=lane, at_us=at_us, role=_ROLES[role], text=text,
+            conversation=conversation, profile=profile, variables=variables,
+        )
+        for ordinal, (key, content, lane, at_us, role, text, conversation, profile, variables)
+        in enumerate(rows, first)
+    ]  # fmt: skip

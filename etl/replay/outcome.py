@@ -50,6 +50,9 @@ class Judgement:
         return VERDICT_STATE[self.verdict]
 
 
+_ACCEPTED: Final = Judgement(verdict=Verdict.ACCEPTED, reason="accepted")
+"""What nearly every message gets; made once."""
+
 HOLD_OFF_MIN_SECONDS: Final = 1.0
 HOLD_OFF_DEFAULT_SECONDS: Final = 5.0
 
@@ -101,6 +104,8 @@ def _judge_failure(failure: Failure) -> Judgement:
 
 def _judge_answer(answer: Answer, *, retry_503: bool) -> Judgement:
     verdict, reason = _verdict(answer, retry_503=retry_503)
+    if verdict is Verdict.ACCEPTED and answer.retry_after_seconds is None:
+        return _ACCEPTED
     # A pause is obeyed whatever else the answer says: it speaks to everybody, not of this message.
     wait_seconds = answer.retry_after_seconds
     if wait_seconds is None and verdict is Verdict.RETRY:
