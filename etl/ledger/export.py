@@ -22,7 +22,7 @@ from etl.ledger.interface import (
 )
 from etl.ledger.migrations import connect, translated
 from etl.ledger.words import parameters
-from etl.model.states import State
+from etl.model.states import SETTLED, State
 
 BATCH_ROWS: Final = 65_536
 
@@ -63,6 +63,11 @@ _COUNTS = """
 _PROGRESS = (
     "SELECT ordinal, state FROM message WHERE plan = ? AND ordinal >= ? AND ordinal < ? ORDER BY ordinal"
 )
+
+_COUNT_SETTLED = f"""
+    SELECT count(*) FROM message
+    WHERE plan = ? AND ordinal >= ? AND ordinal < ? AND state IN ({", ".join(f"'{state}'" for state in SETTLED)})
+"""  # noqa: S608  constants of the model
 
 # Each half repeats the condition of the partial index that answers it.
 _BLOCKED = """
@@ -159,6 +164,10 @@ class SqliteReader:
             return [], []
         ordinals, states = zip(*rows, strict=True)
         return list(ordinals), list(map(_STATES.__getitem__, states))
+
+    def count_settled(self, plan: int, first: int, end: int) -> int:
+        """Return how many messages with ordinals in [first, end) of a plan are settled."""
+        return int(self._rows(_COUNT_SETTLED, (plan, first, end))[0][0])
 
     def counts(self, plan: int | None = None) -> dict[State, int]:
         """Return stored messages by state, of one plan or of all."""

@@ -278,6 +278,9 @@ class Ledger(Protocol):
     def progress(self, plan: int, first: int, end: int) -> tuple[list[int], list[State]]:
         """Return the stored ordinals in [first, end) of a plan, ascending, and their states."""
 
+    def count_settled(self, plan: int, first: int, end: int) -> int:
+        """Return how many messages with ordinals in [first, end) of a plan are settled."""
+
     def counts(self, plan: int | None = None) -> dict[State, int]:
         """Return stored messages by state, of one plan or of all; states without messages are absent."""
 

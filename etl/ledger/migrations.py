@@ -22,6 +22,9 @@ APPLICATION_ID: Final = 0x65746C31
 BUSY_SECONDS: Final = 10.0
 """How long a lock of another program is waited for."""
 
+_CHECKPOINT_PAGES: Final = 8_192
+"""32 MiB of log: lanes far apart touch a page for every message, and most of them again and again."""
+
 _OLDEST_SQLITE: Final = (3, 37, 0)
 
 _RESTORE = "put back a copy that `etl ledger backup` made; do not delete the ledger, it knows what was sent"
@@ -110,7 +113,13 @@ def connect(path: Path, mode: Literal["rw", "ro"]) -> sqlite3.Connection:
         check_same_thread=False,
     )
     try:
-        for pragma in ("synchronous = FULL", "fullfsync = ON", "foreign_keys = ON", "trusted_schema = OFF"):
+        for pragma in (
+            "synchronous = FULL",
+            "fullfsync = ON",
+            "foreign_keys = ON",
+            "trusted_schema = OFF",
+            f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
+        ):
             connection.execute(f"PRAGMA {pragma}")
     except BaseException:
         connection.close()

@@ -11,7 +11,7 @@ from etl.model.events import Event, LaneHeld
 from etl.model.plan import Lane, PlannedMessage
 from etl.model.states import State
 from etl.replay.delivery import Delivery, Sender, Walk
-from etl.replay.lane import standing
+from etl.replay.lane import standing, unfinished
 from etl.replay.limits import Limits
 from etl.replay.stop import Stop, StopKind
 
@@ -103,7 +103,7 @@ class Runner:
 
     def _lanes(self) -> Iterator[Lane]:
         for batch in self._feed.lanes(first=self._scope.only_first_lanes):
-            yield from batch
+            yield from unfinished(batch, lambda first, end: self._ledger.count_settled(self._scope.plan, first, end))
 
     async def _work(self, lanes: Iterator[Lane], sender: Sender) -> None:
         try:
