@@ -136,8 +136,9 @@ def accept_half(ledger: Ledger, plan: PlanFolder) -> None:
     ledger.end_run(run, exit_code=130, now_us=now_us)
 
 
-def until_first_request(folder: Path, arrived: threading.Event) -> tuple[float, int]:
-    """Start the import; return CPU seconds and peak memory in MB when its first request arrives."""
+def until_first_request(folder: Path, arrived: threading.Event) -> dict[str, float]:
+    """Start the import; return seconds, CPU seconds and peak memory in MB when its first request arrives."""
+    began = SYSTEM.monotonic()
     with (folder / "import.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "etl", "import", "job.toml", "--json"],
@@ -146,13 +147,14 @@ def until_first_request(folder: Path, arrived: threading.Event) -> tuple[float, 
     while not arrived.wait(0.01):
         if process.poll() is not None:
             raise SystemExit((folder / "import.log").read_text())
+    seconds = SYSTEM.monotonic() - began
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     status = Path(f"/proc/{process.pid}/status").read_text()
     peak_kb = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
     process.kill()
     process.wait()
-    return cpu, peak_kb // 1_024
+    return {"seconds": seconds, "cpu_seconds": cpu, "peak_mb": peak_kb // 1_024}
 
 
 def measure(rows: int) -> dict[str, float]:
@@ -163,8 +165,7 @@ def measure(rows: int) -> dict[str, float]:
         maker = [sys.executable, str(HERE / "history.py"), str(rows), "--csv", str(folder / "export.csv")]
         subprocess.run(maker, check=True)
         planned = half_done(folder)
-        cpu, peak = until_first_request(folder, arrived)
-    return {"planned": planned, "cpu_seconds": cpu, "peak_mb": peak}
+        return {"planned": planned, **until_first_request(folder, arrived)}
 
 
 def main() -> None:
@@ -173,7 +174,7 @@ def main() -> None:
     parser.add_argument("rows", type=int)
     rows = parser.parse_args().rows
     baseline, found = measure(BASELINE_ROWS), measure(rows)
-    above = {name: found[name] - baseline[name] for name in ("cpu_seconds", "peak_mb")}
+    above = {name: found[name] - baseline[name] for name in ("seconds", "cpu_seconds", "peak_mb")}
     for name, figures in (("baseline", baseline), ("resume", found), ("above", above)):
         print(json.dumps({"what": name, **{key: round(value, 2) for key, value in figures.items()}}))  # noqa: T201
 

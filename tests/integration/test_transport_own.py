@@ -66,6 +66,31 @@ def test_connection_that_idled_too_long_is_not_used_again():
     assert (2, 2) == (server.connections, server.copies)
 
 
+def test_deadline_of_a_kept_connection_is_that_of_its_last_message():
+    """One timer serves many messages; a slow one is cut neither by the first one's deadline nor never."""
+
+    def behave(server: Hostile, peer: socket.socket) -> None:
+        while server.read_request(peer):
+            if server.copies <= 2:
+                server.over.wait(4 * MOMENT_SECONDS)
+                peer.sendall(answer())
+
+    async def play(transport: OwnTransport, endpoint: Endpoint) -> None:
+        loop, timeout_seconds = asyncio.get_running_loop(), 6 * MOMENT_SECONDS
+        transport._timeout_seconds = timeout_seconds  # noqa: SLF001  shorter than for the other tests
+        results = [await endpoint.exchange(BODY), await endpoint.exchange(BODY)]
+        began = loop.time()
+        cut = await endpoint.exchange(BODY)
+        assert 2 == len(bodies(results))
+        assert Failure(phase=Phase.SENT, kind="timeout") == cut
+        assert timeout_seconds - 0.01 <= loop.time() - began < timeout_seconds + 8 * MOMENT_SECONDS
+
+    with serving(behave) as (server, port):
+        with_own(port, play)
+
+    assert (1, 3) == (server.connections, server.copies)
+
+
 def test_idle_connection_that_the_server_closed_is_replaced_before_the_write():
     """An orderly close between two messages costs nothing."""
     with serving(says(answer())) as (server, port):

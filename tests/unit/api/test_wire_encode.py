@@ -67,3 +67,22 @@ def test_bots_have_a_prefix_of_their_own(message):
 
     assert spoken_text(Role.BOT, "Hi", settings) == "B> Hi"
     assert json.loads(encode(message(role=Role.AGENT, text="Hi"), settings))["actions"][0]["text"] == "A> Hi"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['say "hi" \\ and \\" twice', "tab\tline\nreturn\rbell\x07nul\x00", "\u2028 æ 漢 😀 \x7f", "100 %s %d %"],
+    ids=["quotes", "controls", "beyond ASCII", "percents"],
+)
+def test_body_is_what_an_encoder_of_json_writes(message, text):
+    """It is written out by hand for speed, which nobody may notice."""
+    planned = message(text=text, lane=text, profile=json.dumps({"name": text}), variables=json.dumps({"v": text}))
+    body = encode(planned, Message())
+
+    assert json.dumps(json.loads(body), ensure_ascii=False, separators=(",", ":")).encode() == body
+    assert [text] * 4 == [
+        json.loads(body)["actions"][0]["text"],
+        json.loads(body)["user_id"],
+        json.loads(body)["user_profile"]["name"],
+        json.loads(body)["user_cvars"]["v"],
+    ]

@@ -137,3 +137,34 @@ def test_error_names_no_user_and_has_a_hint(ledger, intent):
         ledger.commit([intent(0, key=b"k", lane="ann@example.org")])
     assert "ann" not in str(caught.value)
     assert caught.value.hint
+
+
+def test_each_outcome_of_a_commit_is_kept_as_it_was(ledger, started, intent, outcome):
+    """Many are applied in one go; the plain ones leave no attempt, the others one each."""
+    ordinals = [0, 10, 20, 30]
+    states = [State.ACCEPTED, State.REJECTED, State.UNCERTAIN, State.PENDING]
+    ledger.commit([intent(ordinal) for ordinal in ordinals])
+    ledger.commit([outcome(ordinal, state) for ordinal, state in zip(ordinals, states, strict=True)])
+
+    assert (ordinals, states) == ledger.progress(started[0], 0, 100)
+    assert [state.value for state in states] == [row["reason"] for row in rows(ledger.export(), EXPORT_SCHEMA)]
+
+
+def test_the_one_to_blame_is_named_among_many(ledger, started, intent, outcome):
+    """And nothing of its commit is applied, as if it had been alone."""
+    ledger.commit([intent(ordinal) for ordinal in (0, 10, 20)])
+    with pytest.raises(LedgerError, match="message 30 of plan 1"):
+        ledger.commit([outcome(0), outcome(10), outcome(30), outcome(20), intent(40)])
+
+    assert ([0, 10, 20], [State.IN_FLIGHT] * 3) == ledger.progress(started[0], 0, 100)
+
+
+def test_settled_messages_are_counted_by_range(ledger, started, intent, outcome):
+    """What a resume passes over: of one plan, the end not included."""
+    ledger.commit([intent(ordinal) for ordinal in (0, 10, 20, 30)])
+    ledger.commit([outcome(0), outcome(10, State.REJECTED), outcome(20, State.UNCERTAIN)])
+    plan = started[0]
+
+    assert [2, 1, 0, 0] == [
+        ledger.count_settled(*asked) for asked in ((plan, 0, 31), (plan, 1, 20), (plan, 20, 31), (plan + 1, 0, 31))
+    ]

@@ -73,6 +73,21 @@ def test_outcome_finds_room_where_the_ballast_was(ledger, intent, outcome):
     assert [] == full.kept
 
 
+def test_outcome_is_saved_although_the_intent_beside_it_is_lost(ledger, intent, outcome):
+    """Both were written together; the answer is known all the same, and the next message is not sent."""
+    full = Full(ledger, FULL, healed_by_room=True)
+
+    async def run() -> None:
+        async with GroupCommit(full, full) as writer:  # type: ignore[arg-type]
+            await writer.write(intent(0))
+            full.refusing = True
+            await writer.write(outcome(0), intent(1))
+
+    with pytest.raises(LedgerFullError):
+        asyncio.run(run())
+    assert {State.ACCEPTED: 1} == ledger.counts()
+
+
 def test_outcome_without_room_is_kept_elsewhere(ledger, intent, outcome):
     """The last resort; its writer is told that the ledger does not have it."""
     full = Full(ledger, FULL)

@@ -80,6 +80,25 @@ def test_entries_that_gather_during_a_commit_share_the_next(gate, intent):
     assert [[entry.ordinal for entry in batch] for batch in gate.batches] == [[0], [30, 10, 20]]
 
 
+def test_outcome_and_next_intent_are_durable_together(gate, intent, outcome):
+    """One wait for the disk instead of two; a lane's outcome goes before its next intent."""
+
+    async def play() -> None:
+        async with GroupCommit(gate) as writer:
+            gate.opened.set()
+            await writer.write(intent(0))
+            await gate.wait_entered()
+            gate.opened.clear()
+            busy = await soon(writer.write(intent(20)))
+            await gate.wait_entered()
+            rest = [await soon(writer.write(intent(30))), await soon(writer.write(outcome(0), intent(1)))]
+            gate.opened.set()
+            await asyncio.gather(busy, *rest)
+
+    asyncio.run(play())
+    assert gate.batches == [[intent(0)], [intent(20)], [outcome(0), intent(30), intent(1)]]
+
+
 def test_loop_is_woken_once_per_commit(gate, intent, monkeypatch):
     """A wake-up per entry costs more than the row."""
 

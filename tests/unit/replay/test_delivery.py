@@ -4,10 +4,11 @@ import itertools
 
 import pytest
 
-from etl.ledger.interface import Intent
+from etl.ledger.interface import Intent, Outcome
 from etl.model.events import HoldOff, Retrying, Settled, Warned
 from etl.model.exchange import Answer, Envelope, Failure, Phase, Receipt
 from etl.model.states import State
+from etl.replay.limits import Bounds
 from etl.replay.stop import StopKind
 
 ACCEPTED = Answer(
@@ -348,3 +349,90 @@ def test_no_event_and_no_reason_holds_the_text(world):
     assert "text 0" not in repr(w.events)
     assert not any("text" in reason for reason in w.reasons())
     assert all(b"text 1" not in path.read_bytes() for path in w.path.parent.iterdir())
+
+
+def commits(w) -> list[list[tuple[str, int]]]:
+    """Return a list that gets each commit of the world's runs, as kinds and ordinals."""
+    seen: list[list[tuple[str, int]]] = []
+    commit = w.ledger.commit
+
+    def noted(entries):
+        seen.append([(type(entry).__name__, entry.ordinal) for entry in entries])
+        commit(entries)
+
+    w.ledger.commit = noted
+    return seen
+
+
+def test_next_message_is_begun_with_the_outcome_before_it(world):
+    """Half the waits for the disk, and intent and outcome are on it before the next request all the same."""
+    w = world(3, rate=1_000.0)
+    seen = commits(w)
+    w.replay()
+
+    assert [
+        [("Intent", 0)],
+        [("Outcome", 0), ("Intent", 1)],
+        [("Outcome", 1), ("Intent", 2)],
+        [("Outcome", 2)],
+    ] == seen
+    assert {"in_flight"} == {sent.on_disk for sent in w.sent}
+
+
+def test_next_message_is_not_begun_before_its_turn(world):
+    """With a slow pace it would wait with a durable intent, where a kill makes it uncertain."""
+    w = world(2, rate=2.0)
+    seen = commits(w)
+    w.replay()
+
+    assert [[("Intent", 0)], [("Outcome", 0)], [("Intent", 1)], [("Outcome", 1)]] == seen
+
+
+@pytest.mark.parametrize(
+    "exchange", [status(422), status(429, 1.0), BOT], ids=["rejected", "throttled", "bot replied"]
+)
+def test_nothing_is_begun_behind_what_needs_a_look(world, exchange):
+    """Only an acceptance says that all is well."""
+    w = world(2, rate=1_000.0)
+    seen = commits(w)
+    w.replay(once(0, exchange))
+
+    assert [("Outcome", 0)] in seen
+
+
+def test_message_begun_with_an_outcome_is_withdrawn_by_a_drain(world):
+    """It was never sent, so it is pending and not uncertain."""
+    w = world(3, rate=1_000.0)
+    w.after_write = lambda entry: (
+        w.stop.request(StopKind.TERMINATED, "terminated") if isinstance(entry, Outcome) else None
+    )
+    w.replay()
+
+    assert {0: State.ACCEPTED, 1: State.PENDING} == w.states()
+    assert [0] == [sent.ordinal for sent in w.sent]
+    assert ["withdrawn"] == w.reasons()
+
+
+def test_message_begun_with_an_outcome_counts_among_the_most(world):
+    """The last one allowed is sent, the next is not even begun."""
+    w = world(4, rate=1_000.0, bounds=Bounds(max_messages=2))
+    w.replay()
+
+    assert {0: State.ACCEPTED, 1: State.ACCEPTED} == w.states()
+    assert [] == w.reasons()
+
+
+def test_observer_that_fails_leaves_no_doubt_behind(world):
+    """The message after it was begun already; it is taken back."""
+    w = world(3, rate=1_000.0)
+
+    class Failing(list):
+        def append(self, event) -> None:
+            if isinstance(event, Settled):
+                raise ZeroDivisionError
+
+    w.events = Failing()
+    with pytest.raises(ZeroDivisionError):
+        w.replay()
+
+    assert {0: State.ACCEPTED, 1: State.PENDING} == w.states()

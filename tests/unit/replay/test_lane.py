@@ -4,7 +4,7 @@ import pytest
 
 from etl.model.plan import Lane
 from etl.model.states import State
-from etl.replay.lane import Standing, blocking_states, standing
+from etl.replay.lane import Standing, blocking_states, standing, unfinished
 
 LANE = Lane(name="user", first=10, length=5)
 
@@ -60,3 +60,32 @@ def test_finished_lane_has_nothing_open():
     done = stands(o10="accepted", o11="accepted", o12="accepted", o13="accepted", o14="skipped")
 
     assert (15, 0) == (done.next_ordinal, done.open_messages)
+
+
+@pytest.mark.parametrize(("open_ordinal", "most"), [(None, 1), (0, 25), (70_000, 25)])
+def test_finished_lanes_are_passed_over_by_the_block(open_ordinal, most):
+    """A question for each lane takes seconds where a million messages are settled."""
+    lanes = [Lane(name=f"user-{number}", first=25 * number, length=25) for number in range(4_000)]
+    asked: list[tuple[int, int]] = []
+
+    def count_settled(first: int, end: int) -> int:
+        asked.append((first, end))
+        return end - first - (open_ordinal is not None and first <= open_ordinal < end)
+
+    found = list(unfinished(lanes, count_settled))
+
+    assert [lane for lane in lanes if lane.first == open_ordinal] == found
+    assert len(asked) <= most
+
+
+def test_long_lanes_are_counted_in_bounded_questions():
+    """One that takes a second would let a running import stand still."""
+    lanes = [Lane(name=f"user-{number}", first=60_000 * number, length=60_000) for number in range(8)]
+    asked: list[int] = []
+
+    def count_settled(first: int, end: int) -> int:
+        asked.append(end - first)
+        return end - first
+
+    assert [] == list(unfinished(lanes, count_settled))
+    assert [60_000] * 8 == asked

@@ -107,3 +107,29 @@ def test_full_window_makes_a_sender_wait():
     pace.sent(100.0)
 
     assert pytest.approx(1.0 * MARGIN) == pace.wait_seconds(100.0)
+
+
+def test_slot_that_comes_in_an_instant_can_be_taken():
+    """Its intent goes to the disk meanwhile."""
+    pace = pacer(rate=100.0)
+
+    assert 100.0 == pace.take(100.0, ahead_seconds=0.02)
+    assert pytest.approx(100.0101) == pace.take(100.0, ahead_seconds=0.02)
+
+
+def test_slot_that_comes_later_is_not_taken():
+    """Nobody waits with a durable intent; and who does not take it leaves it to the others."""
+    pace = pacer(rate=100.0)
+    pace.book(100.0)
+    before = pace.take(100.0, ahead_seconds=0.01)
+
+    assert before is None
+    assert pytest.approx(100.0101) == pace.book(100.0)
+
+
+def test_no_slot_is_taken_during_a_hold_off():
+    """A pause is for everybody, also for who asks for nothing but an instant."""
+    pace = pacer(rate=100.0)
+    pace.hold_off(100.005)
+
+    assert pace.take(100.0, ahead_seconds=0.01) is None
