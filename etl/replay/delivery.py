@@ -81,6 +81,10 @@ class Delivery:
         self._clock = clock
         self._observe = observe
 
+    async def room(self) -> None:
+        """Wait until a lane more would not take slots from those that are open."""
+        await self._gate.room()
+
     async def deliver(
         self, message: PlannedMessage, walk: Walk, *, following: PlannedMessage | None
     ) -> State | None:
@@ -101,35 +105,42 @@ class Delivery:
                 if slot is None:
                     return None
                 await self._writer.write(self._intent(message))
-            if not await self._gate.guard(slot):
-                slot = None
+            if await self._gate.guard(slot):
+                judgement = await self._attempt(message, walk, following)
+                if judgement.verdict is Verdict.STOP:
+                    return None
+                if judgement.verdict is not Verdict.RETRY:
+                    return judgement.state
+            else:
                 await self._writer.write(self._withdrawal(message))
-                continue
             slot = None
-            sent_at = self._clock.monotonic()
-            exchange = await walk.sender.send(message)
-            judgement = judge(exchange, retry_503=self._retry_503)
-            try:
-                self._conclusions.draw(message.ordinal, exchange, judgement, sent_at=sent_at)
-                if following is not None and judgement.verdict is Verdict.ACCEPTED:
-                    walk.slot = self._slot_at_once()
-            finally:  # an observer that fails must not cost the outcome
-                await self._record(message, exchange, judgement, following if walk.slot is not None else None)
-            if judgement.verdict is Verdict.STOP:
-                self._conclusions.remember()
-                return None
-            if judgement.verdict is Verdict.RETRY:
-                self._conclusions.remember()
-                continue
-            try:
-                self._conclusions.remember()
+
+    async def _attempt(
+        self, message: PlannedMessage, walk: Walk, following: PlannedMessage | None
+    ) -> Judgement:
+        """Send a message whose intent is on disk, and let what came of it count."""
+        sent_at = self._clock.monotonic()
+        exchange = await walk.sender.send(message)
+        judgement = judge(exchange, retry_503=self._retry_503)
+        begun = None
+        try:
+            self._conclusions.draw(message.ordinal, exchange, judgement, sent_at=sent_at)
+            if following is not None and judgement.verdict is Verdict.ACCEPTED:
+                walk.slot = self._slot_at_once()
+                begun = None if walk.slot is None else following
+        finally:  # an observer that fails must not cost the outcome
+            outcome = self._outcome(message, exchange, judgement)
+            await self._writer.write(*([outcome] if begun is None else [outcome, self._intent(begun)]))
+        try:
+            self._conclusions.remember()
+            if judgement.verdict not in {Verdict.STOP, Verdict.RETRY}:
                 self._settle(message, exchange, judgement.state, sent_at=sent_at, track=walk.track)
-            except Exception:
-                if walk.slot is not None and following is not None:
-                    with suppress(LedgerError):
-                        await self._writer.write(self._withdrawal(following))
-                raise
-            return judgement.state
+        except Exception:
+            if begun is not None:
+                with suppress(LedgerError):
+                    await self._writer.write(self._withdrawal(begun))
+            raise
+        return judgement
 
     def _slot_at_once(self) -> float | None:
         """Return a slot for the lane's next message if it needs no waiting, and nothing speaks against it."""
@@ -139,15 +150,6 @@ class Delivery:
         if slot is not None:
             self._limits.admit()
         return slot
-
-    async def _record(
-        self, message: PlannedMessage, exchange: Exchange, judgement: Judgement, begun: PlannedMessage | None
-    ) -> None:
-        outcome = self._outcome(message, exchange, judgement)
-        if begun is None:
-            await self._writer.write(outcome)
-        else:
-            await self._writer.write(outcome, self._intent(begun))
 
     def _settle(
         self,

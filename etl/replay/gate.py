@@ -35,6 +35,15 @@ class Gate:
             return None
         return self._pacer.take(now, ahead_seconds=_AHEAD_SECONDS)
 
+    async def room(self) -> None:
+        """Wait until there is a slot that those under way leave free; not longer than the run lasts."""
+        pacer, clock = self._pacer, self._clock
+        while not self._ends(now := clock.monotonic()) and self._breaker.closed:
+            left = pacer.backlog_seconds(now) - _AHEAD_SECONDS
+            if left <= 0:
+                return
+            await clock.sleep(min(left, _NAP_SECONDS))
+
     async def turn(self, ordinal: int) -> float | None:
         """Wait for a slot and return its time; None when the run drains."""
         slot = self.turn_now()

@@ -7,7 +7,6 @@ from typing import Final
 from etl.model.plan import Lane
 from etl.model.states import SETTLED, State
 
-
 _BLOCK_MESSAGES: Final = 100_000
 """Counted in one question of some milliseconds."""
 

@@ -60,6 +60,10 @@ class Pacer:
         self.use(slot)
         return slot
 
+    def backlog_seconds(self, now: float) -> float:
+        """Return how far ahead the next free slot is."""
+        return max(self._next, self._held_until) - now
+
     def use(self, slot: float) -> None:
         """Note that a slot has come and its owner goes on to send."""
         self._used = max(self._used, slot)

@@ -79,6 +79,7 @@ class Runner:
         self._stop = stop
         self._observe = observe
         self._blocked = ledger.blocked_lanes(scope.blocking)
+        self._opening = asyncio.Lock()
         self.tally = Tally()
 
     async def run(self, senders: Iterable[Sender]) -> Tally:
@@ -103,13 +104,13 @@ class Runner:
 
     def _lanes(self) -> Iterator[Lane]:
         for batch in self._feed.lanes(first=self._scope.only_first_lanes):
-            yield from unfinished(batch, lambda first, end: self._ledger.count_settled(self._scope.plan, first, end))
+            yield from unfinished(
+                batch, lambda first, end: self._ledger.count_settled(self._scope.plan, first, end)
+            )
 
     async def _work(self, lanes: Iterator[Lane], sender: Sender) -> None:
         try:
-            for lane in lanes:
-                if self._stop.requested or self._limits.full:
-                    return
+            while (lane := await self._next_lane(lanes)) is not None:
                 await self._serve(lane, sender)
                 # A turn for each lane: skipping a million finished ones must not starve the rest.
                 await yield_once()
@@ -117,6 +118,17 @@ class Runner:
             # Whatever it is, the ledger or a defect: the other lanes must not go on as if nothing was.
             self._stop.request(StopKind.ABORTED, "an error ended sending")
             raise
+
+    async def _next_lane(self, lanes: Iterator[Lane]) -> Lane | None:
+        """Return the next lane once the open ones leave a slot free.
+
+        They are the longest, and each is as long as its messages' latencies: the run ends with them.
+        """
+        async with self._opening:
+            lane = next(lanes, None)
+            if lane is not None:
+                await self._delivery.room()
+            return None if self._stop.requested or self._limits.full else lane
 
     async def _serve(self, lane: Lane, sender: Sender) -> None:
         end = lane.first + lane.length

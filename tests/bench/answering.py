@@ -66,11 +66,10 @@ class Answering(asyncio.Protocol):
             self._transport.write(ANSWER)
 
 
-async def serve(port: int, latency_seconds: float, log: Path | None) -> None:
+async def serve(port: int, latency_seconds: float, arrivals: "array[float] | None") -> None:
     """Answer until SIGTERM."""
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
-    arrivals = None if log is None else array("d")
     server = await loop.create_server(
         lambda: Answering(latency_seconds, arrivals), "127.0.0.1", port, backlog=4_096
     )
@@ -78,8 +77,6 @@ async def serve(port: int, latency_seconds: float, log: Path | None) -> None:
     gc.freeze()
     await stopped.wait()
     server.close()
-    if log is not None and arrivals is not None:
-        log.write_bytes(arrivals.tobytes())
 
 
 def main() -> None:
@@ -91,7 +88,10 @@ def main() -> None:
     parser.add_argument("--log", type=Path)
     given = parser.parse_args()
     os.sched_setaffinity(0, {given.core})
-    asyncio.run(serve(given.port, given.latency_ms / 1_000, given.log))
+    arrivals = None if given.log is None else array("d")
+    asyncio.run(serve(given.port, given.latency_ms / 1_000, arrivals))
+    if arrivals is not None:
+        given.log.write_bytes(arrivals.tobytes())
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
-from http_transports import nginx
+from http_transports import nginx  # type: ignore[import-not-found] # a script's own folder
 
 from etl.clock import SYSTEM
 from etl.config.target import Target
@@ -106,7 +106,9 @@ def write_export(folder: Path, lengths: Sequence[int], tag: str) -> None:
             "user": [f"user-{tag}-{user}" for user in users],
             "role": np.where(places % 2, "agent", "customer"),
             "at": written,
-            "text": [f"{'Your parcel left our warehouse; it should be with you soon. ' * 2}{n}" for n in numbers],
+            "text": [
+                f"{'Your parcel left our warehouse; it should be with you soon. ' * 2}{n}" for n in numbers
+            ],
         },
     )
     pa_csv.write_csv(table, folder / "export.csv")
@@ -171,7 +173,18 @@ def wrk(folder: Path, url: str, connections: int) -> float:
     """Return the requests a second that wrk gets from a server, from the client's core."""
     script = folder / "post.lua"
     script.write_text(LUA)
-    words = ["taskset", "-c", str(CLIENT_CORE), "wrk", "-t1", f"-c{connections}", "-d3", "-s", str(script), url]
+    words = [
+        "taskset",
+        "-c",
+        str(CLIENT_CORE),
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        "-d3",
+        "-s",
+        str(script),
+        url,
+    ]
     told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     found = re.search(r"Requests/sec:\s+([\d.]+)", told)
     if found is None or "Non-2xx" in told:
@@ -253,8 +266,9 @@ def fill(folder: Path, url: str, rows: int) -> None:
             ]  # fmt: skip
             outcomes = [
                 Outcome(
-                    plan=plan, ordinal=ordinal, run=run, state=State.ACCEPTED, now_us=now_us, phase="answered",
-                    reason="accepted", http_status=200, platform_id=f"{ordinal}", conversation_id=f"{ordinal}",
+                    plan=plan, ordinal=ordinal, run=run, state=State.ACCEPTED, now_us=now_us,
+                    phase="answered", reason="accepted", http_status=200, platform_id=f"{ordinal}",
+                    conversation_id=f"{ordinal}",
                 )
                 for ordinal in ordinals
             ]  # fmt: skip
@@ -286,14 +300,16 @@ def makespan(given: argparse.Namespace) -> list[dict[str, float]]:
     latency_seconds = 0.3
     for _ in range(given.rounds):
         found = {}
-        for name, rate, users, longest in (("rate", 100, 400, 40), ("longest lane", 100, 100, 60)):
+        for name, rate, users, longest in (("rate", 30, 400, 40), ("longest lane", 30, 60, 60)):
             ranks = np.arange(1, users + 1)
             lengths = np.maximum(longest / ranks**0.8, 1).astype(int).tolist()
             with answering(1_000 * latency_seconds) as url, fresh(lengths) as folder:
                 done = replay(folder, url, rate=rate, lanes=64)
             bounds = (done.messages / rate, lengths[0] * latency_seconds)
             found[f"bound by {name}: makespan / bound"] = done.seconds / max(bounds)
-            found[f"({name}: messages / rate, longest lane x latency: {bounds[0]:.1f}, {bounds[1]:.1f} s)"] = 0.0
+            found[
+                f"({name}: messages / rate, longest lane x latency: {bounds[0]:.1f}, {bounds[1]:.1f} s)"
+            ] = 0.0
         rounds.append(found)
     return rounds
 

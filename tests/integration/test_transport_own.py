@@ -77,7 +77,7 @@ def test_deadline_of_a_kept_connection_is_that_of_its_last_message():
 
     async def play(transport: OwnTransport, endpoint: Endpoint) -> None:
         loop, timeout_seconds = asyncio.get_running_loop(), 6 * MOMENT_SECONDS
-        transport._timeout_seconds = timeout_seconds  # noqa: SLF001  shorter than for the other tests
+        transport._timeout_seconds = timeout_seconds
         results = [await endpoint.exchange(BODY), await endpoint.exchange(BODY)]
         began = loop.time()
         cut = await endpoint.exchange(BODY)

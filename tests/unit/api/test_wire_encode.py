@@ -76,7 +76,9 @@ def test_bots_have_a_prefix_of_their_own(message):
 )
 def test_body_is_what_an_encoder_of_json_writes(message, text):
     """It is written out by hand for speed, which nobody may notice."""
-    planned = message(text=text, lane=text, profile=json.dumps({"name": text}), variables=json.dumps({"v": text}))
+    planned = message(
+        text=text, lane=text, profile=json.dumps({"name": text}), variables=json.dumps({"v": text})
+    )
     body = encode(planned, Message())
 
     assert json.dumps(json.loads(body), ensure_ascii=False, separators=(",", ":")).encode() == body

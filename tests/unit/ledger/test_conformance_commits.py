@@ -147,7 +147,9 @@ def test_each_outcome_of_a_commit_is_kept_as_it_was(ledger, started, intent, out
     ledger.commit([outcome(ordinal, state) for ordinal, state in zip(ordinals, states, strict=True)])
 
     assert (ordinals, states) == ledger.progress(started[0], 0, 100)
-    assert [state.value for state in states] == [row["reason"] for row in rows(ledger.export(), EXPORT_SCHEMA)]
+    assert [state.value for state in states] == [
+        row["reason"] for row in rows(ledger.export(), EXPORT_SCHEMA)
+    ]
 
 
 def test_the_one_to_blame_is_named_among_many(ledger, started, intent, outcome):
@@ -166,5 +168,6 @@ def test_settled_messages_are_counted_by_range(ledger, started, intent, outcome)
     plan = started[0]
 
     assert [2, 1, 0, 0] == [
-        ledger.count_settled(*asked) for asked in ((plan, 0, 31), (plan, 1, 20), (plan, 20, 31), (plan + 1, 0, 31))
+        ledger.count_settled(*asked)
+        for asked in ((plan, 0, 31), (plan, 1, 20), (plan, 20, 31), (plan + 1, 0, 31))
     ]

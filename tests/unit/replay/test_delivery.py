@@ -301,16 +301,18 @@ def test_message_is_withdrawn_when_a_drain_comes_after_its_intent(world):
 
 def test_stall_leaves_no_queue_of_durable_intents(world):
     """After a pause of the machine all slots have come; the many who can't go soon withdraw."""
-    w = world(*[1] * 12, workers=12, rate=2.0, latency_seconds=0.01)
+    w = world(*[2] * 12, workers=12, rate=2.0, latency_seconds=8.0)
     intended: dict[int, float] = {}
     waited: list[float] = []
 
     def stall(entry):
         if isinstance(entry, Intent):
-            if not intended:
+            if len(intended) == 11:  # all lanes are open; all of them will wait for the end of this
+                w.pacer.hold_off(w.clock.now + 20.0)
+            if len(intended) == 12:
                 w.clock.now += 60.0
             intended[entry.ordinal] = w.clock.now
-        else:
+        elif entry.reason == "withdrawn":
             waited.append(w.clock.now - intended[entry.ordinal])
 
     w.after_write = stall
@@ -319,7 +321,7 @@ def test_stall_leaves_no_queue_of_durable_intents(world):
     assert set(w.states().values()) == {State.ACCEPTED}
     began = sorted(sent.began for sent in w.sent)
     assert all(b - a >= 1.0 for a, b in zip(began, began[2:], strict=False))
-    assert "withdrawn" in w.reasons()
+    assert len(waited) > 1
     assert max(waited) <= 1.6
 
 
@@ -426,12 +428,11 @@ def test_observer_that_fails_leaves_no_doubt_behind(world):
     """The message after it was begun already; it is taken back."""
     w = world(3, rate=1_000.0)
 
-    class Failing(list):
-        def append(self, event) -> None:
-            if isinstance(event, Settled):
-                raise ZeroDivisionError
+    def fail(event):
+        if isinstance(event, Settled):
+            raise ZeroDivisionError
 
-    w.events = Failing()
+    w.events = type("Events", (list,), {"append": lambda _, event: fail(event)})()
     with pytest.raises(ZeroDivisionError):
         w.replay()
 

@@ -209,7 +209,7 @@ def test_failing_ledger_stops_everything(world, commits):
 
 def test_failing_plan_stops_every_lane(world):
     """A defect in one lane must not look like a short run in the others."""
-    w = world(50, 1, 50, workers=2)
+    w = world(50, 1, 50, workers=2, rate=1_000.0)
     lanes = w.feed.lanes
 
     def broken(*, first=None):
@@ -260,3 +260,23 @@ def test_intents_carry_the_message_as_planned(world):
     intent = written[0]
     assert isinstance(intent, Intent)
     assert (intent.ordinal, intent.lane, intent.at_us, intent.content) == (0, "user-0", 1_000_000, b"c" * 16)
+
+
+def test_short_lanes_do_not_slow_the_longest_one(world):
+    """A run can't end before its longest lane, so shorter ones only take what that one leaves."""
+    w = world(40, *[1] * 120, rate=4.0, workers=16, latency_seconds=1.0)
+    w.replay()
+
+    ends = max(sent.ended for sent in w.sent)
+    longest = max(sent.ended for sent in w.sent if sent.lane == "user-0")
+    began = min(sent.began for sent in w.sent)
+    assert ends - began <= 1.03 * 160 / 4.0
+    assert longest - began <= 1.1 * 40
+
+
+def test_run_ends_with_its_last_message(world):
+    """Workers without a lane don't wait for slots that nobody needs."""
+    w = world(1, 1, rate=0.1, workers=8)
+    w.replay()
+
+    assert w.clock.now <= max(sent.ended for sent in w.sent) + 0.001
