@@ -324,6 +324,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=int, default=60)
     given = parser.parse_args()
+    if os.geteuid() == 0:
+        os.nice(-15)  # so that other programs of the machine disturb client and server less
     rounds = benches[given.bench](given)
     for name in rounds[0]:
         values = [found[name] for found in rounds]
