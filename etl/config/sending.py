@@ -93,7 +93,8 @@ class Replay(Table):
     timezone: ZoneName | None = None
     """The zone of `window`, such as Europe/Copenhagen."""
     lanes: Annotated[int, Field(ge=1, le=1_024)] = 4
-    """Users that are served side by side; within one user always one message at a time."""
+    """The most users that are served side by side, fewer where the rate needs no more; within one user always
+    one message at a time."""
     timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
     """For a whole exchange, from connecting to the last byte of the answer."""
     max_wait_seconds: Annotated[float, Field(ge=0, le=86_400)] = 900.0
