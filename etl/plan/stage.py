@@ -207,6 +207,7 @@ class Staging:
         """
         for spool in (self._staged, self._rejects, self._touched):
             spool.close()
+        pa.default_memory_pool().release_unused()  # the sort needs the room
         run = self._connection.execute
         kept = f"file_number NOT IN ({', '.join(map(str, self._discarded))})"
         run(

@@ -80,6 +80,7 @@ def rounds(folder: Path, source: Path, count: int, memory_limit_mb: int) -> list
                 "plan_seconds": plan,
                 "wall_ratio": plan / bare,
                 "cpu_ratio": plan_cpu / bare_cpu,
+                "plan_cpu_seconds": plan_cpu,
                 "bare_mb": bare_mb,
                 "plan_mb": plan_mb,
             },
@@ -90,10 +91,10 @@ def rounds(folder: Path, source: Path, count: int, memory_limit_mb: int) -> list
 
 def naive(folder: Path, source: Path) -> None:
     """Run the plain pandas loop and print its figures."""
-    seconds, _, peak_mb = timed(
+    seconds, cpu, peak_mb = timed(
         [sys.executable, str(HERE / "naive.py"), str(source), str(folder / "naive.parquet")], folder
     )
-    print(f"naive seconds {seconds:.2f}\nnaive mb {peak_mb}")  # noqa: T201
+    print(f"naive seconds {seconds:.2f}\nnaive cpu seconds {cpu:.2f}\nnaive mb {peak_mb}")  # noqa: T201
 
 
 def main() -> None:
