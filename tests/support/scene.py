@@ -1,0 +1,114 @@
+"""A small import that meets a fault, is settled by what the platform really has, and goes on.
+
+Everything is judged by the platform's log and by the ledger's file; what the program says of itself is only
+compared with them.
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from support.command import Finished, environment
+from support.history import rows, write_csv, write_job
+from support.leaks import leaks
+from support.ledger import stored
+from support.recorder import TOKEN, Arrival, Platform, Reply, platform
+from support.shim import Fault, Ran, Zygote
+
+ENV = environment(ETL_TOKEN=TOKEN)
+SECRETS = ("secret text", TOKEN)
+LATENCY_SECONDS = 0.02
+"""More than twice the pace, so that faults of order can show."""
+
+
+@dataclass(kw_only=True)
+class Scene:
+    """A folder with a history of `users` times `messages`, and the platform it goes to."""
+
+    folder: Path
+    server: Platform
+    zygote: Zygote
+    users: int
+    messages: int
+    outputs: list[str] = field(default_factory=list)
+    """What the program has said so far."""
+
+    def run(self, *arguments: str, fault: Fault | None = None) -> Ran:
+        """Run a command to its end, and wait until the platform has read what it sent."""
+        ran = self.zygote.run(arguments, folder=self.folder, env=ENV, fault=fault)
+        self.keep(ran)
+        self.server.quiet()
+        return ran
+
+    def keep(self, ran: Finished) -> None:
+        """Keep what a command said, for the scanner; no command may end in a traceback."""
+        self.outputs += [ran.out, ran.err]
+        assert "Traceback" not in ran.err, ran.err
+        assert 1 != ran.code, ran.err
+
+    def has(self) -> list[str]:
+        """Return the ids that the platform has, in order of arrival."""
+        return [arrival.body["id"] for arrival in self.server.taken]
+
+    def settle(self) -> int:
+        """Decide what is in doubt by what the platform has; return how many."""
+        doubt = {key for key, state in stored(self.folder).items() if state in {"in_flight", "uncertain"}}
+        there = doubt & set(self.has())
+        for keys, word in ((there, "--accepted"), (doubt - there, "--resend")):
+            if keys:
+                settled = self.run("settle", "job.toml", *sorted(keys), word)
+                assert 0 == settled.code, settled.err
+        return len(doubt)
+
+    def check_whole(self) -> None:
+        """Everything is there once, in order, and the ledger knows it."""
+        assert self.users * self.messages == len(self.has()), "lost"
+        self.check_sound()
+        assert dict.fromkeys(self.has(), "accepted") == stored(self.folder)
+        assert [] == leaks(self.folder, self.outputs, SECRETS)
+
+    def check_sound(self) -> None:
+        """Nothing is there twice or out of order; holds at any moment."""
+        assert len(self.has()) == len(set(self.has())), "doubled"
+        assert [] == disordered(self.server.taken)
+        assert 0 == self.server.overlaps
+
+    def check_intents(self, *, in_flight: int) -> None:
+        """What arrived was durable before, what is accepted has arrived, and doubt is bounded."""
+        left = stored(self.folder)
+        assert set(self.server.ids()) <= left.keys(), "sent without a durable intent"
+        assert {key for key, state in left.items() if state == "accepted"} <= set(self.has()), "lost"
+        assert in_flight >= sum(state in {"in_flight", "uncertain"} for state in left.values())
+
+
+@contextmanager
+def scene(
+    folder: Path, zygote: Zygote, *, users: int = 3, messages: int = 4, lanes: int = 3, rate: float = 200
+) -> Iterator[Scene]:
+    """Set a scene in a new folder and take it down again."""
+    folder.mkdir()
+    with platform() as server:
+        server.answer = lambda _arrival, _number: Reply(delay_seconds=LATENCY_SECONDS)
+        write_csv(folder / "history.csv", rows(users=users, messages=messages))
+        write_job(folder, server.base_url, rate_per_second=rate, lanes=lanes)
+        yield Scene(folder=folder, server=server, zygote=zygote, users=users, messages=messages)
+    shutil.rmtree(folder)
+
+
+def disordered(arrivals: Iterable[Arrival]) -> list[str]:
+    """Return each user whose messages did not come in the order of the history."""
+    last: dict[str, int] = {}
+    found = []
+    for arrival in arrivals:
+        user, number = arrival.text.split()[-2:]
+        if int(number) <= last.get(user, -1):
+            found.append(user)
+        last[user] = int(number)
+    return found
+
+
+def spread(points: int, *, samples: int) -> list[int]:
+    """Return so many numbers from 1 to `points`, evenly spread, both ends among them."""
+    return sorted({1 + round(number * (points - 1) / (samples - 1)) for number in range(samples)})
