@@ -57,12 +57,11 @@ class SideFile:
         lines = [json.dumps({"ledger": self._identity, **asdict(outcome)}) for outcome in outcomes]
         with suppress(OSError):
             descriptor = os.open(self._path, _FLAGS | os.O_APPEND, 0o600)
-            try:
+            with os.fdopen(descriptor, "ab") as file:
                 # Each line ends the one before, which a full disk may have cut.
-                os.write(descriptor, "".join(f"\n{line}" for line in lines).encode())
+                file.write("".join(f"\n{line}" for line in lines).encode())
+                file.flush()
                 os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
         for line in lines:
             self._say(f"an outcome that the ledger could not take: {line}")
 

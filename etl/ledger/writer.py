@@ -12,6 +12,7 @@ from typing import Self
 from etl.errors import LedgerError, LedgerFullError
 from etl.ledger.interface import Intent, Ledger, Outcome
 from etl.ledger.rescue import Rescue
+from etl.model.states import State
 
 
 class GroupCommit:
@@ -110,10 +111,13 @@ class GroupCommit:
         pairs = list(zip(entries, waiters, strict=True))
         outcomes = [entry for entry in entries if isinstance(entry, Outcome)]
         saved = False
-        if outcomes and self._rescue is not None:
-            saved = isinstance(error, LedgerFullError) and self._saved(outcomes, self._rescue)
-            if not saved:
-                self._rescue.keep(outcomes)
+        if self._rescue is not None and isinstance(error, LedgerFullError):
+            saved = bool(outcomes) and self._saved(outcomes, self._rescue)
+        else:
+            # A commit whose sync failed may be in the file all the same; its messages are not sent.
+            outcomes += [_withdrawal(entry) for entry in entries if isinstance(entry, Intent)]
+        if outcomes and self._rescue is not None and not saved:
+            self._rescue.keep(outcomes)
         good = [waiter for entry, waiter in pairs if saved and isinstance(entry, Outcome)]
         bad = [waiter for entry, waiter in pairs if not (saved and isinstance(entry, Outcome))]
         self._loop.call_soon_threadsafe(_resolve, good)
@@ -126,6 +130,18 @@ class GroupCommit:
         except LedgerError:
             return False
         return True
+
+
+def _withdrawal(intent: Intent) -> Outcome:
+    return Outcome(
+        plan=intent.plan,
+        ordinal=intent.ordinal,
+        run=intent.run,
+        state=State.PENDING,
+        now_us=intent.now_us,
+        phase="connect",
+        reason="withdrawn",
+    )
 
 
 def _resolve(waiters: list[asyncio.Future[None]]) -> None:

@@ -3,68 +3,26 @@
 ETL_CHAOS=full takes every call instead of a sample.
 """
 
-import os
-import queue
 import signal
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
-from support.scene import scene, spread
-from support.shim import Fault, Mode, Zygote
-
-FULL = os.environ.get("ETL_CHAOS") == "full"
-LANES = 3
-SPARE = 25
-"""Commits group differently each time, so runs have more or fewer points."""
+from support.scene import FULL, LANES, Scene, Trials
+from support.shim import Fault, Mode, Ran
 
 
-class Crashes:
-    """Kills a run at given points, on as many cores as there are zygotes."""
-
-    def __init__(self, folder: Path, zygotes: tuple[Zygote, ...]) -> None:
-        self._folder = folder
-        self._zygotes: queue.SimpleQueue[Zygote] = queue.SimpleQueue()
-        for one in zygotes:
-            self._zygotes.put(one)
-        self._pool = len(zygotes)
-
-    def count(self, within: str) -> int:
-        """Return how many points an undisturbed run has."""
-        zygote = self._zygotes.get()
-        with scene(self._folder / "count", zygote) as place:
-            ran = place.run("import", "job.toml", fault=Fault(within=within))
-            assert 0 == ran.code, ran.err
-            place.check_whole()
-        self._zygotes.put(zygote)
-        return len(ran.points)
-
-    def all(self, faults: list[Fault]) -> list[int]:
-        """Return what each fault left in doubt; those that came too late are left out."""
-        with ThreadPoolExecutor(self._pool) as pool:
-            return [doubt for doubt in pool.map(self._one, faults) if doubt is not None]
-
-    def _one(self, fault: Fault) -> int | None:
-        zygote = self._zygotes.get()
-        try:
-            with scene(self._folder / f"{fault.mode.name}-{fault.at}-{fault.seed}", zygote) as place:
-                killed = place.run("import", "job.toml", fault=fault)
-                if killed.code == 0:
-                    return None
-                try:
-                    assert -signal.SIGKILL == killed.code, killed.err
-                    place.check_sound()
-                    place.check_intents(in_flight=LANES)
-                    doubt = place.settle()
-                    resumed = place.run("import", "job.toml")
-                    assert 0 == resumed.code, resumed.err
-                    place.check_whole()
-                except AssertionError as error:
-                    raise AssertionError(f"{fault} at {killed.points[-1:]}: {error}") from error
-                return doubt
-        finally:
-            self._zygotes.put(zygote)
+def survive(place: Scene, killed: Ran) -> int | None:
+    """Settle what is in doubt, resume, and return how much doubt there was; None: it was not killed."""
+    if killed.code == 0:
+        return None
+    assert -signal.SIGKILL == killed.code, killed.err
+    place.check_sound()
+    place.check_intents(in_flight=LANES)
+    doubt = place.settle()
+    resumed = place.run("import", "job.toml")
+    assert 0 == resumed.code, resumed.err
+    place.check_whole()
+    return doubt
 
 
 @pytest.mark.timeout(7_200 if FULL else 180)
@@ -78,18 +36,20 @@ class Crashes:
     ],
 )
 def test_death_at_any_call_loses_doubles_and_disorders_nothing(
-    tmp_path, zygotes, mode, samples, seeds, record_property
+    tmp_path, zygotes, mode, samples, seeds, request
 ):
     """Settled by what the platform has, the same command ends with every message there once, in order."""
-    crashes = Crashes(tmp_path, zygotes)
-    within = "" if FULL else "ledger"
-    points = crashes.count(within)
-    chosen = range(1, points + SPARE) if FULL else spread(points, samples=samples)
+    trials = Trials(tmp_path, zygotes)
+    fault = Fault(mode=mode, within="" if FULL else "ledger")
+    faults = [
+        Fault(mode=mode, within=fault.within, at=at, seed=at * seed)
+        for at in trials.points(fault, samples=samples)
+        for seed in seeds
+    ]
 
-    doubts = crashes.all(
-        [Fault(mode=mode, at=at, within=within, seed=at * seed) for at in chosen for seed in seeds]
-    )
+    doubts = [doubt for doubt in trials.each(faults, survive) if doubt is not None]
 
-    record_property("points", len(doubts))
+    told = f"{len(doubts)} deaths, {sum(doubts)} messages in doubt, 0 lost, 0 doubled, 0 out of order"
+    request.node.add_report_section("call", "points", told)
     assert samples // 2 <= len(doubts)
     assert 1 <= max(doubts) <= LANES

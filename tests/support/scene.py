@@ -4,23 +4,32 @@ Everything is judged by the platform's log and by the ledger's file; what the pr
 compared with them.
 """
 
+import os
+import queue
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 from support.command import Finished, environment
 from support.history import rows, write_csv, write_job
 from support.leaks import leaks
 from support.ledger import stored
 from support.recorder import TOKEN, Arrival, Platform, Reply, platform
-from support.shim import Fault, Ran, Zygote
+from support.shim import Fault, Mode, Ran, Zygote
 
 ENV = environment(ETL_TOKEN=TOKEN)
 SECRETS = ("secret text", TOKEN)
+FULL = os.environ.get("ETL_CHAOS") == "full"
+"""Whether every point is tried instead of a sample."""
+LANES = 3
 LATENCY_SECONDS = 0.02
 """More than twice the pace, so that faults of order can show."""
+_SPARE = 25
+T = TypeVar("T")
 
 
 @dataclass(kw_only=True)
@@ -85,7 +94,7 @@ class Scene:
 
 @contextmanager
 def scene(
-    folder: Path, zygote: Zygote, *, users: int = 3, messages: int = 4, lanes: int = 3, rate: float = 200
+    folder: Path, zygote: Zygote, *, users: int = 3, messages: int = 4, lanes: int = LANES, rate: float = 200
 ) -> Iterator[Scene]:
     """Set a scene in a new folder and take it down again."""
     folder.mkdir()
@@ -95,6 +104,48 @@ def scene(
         write_job(folder, server.base_url, rate_per_second=rate, lanes=lanes)
         yield Scene(folder=folder, server=server, zygote=zygote, users=users, messages=messages)
     shutil.rmtree(folder)
+
+
+class Trials:
+    """Lets one scene after the other meet a fault, on as many cores as there are zygotes."""
+
+    def __init__(self, folder: Path, zygotes: tuple[Zygote, ...]) -> None:
+        self._folder = folder
+        self._free: queue.SimpleQueue[Zygote] = queue.SimpleQueue()
+        for one in zygotes:
+            self._free.put(one)
+        self._cores = len(zygotes)
+
+    def points(self, fault: Fault, *, samples: int) -> list[int]:
+        """Return the points of an undisturbed run, all or a sample evenly spread with both ends.
+
+        Commits group differently each time, so another run may have some more or less.
+        """
+        ran = self.each([replace(fault, mode=Mode.WATCH, at=0)], lambda _, ran: ran)[0]
+        assert 0 == ran.code, ran.err
+        last = len(ran.points)
+        if FULL:
+            return list(range(1, last + _SPARE))
+        return sorted({1 + round(number * (last - 1) / (samples - 1)) for number in range(samples)})
+
+    def each(self, faults: Iterable[Fault], judge: "Callable[[Scene, Ran], T]") -> "list[T]":
+        """Return what `judge` says of an import that met each fault, in a scene of its own."""
+
+        def one(fault: Fault) -> T:
+            zygote = self._free.get()
+            name = f"{fault.mode.name}-{fault.at}-{fault.seed}-{fault.error}-{fault.ever}"
+            try:
+                with scene(self._folder / name, zygote) as place:
+                    ran = place.run("import", "job.toml", fault=fault)
+                    try:
+                        return judge(place, ran)
+                    except AssertionError as error:
+                        raise AssertionError(f"{fault} at {ran.points[-1:]}: {error}") from error
+            finally:
+                self._free.put(zygote)
+
+        with ThreadPoolExecutor(self._cores) as pool:
+            return list(pool.map(one, faults))
 
 
 def disordered(arrivals: Iterable[Arrival]) -> list[str]:
@@ -107,8 +158,3 @@ def disordered(arrivals: Iterable[Arrival]) -> list[str]:
             found.append(user)
         last[user] = int(number)
     return found
-
-
-def spread(points: int, *, samples: int) -> list[int]:
-    """Return so many numbers from 1 to `points`, evenly spread, both ends among them."""
-    return sorted({1 + round(number * (points - 1) / (samples - 1)) for number in range(samples)})

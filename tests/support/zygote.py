@@ -59,14 +59,20 @@ _NUMBERS = (
 def serve() -> None:
     """Fork a run for each line of stdin and report how it ended."""
     load()
-    print("ready", flush=True)
+    say("ready")
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
             become(json.loads(line))
-        print(pid, flush=True)
+        say(pid)
         _, status = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        say(os.waitstatus_to_exitcode(status))
+
+
+def say(word: object) -> None:
+    """Answer with a line."""
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
