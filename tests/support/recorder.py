@@ -73,7 +73,7 @@ class Platform:
     ended: threading.Condition = field(default_factory=threading.Condition)
 
     def quiet(self) -> None:
-        """Wait until all that dead clients have sent is read; connections come in the order of their making."""
+        """Wait until all that dead clients have sent is read: connections come in order."""
         asking = http.client.HTTPConnection(self.base_url.removeprefix("http://"), timeout=10)
         asking.request("GET", _QUIET)
         asking.getresponse().read()

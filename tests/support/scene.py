@@ -72,10 +72,12 @@ class Scene:
         return len(doubt)
 
     def check_whole(self) -> None:
-        """Everything is there once, in order, and the ledger knows it."""
-        assert self.users * self.messages == len(self.has()), "lost"
+        """Everything is there once, in order, and the ledger knows it; what was refused is not there."""
         self.check_sound()
-        assert dict.fromkeys(self.has(), "accepted") == stored(self.folder)
+        states = stored(self.folder)
+        assert self.users * self.messages == len(states), "lost"
+        assert set(self.has()) == {key for key, state in states.items() if state == "accepted"}
+        assert {"accepted", "rejected"} >= set(states.values())
         assert [] == leaks(self.folder, self.outputs, SECRETS)
 
     def check_sound(self) -> None:
@@ -94,14 +96,14 @@ class Scene:
 
 @contextmanager
 def scene(
-    folder: Path, zygote: Zygote, *, users: int = 3, messages: int = 4, lanes: int = LANES, rate: float = 200
+    folder: Path, zygote: Zygote, *, users: int = 3, messages: int = 4, **replay: float | str
 ) -> Iterator[Scene]:
-    """Set a scene in a new folder and take it down again."""
+    """Set a scene in a new folder and take it down again; `replay` are settings of that table."""
     folder.mkdir()
     with platform() as server:
         server.answer = lambda _arrival, _number: Reply(delay_seconds=LATENCY_SECONDS)
         write_csv(folder / "history.csv", rows(users=users, messages=messages))
-        write_job(folder, server.base_url, rate_per_second=rate, lanes=lanes)
+        write_job(folder, server.base_url, **{"rate_per_second": 200, "lanes": LANES, **replay})
         yield Scene(folder=folder, server=server, zygote=zygote, users=users, messages=messages)
     shutil.rmtree(folder)
 

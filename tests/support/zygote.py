@@ -1,6 +1,6 @@
 """A process that has the program loaded and forks a run of it for each line: start-up is paid once.
 
-Run as a script with the shim preloaded. A line in is a run as JSON; lines out are its pid, then its exit code.
+Run as a script with the shim preloaded. A line in is a run as JSON; lines out: its pid, then its exit code.
 """
 
 import ctypes
