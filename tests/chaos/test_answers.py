@@ -13,6 +13,9 @@ from support.scene import FULL, LATENCY_SECONDS, Scene, scene
 from support.shim import Fault, Kind, Mode
 
 GOOD = Reply(delay_seconds=LATENCY_SECONDS)
+USERS, MESSAGES = 5, 5
+ROUNDS = 60
+"""Far more than any seed needs."""
 
 
 def check_held(place: Scene) -> None:
@@ -44,7 +47,8 @@ def test_bad_answer_costs_its_message_and_nothing_else(tmp_path, zygotes, name):
         check_held(place)
         states = stored(place.folder)
         assert bad.state == states.pop(hit[0])
-        assert {"accepted"} == set(states.values())
+        # A run that ends takes back what has not left yet.
+        assert ({"accepted", "pending"} if bad.code == 6 else {"accepted"}) >= set(states.values())
 
         place.settle()
         resumed = place.run("import", "job.toml")
@@ -57,30 +61,27 @@ def test_bad_answer_costs_its_message_and_nothing_else(tmp_path, zygotes, name):
 def test_bad_answers_and_kills_at_random_end_with_everything_once_and_in_order(tmp_path, zygotes, seed):
     """Whether a message was taken behind an answer that does not say so is drawn, too."""
     draw = Random(seed)  # noqa: S311  no secret
-    bad = [answer.reply for name, answer in ANSWERS.items() if "giant" not in name]
+    bad = [answer for name, answer in ANSWERS.items() if "giant" not in name]
 
     def answer(_: Arrival, __: int) -> Reply:
         if draw.random() < 0.75:
             return GOOD
-        reply = draw.choice(bad)
-        return replace(reply, taken=draw.random() < 0.5) if reply.taken and reply.body != GOOD.body else reply
+        drawn = draw.choice(bad)
+        taken = drawn.reply.taken if drawn.state != "uncertain" else draw.random() < 0.5
+        return replace(drawn.reply, taken=taken)
 
-    settings = {"timeout_seconds": TIMEOUT_SECONDS, "breaker": 1_000, "lanes": 4}
-    with scene(tmp_path / "scene", zygotes[0], users=5, messages=5, **settings) as place:
+    settings = {"timeout_seconds": TIMEOUT_SECONDS, "breaker": 1_000, "lanes": USERS}
+    with scene(tmp_path / "scene", zygotes[0], users=USERS, messages=MESSAGES, **settings) as place:
         place.server.answer = answer
-        for _ in range(60):
-            kill = Fault(
-                mode=Mode.KILL, at=draw.randrange(1, 60), kinds=Kind.SEND | Kind.SYNC, within="ledger"
-            )
+        for _ in range(ROUNDS):
+            at = draw.randrange(1, 60)
+            kill = Fault(mode=Mode.KILL, at=at, kinds=Kind.SEND | Kind.SYNC, within="ledger")
             ran = place.run("import", "job.toml", fault=kill if draw.random() < 0.5 else None)
             assert ran.code in {0, 3, 6, -signal.SIGKILL}, ran.err
             place.check_sound()
             check_held(place)
-            assert place.settle() <= 5
-            if ran.code == 0 or (ran.code == 3 and '"pending"' not in str(stored(place.folder))):
-                pass
-            if len(stored(place.folder)) == 25 and {"accepted", "rejected"} >= set(
-                stored(place.folder).values()
-            ):
+            assert USERS >= place.settle()
+            states = list(stored(place.folder).values())
+            if len(states) == USERS * MESSAGES and {"accepted", "rejected"} >= set(states):
                 break
         place.check_whole()

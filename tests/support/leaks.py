@@ -1,10 +1,13 @@
 """A scanner for what must appear in no file and no output: tokens and message texts."""
 
+import gzip
 from base64 import b64encode
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote_plus
+
+import pyarrow.parquet as pq
 
 TEXT_HOLDERS = ("messages.parquet", "sandbox.sqlite", "history.csv")
 """The plan, the stand-in's own store and the test's input hold texts by design."""
@@ -16,7 +19,7 @@ def leaks(folder: Path, outputs: Iterable[str], secrets: Iterable[str]) -> list[
     found = [f"output {number}" for number, text in enumerate(outputs) if _holds(text.encode(), needles)]
     for path in sorted(folder.rglob("*")):
         holder = any(path.name.startswith(name) for name in TEXT_HOLDERS)
-        if path.is_file() and not holder and _holds(path.read_bytes(), needles):
+        if path.is_file() and not holder and _holds(_unpacked(path), needles):
             found.append(str(path.relative_to(folder)))
     return found
 
@@ -30,6 +33,22 @@ def in_command_lines(secrets: Iterable[str]) -> list[str]:
             if _holds(path.read_bytes(), needles):
                 found.append(path.parent.name)
     return found
+
+
+def loose_modes(folder: Path) -> list[str]:
+    """Return each file below a folder that others than its owner can read."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return [str(path.relative_to(folder)) for path in sorted(paths) if path.stat().st_mode & 0o077]
+
+
+def _unpacked(path: Path) -> bytes:
+    """Return a file's octets, and after them what they hold where they are compressed."""
+    data = path.read_bytes()
+    if data.startswith(b"\x1f\x8b"):
+        return data + gzip.decompress(data)
+    if data.startswith(b"PAR1") and data.endswith(b"PAR1"):
+        return data + repr(pq.read_table(path).to_pydict()).encode()
+    return data
 
 
 def _needles(secrets: Iterable[str]) -> set[bytes]:

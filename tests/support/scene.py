@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from support.command import Finished, environment
 from support.history import rows, write_csv, write_job
-from support.leaks import leaks
+from support.leaks import leaks, loose_modes
 from support.ledger import stored
 from support.recorder import TOKEN, Arrival, Platform, Reply, platform
 from support.shim import Fault, Mode, Ran, Zygote
@@ -79,6 +79,7 @@ class Scene:
         assert set(self.has()) == {key for key, state in states.items() if state == "accepted"}
         assert {"accepted", "rejected"} >= set(states.values())
         assert [] == leaks(self.folder, self.outputs, SECRETS)
+        assert [] == loose_modes(self.folder / "etl-state")
 
     def check_sound(self) -> None:
         """Nothing is there twice or out of order; holds at any moment."""
