@@ -7,8 +7,8 @@ import signal
 
 import pytest
 
-from support.scene import FULL, LANES, Scene, Trials
-from support.shim import Fault, Mode, Ran
+from support.scene import FULL, LANES, Scene, Trials, scene
+from support.shim import Fault, Kind, Mode, Ran
 
 
 def survive(place: Scene, killed: Ran) -> int | None:
@@ -53,3 +53,16 @@ def test_death_at_any_call_loses_doubles_and_disorders_nothing(
     request.node.add_report_section("call", "points", told)
     assert samples // 2 <= len(doubts)
     assert 1 <= max(doubts) <= LANES
+
+
+def test_rate_holds_over_deaths_and_restarts(tmp_path, zygotes):
+    """In any sliding second over all runs together, settled and restarted at once each time."""
+    with scene(tmp_path / "scene", zygotes[0], rate_per_second=4) as place:
+        for at in (16, 14, 14):
+            dead = Fault(mode=Mode.TEAR, at=at, kinds=Kind.SYNC | Kind.SEND, within="sqlite-wal")
+            assert -signal.SIGKILL == place.run("import", "job.toml", fault=dead).code
+            place.settle()
+        ran = place.run("import", "job.toml")
+        assert 0 == ran.code, ran.err
+        place.check_whole()
+        assert 4 >= place.server.most_within(1.0)

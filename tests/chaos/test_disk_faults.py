@@ -29,6 +29,11 @@ def resume(place: Scene, ran: Ran) -> int:
     [
         pytest.param(Fault(mode=Mode.FAIL, error=errno.ENOSPC, kinds=CALLS), {0, 5}, id="full once"),
         pytest.param(Fault(mode=Mode.FAIL, error=errno.ENOSPC, kinds=CALLS, ever=True), {0, 5}, id="full"),
+        pytest.param(
+            Fault(mode=Mode.FAIL, within="etl-state", kinds=CALLS, ever=True, until_ballast=True),
+            {0, 2, 4, 5},
+            id="all full until the ballast is freed",
+        ),
         pytest.param(Fault(mode=Mode.FAIL, error=errno.EIO, kinds=CALLS), {0, 5}, id="broken once"),
         pytest.param(Fault(mode=Mode.FAIL, error=errno.EIO, kinds=CALLS, ever=True), {0, 5}, id="broken"),
         pytest.param(Fault(mode=Mode.FAIL, error=errno.EIO, kinds=Kind.SYNC), {0, 5}, id="no sync once"),
@@ -40,10 +45,26 @@ def resume(place: Scene, ran: Ran) -> int:
 def test_disk_that_fails_at_any_call_leaves_nothing_in_doubt(tmp_path, zygotes, fault, codes, request):
     """The run stops or goes on; the next one ends it without asking anybody."""
     trials = Trials(tmp_path, zygotes)
-    points = trials.points(replace(fault, within="ledger"), samples=6)
+    points = trials.points(replace(fault, within=fault.within or "ledger"), samples=6)
 
-    ends = trials.each([replace(fault, within="ledger", at=at) for at in points], resume)
+    ends = trials.each([replace(fault, within=fault.within or "ledger", at=at) for at in points], resume)
 
     request.node.add_report_section("call", "points", f"{len(ends)} faults, 0 in doubt, 0 lost, 0 doubled")
     assert codes >= set(ends)
     assert max(codes) in ends
+
+
+@pytest.mark.parametrize("ever", [False, True])
+def test_full_disk_while_planning_is_no_defect(tmp_path, zygotes, ever):
+    """Nothing is sent yet; each file of a plan that can't be written is told as what it is."""
+
+    def end(place: Scene, ran: Ran) -> tuple[int, int]:
+        return ran.code, len(place.has()) if ran.code else 0
+
+    trials = Trials(tmp_path, zygotes)
+    fault = Fault(mode=Mode.FAIL, within="/plans/", kinds=Kind.WRITE, ever=ever)
+    faults = [replace(fault, at=at) for at in trials.points(fault, samples=8)]
+    ends = trials.each(faults, end)
+    assert {0} == {sent for _, sent in ends}
+    assert {2, 4} >= {code for code, _ in ends}
+    assert 4 in {code for code, _ in ends}

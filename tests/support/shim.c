@@ -387,7 +387,10 @@ int unlinkat(int directory, const char *name, int flags) {
         return -1;
     }
     remember_name(path);
-    END(int, CALL)
+    int result = CALL;
+    /* Then there is room. */
+    if (!result && for_ever == 2 && !strcmp(strrchr(path, '/'), "/ballast")) mode = WATCH;
+    END(int, result)
 #undef CALL
 }
 

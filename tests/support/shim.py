@@ -55,6 +55,7 @@ class Fault:
         at: the number of the point, from 1; 0: never.
         within: only files whose path holds this.
         ever: every later point meets it, too.
+        until_ballast: with `ever`: until the ballast is given up, as on a disk that is full.
     """
 
     mode: Mode = Mode.WATCH
@@ -63,6 +64,7 @@ class Fault:
     within: str = ""
     error: int = errno.ENOSPC
     ever: bool = False
+    until_ballast: bool = False
     seed: int = 0
     jump_seconds: float = 0.0
 
@@ -173,7 +175,7 @@ def _words(fault: Fault, folder: Path, log: Path) -> list[str | int]:
         fault.at,
         int(fault.kinds),
         fault.error,
-        int(fault.ever),
+        2 if fault.until_ballast else int(fault.ever),
         fault.seed,
         int(fault.jump_seconds * 1_000_000),
     ]
