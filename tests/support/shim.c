@@ -238,20 +238,19 @@ static enum act point(enum kind kind, const char *name, const char *path) {
     }
 }
 
-#define BEGIN(fd, sort, name)                                                                                 \
-    char path[PATH_MAX];                                                                                      \
-    if (!watched(fd, path)) return CALL;                                                                      \
+#define LESS(size) (act == HALVE || act == HALVE_AND_DIE ? ((size) + 1) / 2 : (size))
+
+/* Counts a call, with `path` at hand; leaves with the error where the call is to fail. */
+#define ENTER(sort, name)                                                                                     \
     pthread_mutex_lock(&lock);                                                                                \
-    enum kind what = strcmp(path, "socket") ? (sort) : SEND;                                                  \
-    enum act act = point(what, name, path);                                                                   \
+    enum act act = point(sort, name, path);                                                                   \
     if (act == REFUSE) {                                                                                      \
         pthread_mutex_unlock(&lock);                                                                          \
         errno = error_number;                                                                                 \
         return -1;                                                                                            \
-    }                                                                                                         \
-    if (what == WRITE || what == SIZE) remember_image(fd, path);
+    }
 
-#define END(type, result)                                                                                     \
+#define LEAVE(type, result)                                                                                   \
     type done = result;                                                                                       \
     int code = errno;                                                                                         \
     if (act == HALVE_AND_DIE) die();                                                                          \
@@ -259,75 +258,45 @@ static enum act point(enum kind kind, const char *name, const char *path) {
     errno = code;                                                                                             \
     return done;
 
-#define LESS(size) (act == HALVE || act == HALVE_AND_DIE ? ((size) + 1) / 2 : (size))
+/* The body of a function that does `call` on an open file, after `less` where it is to do less. */
+#define THROUGH(type, fd, sort, name, less, call)                                                             \
+    {                                                                                                         \
+        char path[PATH_MAX];                                                                                  \
+        if (!watched(fd, path)) return call;                                                                  \
+        enum kind what = strcmp(path, "socket") ? (sort) : SEND;                                              \
+        ENTER(what, name)                                                                                     \
+        if (what == WRITE || what == SIZE) remember_image(fd, path);                                          \
+        less;                                                                                                 \
+        type result = call;                                                                                   \
+        if (what == SYNC && !result) forget(fd, path);                                                        \
+        LEAVE(type, result)                                                                                   \
+    }
 
-ssize_t write(int fd, const void *data, size_t size) {
-#define CALL syscall(SYS_write, fd, data, size)
-    BEGIN(fd, WRITE, "write")
-    size = LESS(size);
-    END(ssize_t, CALL)
-#undef CALL
-}
+ssize_t write(int fd, const void *data, size_t size)
+THROUGH(ssize_t, fd, WRITE, "write", size = LESS(size), syscall(SYS_write, fd, data, size))
 
-ssize_t pwrite(int fd, const void *data, size_t size, off_t start) {
-#define CALL syscall(SYS_pwrite64, fd, data, size, start)
-    BEGIN(fd, WRITE, "pwrite")
-    size = LESS(size);
-    END(ssize_t, CALL)
-#undef CALL
-}
+ssize_t pwrite(int fd, const void *data, size_t size, off_t start)
+THROUGH(ssize_t, fd, WRITE, "pwrite", size = LESS(size), syscall(SYS_pwrite64, fd, data, size, start))
 
 ssize_t pwrite64(int fd, const void *data, size_t size, off64_t start) { return pwrite(fd, data, size, start); }
 
-ssize_t writev(int fd, const struct iovec *parts, int number) {
-#define CALL syscall(SYS_writev, fd, parts, number)
-    BEGIN(fd, WRITE, "writev")
-    number = LESS(number);
-    END(ssize_t, CALL)
-#undef CALL
-}
+ssize_t writev(int fd, const struct iovec *parts, int number)
+THROUGH(ssize_t, fd, WRITE, "writev", number = LESS(number), syscall(SYS_writev, fd, parts, number))
 
-ssize_t send(int fd, const void *data, size_t size, int flags) {
-#define CALL syscall(SYS_sendto, fd, data, size, flags, NULL, 0)
-    BEGIN(fd, SEND, "send")
-    size = LESS(size);
-    END(ssize_t, CALL)
-#undef CALL
-}
+ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t length)
+THROUGH(ssize_t, fd, SEND, "send", size = LESS(size), syscall(SYS_sendto, fd, data, size, flags, to, length))
 
-ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to, socklen_t length) {
-#define CALL syscall(SYS_sendto, fd, data, size, flags, to, length)
-    BEGIN(fd, SEND, "sendto")
-    size = LESS(size);
-    END(ssize_t, CALL)
-#undef CALL
-}
+ssize_t send(int fd, const void *data, size_t size, int flags) { return sendto(fd, data, size, flags, NULL, 0); }
 
-ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
-#define CALL syscall(SYS_sendmsg, fd, message, flags)
-    BEGIN(fd, SEND, "sendmsg")
-    END(ssize_t, CALL)
-#undef CALL
-}
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+THROUGH(ssize_t, fd, SEND, "sendmsg", (void)0, syscall(SYS_sendmsg, fd, message, flags))
 
-static int synced(int fd, long number, const char *name) {
-#define CALL (int)syscall(number, fd)
-    BEGIN(fd, SYNC, name)
-    int result = CALL;
-    if (!result) forget(fd, path);
-    END(int, result)
-#undef CALL
-}
+int fsync(int fd) THROUGH(int, fd, SYNC, "fsync", (void)0, syscall(SYS_fsync, fd))
 
-int fsync(int fd) { return synced(fd, SYS_fsync, "fsync"); }
-int fdatasync(int fd) { return synced(fd, SYS_fdatasync, "fdatasync"); }
+int fdatasync(int fd) THROUGH(int, fd, SYNC, "fdatasync", (void)0, syscall(SYS_fdatasync, fd))
 
-int ftruncate(int fd, off_t size) {
-#define CALL (int)syscall(SYS_ftruncate, fd, size)
-    BEGIN(fd, SIZE, "ftruncate")
-    END(int, CALL)
-#undef CALL
-}
+int ftruncate(int fd, off_t size)
+THROUGH(int, fd, SIZE, "ftruncate", (void)0, syscall(SYS_ftruncate, fd, size))
 
 int ftruncate64(int fd, off64_t size) { return ftruncate(fd, size); }
 
@@ -356,42 +325,26 @@ static int absolute(int directory, const char *name, char *path) {
 }
 
 int renameat(int from, const char *old, int to, const char *new) {
-#define CALL (int)syscall(SYS_renameat, from, old, to, new)
     char path[PATH_MAX];
-    if (!absolute(to, new, path)) return CALL;
-    pthread_mutex_lock(&lock);
-    enum act act = point(NAME, "rename", path);
-    if (act == REFUSE) {
-        pthread_mutex_unlock(&lock);
-        errno = error_number;
-        return -1;
-    }
+    if (!absolute(to, new, path)) return syscall(SYS_renameat, from, old, to, new);
+    ENTER(NAME, "rename")
     remember_name(path);
-    int result = CALL;
+    int result = syscall(SYS_renameat, from, old, to, new);
     if (!result) follow(path);
-    END(int, result)
-#undef CALL
+    LEAVE(int, result)
 }
 
 int rename(const char *old, const char *new) { return renameat(AT_FDCWD, old, AT_FDCWD, new); }
 
 int unlinkat(int directory, const char *name, int flags) {
-#define CALL (int)syscall(SYS_unlinkat, directory, name, flags)
     char path[PATH_MAX];
-    if (flags || !absolute(directory, name, path)) return CALL;
-    pthread_mutex_lock(&lock);
-    enum act act = point(NAME, "unlink", path);
-    if (act == REFUSE) {
-        pthread_mutex_unlock(&lock);
-        errno = error_number;
-        return -1;
-    }
+    if (flags || !absolute(directory, name, path)) return syscall(SYS_unlinkat, directory, name, flags);
+    ENTER(NAME, "unlink")
     remember_name(path);
-    int result = CALL;
+    int result = syscall(SYS_unlinkat, directory, name, flags);
     /* Then there is room. */
     if (!result && for_ever == 2 && !strcmp(strrchr(path, '/'), "/ballast")) mode = WATCH;
-    END(int, result)
-#undef CALL
+    LEAVE(int, result)
 }
 
 int unlink(const char *name) { return unlinkat(AT_FDCWD, name, 0); }

@@ -37,9 +37,10 @@ def become(order: dict[str, Any]) -> NoReturn:
     os.chdir(order["folder"])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if order["arm"]:
-        words = [word.encode() if isinstance(word, str) else word for word in order["arm"]]
-        kinds = (*[ctypes.c_char_p] * 3, *_NUMBERS)
-        ctypes.CDLL(None).chaos_arm(*(kind(word) for kind, word in zip(kinds, words, strict=True)))
+        names, numbers = order["arm"][:3], order["arm"][3:]
+        arm = ctypes.CDLL(None).chaos_arm
+        arm.argtypes = [*[ctypes.c_char_p] * 3, *_NUMBERS]
+        arm(*(name.encode() for name in names), *numbers)
     code = run(order["arguments"])
     sys.stderr.flush()
     os._exit(code)
