@@ -23,11 +23,10 @@ def append(path: Path, line: Mapping[str, str | int | None]) -> None:
     """
     try:
         descriptor = os.open(path, _FLAGS, 0o600)
-        try:
-            os.write(descriptor, json.dumps(line).encode() + b"\n")
+        with os.fdopen(descriptor, "ab") as file:
+            file.write(json.dumps(line).encode() + b"\n")
+            file.flush()
             os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
         folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
         try:
             # A new file's name is durable only with its folder.

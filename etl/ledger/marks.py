@@ -158,11 +158,11 @@ def _write(path: Path, mark: Mark) -> None:
     with suppress(FileNotFoundError):
         part.unlink()
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(descriptor, json.dumps(asdict(mark)).encode() + b"\n")
+    # A file object goes on after a short write, as a nearly full disk makes them.
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(json.dumps(asdict(mark)).encode() + b"\n")
+        file.flush()
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
     part.replace(path)
     folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
     try:

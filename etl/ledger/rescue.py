@@ -54,16 +54,23 @@ class SideFile:
     def keep(self, outcomes: Sequence[Outcome]) -> None:
         """Append the outcomes, synced, and say each."""
         lines = [json.dumps({"ledger": self._identity, **outcome._asdict()}) for outcome in outcomes]
-        with suppress(OSError):
-            descriptor = os.open(self._path, _FLAGS | os.O_APPEND, 0o600)
-            try:
-                # Each line ends the one before, which a full disk may have cut.
-                os.write(descriptor, "".join(f"\n{line}" for line in lines).encode())
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        if not self._append(lines):
+            self.make_room()
+            self._append(lines)
         for line in lines:
             self._say(f"an outcome that the ledger could not take: {line}")
+
+    def _append(self, lines: Sequence[str]) -> bool:
+        try:
+            descriptor = os.open(self._path, _FLAGS | os.O_APPEND, 0o600)
+            with os.fdopen(descriptor, "ab") as file:
+                # Each line ends the one before, which a full disk may have cut.
+                file.write("".join(f"\n{line}" for line in lines).encode())
+                file.flush()
+                os.fsync(descriptor)
+        except OSError:
+            return False
+        return True
 
 
 def keep_ballast(folder: Path) -> bool:

@@ -12,6 +12,7 @@ from typing import Self
 from etl.errors import LedgerError, LedgerFullError
 from etl.ledger.interface import Intent, Ledger, Outcome
 from etl.ledger.rescue import Rescue
+from etl.model.states import State
 
 _Waiter = tuple[asyncio.Future[None], bool]
 """Who waits for entries, and whether an intent is among them."""
@@ -109,15 +110,24 @@ class GroupCommit:
             else:
                 self._loop.call_soon_threadsafe(_resolve, waiters)
                 return
-        self._salvage(outcomes, waiters, self._error)
+        self._salvage(outcomes, intents, waiters, self._error)
 
-    def _salvage(self, outcomes: list[Outcome], waiters: list[_Waiter], error: BaseException) -> None:
+    def _salvage(
+        self,
+        outcomes: list[Outcome],
+        intents: list[Intent],
+        waiters: list[_Waiter],
+        error: BaseException,
+    ) -> None:
         """Save what is known of messages in flight; nothing new is sent any more."""
         saved = False
-        if outcomes and self._rescue is not None:
-            saved = isinstance(error, LedgerFullError) and self._saved(outcomes, self._rescue)
-            if not saved:
-                self._rescue.keep(outcomes)
+        if self._rescue is not None and isinstance(error, LedgerFullError):
+            saved = bool(outcomes) and self._saved(outcomes, self._rescue)
+        else:
+            # A commit whose sync failed may be in the file all the same; its messages are not sent.
+            outcomes = [*outcomes, *map(_withdrawal, intents)]
+        if outcomes and self._rescue is not None and not saved:
+            self._rescue.keep(outcomes)
         good = [waiter for waiter in waiters if saved and not waiter[1]]
         bad = [waiter for waiter in waiters if not saved or waiter[1]]
         self._loop.call_soon_threadsafe(_resolve, good)
@@ -130,6 +140,18 @@ class GroupCommit:
         except LedgerError:
             return False
         return True
+
+
+def _withdrawal(intent: Intent) -> Outcome:
+    return Outcome(
+        plan=intent.plan,
+        ordinal=intent.ordinal,
+        run=intent.run,
+        state=State.PENDING,
+        now_us=intent.now_us,
+        phase="connect",
+        reason="withdrawn",
+    )
 
 
 def _resolve(waiters: list[_Waiter]) -> None:

@@ -50,10 +50,13 @@ class Spool:
         self._bytes = 0
         self._beside = ThreadPoolExecutor(max_workers=1)
         self._writing: Future[None] | None = None
-        path.touch(mode=0o600)
-        self._writer = pq.ParquetWriter(
-            path, schema, compression="none", use_dictionary=list(dictionary), write_statistics=False
-        )
+        try:
+            path.touch(mode=0o600)
+            self._writer = pq.ParquetWriter(
+                path, schema, compression="none", use_dictionary=list(dictionary), write_statistics=False
+            )
+        except OSError as error:
+            raise _unwritable(path, error) from error
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take rows that all have one schema."""

@@ -1,5 +1,9 @@
-"""A look at a ledger from outside: its export, as people get it."""
+"""A look at a ledger from outside: its export, as people get it; its file, as a crash has left it."""
 
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -29,3 +33,22 @@ def states(folder: Path) -> dict[str, str]:
 def keys_in(folder: Path, state: str) -> set[str]:
     """Return the ids of the messages in one state."""
     return {key for key, found in states(folder).items() if found == state}
+
+
+def stored(folder: Path) -> dict[str, str]:
+    """Return the state of every touched message by its id, from a copy of the one ledger below a folder.
+
+    The copy leaves the file as it is: nothing recovers it before the program does.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        for path in folder.rglob("ledger.sqlite*"):
+            if not path.name.endswith("-shm"):
+                shutil.copy(path, scratch)
+        ledger = Path(scratch) / "ledger.sqlite"
+        if not ledger.exists():
+            return {}
+        with closing(sqlite3.connect(ledger)) as connection:
+            assert [("ok",)] == connection.execute("PRAGMA integrity_check").fetchall()
+            if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'message'").fetchall():
+                return {}
+            return dict(connection.execute("SELECT lower(hex(key)), state FROM message"))

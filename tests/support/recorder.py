@@ -1,7 +1,10 @@
 """A platform on loopback that records what arrives and answers as it is told. Real sockets, own code."""
 
+import http.client
 import json
+import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +15,7 @@ from typing import Any
 
 TOKEN = "chat-api-token-0123456789"  # noqa: S105  a made-up one
 DEPLOYMENT = "11111111-1111-4111-8111-111111111111"
+_QUIET = "/quiet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,13 @@ class Reply:
     body: bytes = b'{"error": null, "message": []}'
     headers: dict[str, str] = field(default_factory=dict)
     delay_seconds: float = 0.0
+    raw: bytes | None = None
+    """Said instead of all that, octet by octet where there is a gap; then the connection is closed."""
+    gap_seconds: float = 0.0
+    reset: bool = False
+    """Whether the connection ends with a reset."""
+    taken: bool = True
+    """Whether the platform has the message, whatever it answers."""
 
 
 @dataclass
@@ -46,6 +57,8 @@ class Platform:
 
     base_url: str = ""
     arrivals: list[Arrival] = field(default_factory=list)
+    taken: list[Arrival] = field(default_factory=list)
+    """Those that the platform has."""
     answer: Callable[[Arrival, int], Reply] = field(default=lambda _arrival, _number: Reply())
     """Given an arrival and its number from 1."""
     config: Callable[[str], Reply] = field(default=lambda _path: Reply(body=b"{}"))
@@ -56,6 +69,17 @@ class Platform:
     overlaps: int = 0
     """How often two requests of one user were open at once."""
     lock: threading.Lock = field(default_factory=threading.Lock)
+    connections: int = 0
+    ended: threading.Condition = field(default_factory=threading.Condition)
+
+    def quiet(self) -> None:
+        """Wait until all that dead clients have sent is read: connections come in order."""
+        asking = http.client.HTTPConnection(self.base_url.removeprefix("http://"), timeout=10)
+        asking.request("GET", _QUIET)
+        asking.getresponse().read()
+        asking.close()
+        with self.ended:
+            assert self.ended.wait_for(lambda: self.connections == 0, timeout=10)
 
     def by_user(self) -> dict[str, list[Arrival]]:
         """Return each user's arrivals in order."""
@@ -98,6 +122,8 @@ def platform(*, tls: ssl.SSLContext | None = None) -> Iterator[Platform]:  # noq
                 state.in_flight[user] = state.in_flight.get(user, 0) + 1
                 state.overlaps += state.in_flight[user] > 1
                 reply = state.answer(arrival, len(state.arrivals))
+                if reply.taken:
+                    state.taken.append(arrival)
             if reply.delay_seconds:
                 threading.Event().wait(reply.delay_seconds)
             with state.lock:
@@ -106,12 +132,16 @@ def platform(*, tls: ssl.SSLContext | None = None) -> Iterator[Platform]:  # noq
 
         def do_GET(self) -> None:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            state.gets.append((self.path, headers))
+            if self.path != _QUIET:
+                state.gets.append((self.path, headers))
             self._reply(state.config(self.path))
 
         def _reply(self, reply: Reply) -> None:
-            if reply.status is None:
+            if reply.reset:
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            if reply.raw is not None or reply.status is None:
                 self.close_connection = True
+                self._say(reply.raw or b"", gap_seconds=reply.gap_seconds)
                 return
             self.send_response(reply.status)
             for name, value in {"Content-Type": "application/json", **reply.headers}.items():
@@ -120,12 +150,32 @@ def platform(*, tls: ssl.SSLContext | None = None) -> Iterator[Platform]:  # noq
             self.end_headers()
             self.wfile.write(reply.body)
 
+        def _say(self, data: bytes, *, gap_seconds: float) -> None:
+            size = 1 if gap_seconds else max(len(data), 1)
+            for start in range(0, len(data), size):
+                self.wfile.write(data[start : start + size])
+                if gap_seconds:
+                    threading.Event().wait(gap_seconds)
+
         def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
             """Say nothing."""
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
         request_queue_size = 256
+
+        def process_request(self, request: Any, client_address: Any) -> None:
+            with state.ended:
+                state.connections += 1
+            super().process_request(request, client_address)
+
+        def process_request_thread(self, request: Any, client_address: Any) -> None:
+            try:
+                super().process_request_thread(request, client_address)
+            finally:
+                with state.ended:
+                    state.connections -= 1
+                    state.ended.notify_all()
 
         def handle_error(self, request: Any, client_address: Any) -> None:
             """Say nothing: killed clients are what these tests are about."""

@@ -88,6 +88,22 @@ def test_outcome_is_saved_although_the_intent_beside_it_is_lost(ledger, intent, 
     assert {State.ACCEPTED: 1} == ledger.counts()
 
 
+def test_intent_whose_commit_broke_is_kept_as_not_sent(ledger, intent):
+    """A commit whose sync failed may be in the file all the same; without this word it would be doubt."""
+    broken = Full(ledger, BROKEN)
+
+    async def run() -> None:
+        async with GroupCommit(broken, broken) as writer:  # type: ignore[arg-type]
+            broken.refusing = True
+            await writer.write(intent(0))
+
+    with pytest.raises(LedgerError):
+        asyncio.run(run())
+    ledger.commit([intent(0)])
+    assert 1 == ledger.apply_late(broken.kept)
+    assert {State.PENDING: 1} == ledger.counts()
+
+
 def test_outcome_without_room_is_kept_elsewhere(ledger, intent, outcome):
     """The last resort; its writer is told that the ledger does not have it."""
     full = Full(ledger, FULL)
