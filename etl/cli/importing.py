@@ -18,6 +18,7 @@ from etl.pipeline.opening import Trust
 from etl.pipeline.prepare import Wish
 from etl.pipeline.result import Canary
 from etl.pipeline.run import ImportWish
+from etl.pipeline.sending import SendWish
 from etl.pipeline.told import run_told_import
 from etl.pipeline.validation import ReportWish
 from etl.replay.limits import ErrorBudget
@@ -106,14 +107,16 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
             job_file,
             ImportWish(
                 plan=wish,
-                sandbox=sandbox,
-                sandbox_profiles=sandbox_profile,
-                limit_lanes=limit_lanes,
-                max_duration_seconds=max_duration,
-                max_messages=max_messages,
-                max_errors=max_errors,
-                canary=canary,
-                confirm=_confirmed_by(watch) if asks else lambda _: False,
+                send=SendWish(
+                    sandbox=sandbox,
+                    sandbox_profiles=sandbox_profile,
+                    limit_lanes=limit_lanes,
+                    max_duration_seconds=max_duration,
+                    max_messages=max_messages,
+                    max_errors=max_errors,
+                    canary=canary,
+                    confirm=_confirmed_by(watch) if asks else lambda _: False,
+                ),
                 trust=Trust(trust) if trust else Trust.REMEMBERED,
             ),
             watch,

@@ -19,7 +19,7 @@ def run_told_import(job_file: JobFile, wish: ImportWish, observe: Callable[[Even
     Raises:
         EtlError: as `run_import`.
     """
-    folder = workspace(job_file.state, job_file.job.target, sandbox=wish.sandbox).folder
+    folder = workspace(job_file.state, job_file.job.target, sandbox=wish.send.sandbox).folder
     monitoring = Monitoring(job_file, folder=folder, observe=observe)
 
     def observe_all(event: Event) -> None:
