@@ -110,6 +110,7 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
                 send=SendWish(
                     sandbox=sandbox,
                     sandbox_profiles=sandbox_profile,
+                    expect_plan=expect_plan,
                     limit_lanes=limit_lanes,
                     max_duration_seconds=max_duration,
                     max_messages=max_messages,

@@ -15,6 +15,7 @@ from etl.config.secrets import Secret
 from etl.config.target import Target
 from etl.config.workspace import Workspace
 from etl.errors import EtlError, ExitCode, LaterError, LedgerError
+from etl.ledger.evidence import Aim
 from etl.ledger.interface import Ledger, PlanRecord
 from etl.ledger.rescue import SideFile
 from etl.model.events import Event, RunBegan, Started, Warned
@@ -23,6 +24,7 @@ from etl.pipeline.embedding import embedded_target
 from etl.pipeline.replaying import Replaying
 from etl.pipeline.result import Canary, exit_code
 from etl.pipeline.standings import NOTHING, PlanStates, plan_states
+from etl.plan.forecast import forecast
 from etl.plan.lanes import PlanReader
 from etl.replay.conversations import Conversations
 from etl.replay.lane import blocking_states
@@ -39,6 +41,8 @@ class SendWish:
     sandbox: bool = False
     sandbox_profiles: tuple[Profile, ...] = ()
     """How the sandbox behaves otherwise than well."""
+    expect_plan: str | None = None
+    """The plan's hash, or its beginning, as it was approved; for the record."""
     limit_lanes: int | None = None
     """A trial: only so many users, the first by name."""
     max_duration_seconds: float | None = None
@@ -95,6 +99,8 @@ class Sending:
         minutes = self._job.message.session_expiration_minutes
         self._conversations = Conversations(expiration_minutes=minutes)
         self._canary: Canary | None = None
+        self.runs: list[int] = []
+        """Those that were begun."""
 
     def send(self, plan: PlanFolder, *, token: Secret | None) -> Sent:
         """Open the plan in the ledger if it is not, and send what is left of it.
@@ -113,7 +119,7 @@ class Sending:
                 with self._target(token) as (target, secret):
                     expected = self._expected(plan, states)
                     self._observe(Started(messages=expected, target=self._space.target))
-                    tally, stop = self._send(plan, record, target, secret)
+                    tally, stop = self._send(plan, record, (target, secret), expected)
                 states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
         return Sent(
             states=states,
@@ -148,6 +154,7 @@ class Sending:
         messages = PlanReader(plan).written_before(before_us)
         count = self._ledger.doubt(record.number, run, messages, now_us=SYSTEM.wall_us())
         self._ledger.end_run(run, exit_code=ExitCode.INCOMPLETE, now_us=SYSTEM.wall_us())
+        self._ledger.seal(now_us=SYSTEM.wall_us())
         if count:
             self._observe(
                 Warned(message=f"{count:,} messages may have been sent after the ledger's copy was made"),
@@ -184,12 +191,12 @@ class Sending:
         self,
         plan: PlanFolder,
         record: PlanRecord,
-        target: Target,
-        token: Secret,
+        place: tuple[Target, Secret],
+        expected: int,
     ) -> tuple[Tally, StopReason | None]:
         """Replay, in two parts with a question in between where a canary is wished."""
         first = 1 if self._wish.canary else self._wish.limit_lanes
-        tally, stop = self._replay(plan, record, target, token, only_first_lanes=first)
+        tally, stop = self._replay(plan, record, place, expected, only_first_lanes=first)
         if stop is not None or not self._wish.canary:
             return tally, stop
         states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
@@ -201,30 +208,49 @@ class Sending:
             return tally, StopReason(kind=StopKind.CANARY, message="one user is sent; the rest waits")
         expected = min(states.pending, self._wish.max_messages or states.pending)
         self._observe(Started(messages=expected, target=self._space.target))
-        rest, stop = self._replay(plan, record, target, token, only_first_lanes=None)
+        rest, stop = self._replay(plan, record, place, expected, only_first_lanes=None)
         tally.add(rest)
         return tally, stop
 
-    def _start_run(self, record: PlanRecord) -> int:
-        return self._ledger.start_run(
+    def _aim(self, plan: PlanFolder, expected: int) -> Aim:
+        rate = self._job.replay.rate.per_second
+        least = forecast(
+            messages=expected,
+            longest_lane=min(plan.summary.longest_lane, expected),
+            rate_per_second=rate,
+            latency_seconds=self._job.plan.latency_seconds,
+        )
+        return Aim(
+            allowed_per_second=rate,
+            expected=expected,
+            forecast_seconds=least.seconds,
+            expected_plan=self._wish.expect_plan,
+        )
+
+    def _start_run(self, record: PlanRecord, aim: Aim | None = None) -> int:
+        run = self._ledger.start_run(
             record.number,
             host=socket.gethostname(),
             pid=os.getpid(),
             version=__version__,
             now_us=SYSTEM.wall_us(),
+            aim=aim,
         )
+        self.runs.append(run)
+        return run
 
     def _replay(
         self,
         plan: PlanFolder,
         record: PlanRecord,
-        target: Target,
-        token: Secret,
+        place: tuple[Target, Secret],
+        expected: int,
         *,
         only_first_lanes: int | None,
     ) -> tuple[Tally, StopReason | None]:
         """Replay, with its beginning and end in the ledger."""
-        run = self._start_run(record)
+        run = self._start_run(record, self._aim(plan, expected))
+        target, token = place
         self._observe(RunBegan(run=run))
         stop = Stop(self._observe)
         replaying = Replaying(
@@ -259,7 +285,9 @@ class Sending:
             raise
         states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
         ended = self._exit_code(states, plan, stop.reason)
-        self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us())
+        why = stop.reason.message if stop.reason else None
+        self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us(), stop=why)
+        self._ledger.seal(now_us=SYSTEM.wall_us())
         return tally, stop.reason
 
     def _exit_code(self, states: PlanStates, plan: PlanFolder, stop: StopReason | None) -> ExitCode:
