@@ -1,5 +1,6 @@
 """Run reports: made from plan and ledger alone, at a run's end and at any time later."""
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +20,10 @@ from etl.pipeline.standings import plan_states
 from etl.plan.forecast import forecast
 from etl.replay.lane import blocking_states
 from etl.report.approved import approved
+from etl.report.instants import stamp
+from etl.report.outcome import write_report
 from etl.report.replayed import Answers, RunReport, Unsettled
+from etl.report.replayed_page import write_run_page
 from etl.report.steps import Standing, Step, next_steps
 from etl.report.timeline import Timeline
 
@@ -41,6 +45,41 @@ class Subject:
     """The plan in the ledger; None when nothing of it was ever to be sent."""
     runs: tuple[RunRecord, ...]
     scope: str
+
+
+def subject_of(
+    job_file: JobFile,
+    space: Workspace,
+    ledger: Ledger,
+    plan: PlanFolder,
+    *,
+    sandbox: bool,
+    runs: Sequence[int] | None = None,
+) -> Subject:
+    """Return what a report of these runs tells of; without `runs` it is the whole plan."""
+    record = next((one for one in reversed(ledger.plans()) if one.hash == plan.summary.hash), None)
+    number = record.number if record else 0
+    chosen = [run for run in ledger.runs() if (run.plan == number if runs is None else run.number in runs)]
+    return Subject(
+        job_file=job_file,
+        job=shlex.join([str(job_file.path), *(["--sandbox"] if sandbox else [])]),
+        space=space,
+        ledger=ledger,
+        plan=plan,
+        record=record,
+        runs=tuple(chosen),
+        scope="plan" if runs is None else "run",
+    )
+
+
+def write_files(report: RunReport, path: Path) -> None:
+    """Write a report as JSON and, beside it, as a page.
+
+    Raises:
+        UsageError: one can't be written; the run itself is safe in the ledger.
+    """
+    write_report(path, report.as_json())
+    write_run_page(path.with_suffix(".html"), report, json_file=path)
 
 
 def run_report(subject: Subject, *, command: Mapping[str, Any] | None = None) -> RunReport:
@@ -113,7 +152,7 @@ def by_code(ledger: Ledger, state: State) -> dict[str, int]:
 
 def report_path(space: Workspace, stem: str, at_us: int) -> Path:
     """Return where the JSON of a report goes; its page lies beside it."""
-    return space.reports / f"{stem}-{_stamp(at_us)}.json"
+    return space.reports / f"{stem}-{stamp(at_us)}.json"
 
 
 def _outcomes(

@@ -3,9 +3,8 @@
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 
-from etl.clock import MICROSECONDS, SYSTEM
+from etl.clock import SYSTEM
 from etl.config.job import Job
 from etl.config.load import JobFile
 from etl.config.secrets import read_token
@@ -17,10 +16,10 @@ from etl.model.plan import PlanFolder
 from etl.model.states import State
 from etl.pipeline.opening import Trust, opened
 from etl.pipeline.prepare import Wish, prepare, refuse_unknown_roles
+from etl.pipeline.reporting import report_path, run_report, subject_of, write_files
 from etl.pipeline.result import ImportResult, exit_code
 from etl.pipeline.sending import Sending, SendWish
 from etl.replay.limits import closed_message
-from etl.report.outcome import write_report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +70,7 @@ def replayed(
         began, began_us = SYSTEM.monotonic(), SYSTEM.wall_us()
         sending = Sending(job_file, space, found.ledger, wish, observe, started=started)
         sent = sending.send(plan, token=token)
+        path = report_path(space, "import", began_us)
         result = ImportResult(
             plan=plan,
             target=space.target,
@@ -84,16 +84,18 @@ def replayed(
             allowed_per_second=job.replay.rate.per_second,
             learned_per_second=found.ledger.learned_rate_per_second() if job.replay.adapt else None,
             ledger=space.ledger,
-            report=space.reports / f"import-{_stamp(began_us)}.json",
+            report=path,
+            page=path.with_suffix(".html"),
             rejects_file=plan.rejects_csv,
             sandbox_store=space.sandbox_store if wish.sandbox else None,
             exit_code=exit_code(
                 sent.states, plan.summary, stop=sent.stop, trial=wish.limit_lanes is not None
             ),
         )
-        write_report(result.report, result.as_json())
+        subject = subject_of(job_file, space, found.ledger, plan, sandbox=wish.sandbox, runs=sending.runs)
+        write_files(run_report(subject, command=result.command_json()), result.report)
         observe(
-            Finished(exit_code=result.exit_code, counts=asdict(sent.states), report=str(result.report)),
+            Finished(exit_code=result.exit_code, counts=asdict(sent.states), report=str(result.page)),
         )
     return result
 
@@ -129,7 +131,3 @@ def _follow_policy_on_uncertain(job: Job, ledger: Ledger) -> None:
         except_codes=(RESTORED,),
     )
     ledger.settle(selection, word)
-
-
-def _stamp(wall_us: int) -> str:
-    return datetime.fromtimestamp(wall_us / MICROSECONDS, UTC).strftime("%Y%m%dT%H%M%S.%fZ")

@@ -37,7 +37,7 @@ KEYS: Final = {
     "retries": "attempts that were put back",
     "pauses": "how often the API asked everybody to wait, for how long, and the longest of them",
     "pace": "allowed_per_second, learned_per_second (null: all of it) and reached_per_second",
-    "latency_seconds": "p50, p95, p99 and most, from intent to recorded acceptance; quantiles up to 10 % high",
+    "latency_seconds": "p50, p95, p99 and most, from intent to recorded acceptance; up to 10 % high",
     "timeline": "at most 120 stretches of time with counts by outcome, attempts a second, pauses, latency",
     "forecast": "expected messages and seconds at least, as reckoned at the start, and what it took",
     "approved": "the plan that --expect-plan named, and the newest check with what differs from it",

@@ -12,8 +12,7 @@ from etl.report.html import page
 from etl.report.replayed import RunReport
 from etl.report.replayed_charts import charts
 
-_ROWS: Final = 24
-"""Of the table of time, when no chart is drawn."""
+_HELD: Final = "not sent: an earlier message of the same user is uncertain, or failed"
 
 
 def write_run_page(path: Path, report: RunReport, *, json_file: Path) -> None:
@@ -29,7 +28,7 @@ def write_run_page(path: Path, report: RunReport, *, json_file: Path) -> None:
         look=look,
         title=title,
         sentence=sentence,
-        meanings={state.value: state.meaning for state in State} | {"held": HELD},
+        meanings={**{state.value: state.meaning for state in State}, "held": _HELD},
         charts=charts(report),
         runs=[_run(report, number) for number in range(len(report.runs))],
         clock=_clock,
@@ -37,9 +36,6 @@ def write_run_page(path: Path, report: RunReport, *, json_file: Path) -> None:
     )
     with private_file(path, hint="the ledger holds everything; etl report JOB makes it again") as sink:
         sink.write(text.encode("utf-8", "backslashreplace"))
-
-
-HELD: Final = "not sent: an earlier message of the same user is uncertain, or failed"
 
 
 def verdict(report: RunReport) -> tuple[str, str, str]:
@@ -63,7 +59,11 @@ def verdict(report: RunReport) -> tuple[str, str, str]:
         if states[name]
     ]  # fmt: skip
     look = "stop" if states["uncertain"] or states["rejected"] else "warn"
-    return look, "Not complete", f"{states['accepted']:,} of {planned:,} messages are accepted; {', '.join(parts)}."
+    return (
+        look,
+        "Not complete",
+        f"{states['accepted']:,} of {planned:,} messages are accepted; {', '.join(parts)}.",
+    )
 
 
 def _run(report: RunReport, place: int) -> tuple[str | int, ...]:

@@ -72,7 +72,7 @@ class Timeline:
         """Count acceptances: when, and how long after the intent."""
         if len(at_us):
             places = self._places(at_us)
-            np.add.at(self._kinds, (places, 0), 1)
+            np.add.at(self._kinds[:, 0], places, 1)
             np.add.at(self._took, (places, np.searchsorted(_EDGES_US, took_us)), 1)
             self._most_us = max(self._most_us, int(took_us.max()))
 
