@@ -9,8 +9,9 @@ from typing import Any, Final
 import click
 
 from etl.cli import options
-from etl.cli.console import say
+from etl.cli.console import at_terminal, say
 from etl.cli.entries import entry_json, entry_line, iso
+from etl.cli.following import Following
 from etl.config.load import load_job
 from etl.ledger.interface import RunRecord
 from etl.ledger.lock import Holder
@@ -23,14 +24,24 @@ from etl.report.summary import duration, learned, states_line
 @click.command("status")
 @options.job
 @options.sandbox
+@click.option(
+    "--follow/--no-follow",
+    default=None,
+    help="Follow a run that is active; done by itself on a terminal.",
+)
 @options.as_json
-def command(job: Path, sandbox: bool, as_json: bool) -> int:  # noqa: FBT001  flags of the command line
+def command(job: Path, sandbox: bool, follow: bool | None, as_json: bool) -> int:  # noqa: FBT001  flags
     """Show how the plan under way stands, what is uncertain or held and why, and what to type next.
 
-    Reads only, also while an import runs. Exit code 0: all messages are accepted; 3: not yet.
+    Reads only, also while an import runs; on a terminal it follows one to its end. Exit code 0: all messages
+    are accepted; 3: not yet.
     """
-    result = run_status(load_job(job), sandbox=sandbox)
+    job_file = load_job(job)
+    result = run_status(job_file, sandbox=sandbox)
     typed = f"{job}{' --sandbox' if sandbox else ''}"
+    wished = at_terminal() if follow is None else follow
+    if wished and result.holder and not as_json:
+        result = Following(lambda: run_status(job_file, sandbox=sandbox), job).run(result)
     if as_json:
         json.dump(_as_json(result, typed), sys.stdout)
         sys.stdout.write("\n")

@@ -192,6 +192,11 @@ def _shape(job_file: JobFile, wish: Wish) -> dict[str, Any]:
     }
 
 
+def settings_digest(job_file: JobFile) -> str:
+    """Return the digest of the job's settings that decide which messages come out of the same files."""
+    return digest_of(_shape(job_file, Wish()))
+
+
 def _existing(
     workspace: Workspace,
     fingerprint: str,
@@ -291,6 +296,7 @@ class _Build:
                 "identity": _identity(self._job_file),
                 "source": self._job.source,
                 "ledger_mark": mark,
+                "settings": settings_digest(self._job_file),
             }
             settings = request_settings(self._job)
             ordered = decide(
