@@ -102,11 +102,13 @@ def screen(result: StatusResult, per_second: float | None, job: Path) -> list[st
     bar = "#" * int(_BAR * part)
     pace = "measuring" if per_second is None else f"{per_second:.3g}/s"
     far = f"{done(result):,} of {total:,} ({100 * part:.1f} %)"
+    run = result.last_run
+    allowed = (run.allowed_per_second if run else None) or result.allowed_per_second
     unknown = f"uncertain or in flight {states.uncertain:,}"
     lines = [
-        f"sent     {far}, {pace} of {result.allowed_per_second:g}/s, {_rest(result, per_second)}",
+        f"sent     {far}, {pace} of {allowed:g}/s, {_rest(result, per_second)}",
         f"         [{bar:<{_BAR}}]",
-        f"run      {result.last_run.number if result.last_run else '?'} by {result.holder}",
+        f"run      {run.number if run else '?'} by {result.holder}",
         f"accepted {states.accepted:,}   rejected {states.rejected:,}   skipped {states.skipped:,}",
         f"open     pending {states.pending:,}   {unknown}   held {states.held:,}",
     ]

@@ -17,8 +17,9 @@ from etl.report.summary import duration, states_line
 
 _SHOWN = 5
 _LIMITS = (
-    "this proves that outcomes, attempts and words are as they were when each run ended; it can't notice "
-    "somebody who rewrote the ledger, its seals and every report. Keep a report where they can't reach it."
+    "this proves that outcomes, attempts and words are as they were when each run ended;",
+    "it can't notice somebody who rewrote the ledger, its seals and every report:",
+    "keep a report, or the last digest, where they can't reach it",
 )
 
 

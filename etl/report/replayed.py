@@ -195,6 +195,11 @@ class RunReport:
         }
 
     @property
+    def first_steps(self) -> list[Step]:
+        """Return what to type next for all at once; what is typed for one message stands with the message."""
+        return [step for step in self.steps if "KEY" not in step.command]
+
+    @property
     def longest_pauses(self) -> list[Pause]:
         """Return the longest ones, so that a report stays small."""
         ranked = sorted(self.pauses, key=lambda pause: (pause.at_us - pause.until_us, pause.at_us))

@@ -58,14 +58,17 @@ def _latency(report: RunReport) -> Chart:
         title="How long a message took",
         description="From intent to recorded acceptance: the middle one, and the one that 95 % stayed below.",
         axis="time, UTC",
-        unit="seconds",
+        unit="milliseconds",
     )
-    nothing = float("nan")
     series = [
-        Series(name="median", values=tuple(nothing if p.p50 is None else p.p50 for p in report.timeline)),
-        Series(name="95 %", values=tuple(nothing if p.p95 is None else p.p95 for p in report.timeline)),
+        Series(name="median", values=tuple(_milliseconds(point.p50) for point in report.timeline)),
+        Series(name="95 %", values=tuple(_milliseconds(point.p95) for point in report.timeline)),
     ]
     return lines(words, _positions(report), series, labels=_labels(report))
+
+
+def _milliseconds(seconds: float | None) -> float:
+    return float("nan") if seconds is None else 1_000 * seconds
 
 
 def _positions(report: RunReport) -> list[float]:

@@ -74,7 +74,7 @@ def _run(report: RunReport, place: int) -> tuple[str | int, ...]:
         code = ExitCode(run.exit_code or 0)
         end = f"{_clock(run.ended_us)}, exit code {code.value}"
     return (
-        str(run.number), _clock(run.started_us), end, run.stop or "its plan was done",
+        str(run.number), _clock(run.started_us), end, run.stop or ("nothing was left to send" if run.ended_us else ""),
         f"{run.host}, pid {run.pid}, etl {run.version}",
     )  # fmt: skip
 
