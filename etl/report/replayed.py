@@ -172,10 +172,7 @@ class RunReport:
                 "reached_per_second": self.reached_per_second,
             },
             "latency_seconds": asdict(self.latency) if self.latency else None,
-            "timeline": [
-                {"at": iso(point.at_us), **asdict(point), "per_second": point.per_second}
-                for point in self.timeline
-            ],
+            "timeline": [_dated(point) | {"per_second": point.per_second} for point in self.timeline],
             "forecast": {
                 "expected": self.expected,
                 "seconds": self.forecast_seconds,
@@ -190,7 +187,7 @@ class RunReport:
                 "listed": [entry_json(entry) for entry in self.unsettled.listed],
             },
             "next": [step.command for step in self.steps],
-            "seals": [{**asdict(seal), "at_us": iso(seal.at_us)} for seal in self.seals],
+            "seals": [_dated(seal) for seal in self.seals],
             "command": dict(self.command) if self.command is not None else None,
         }
 
@@ -234,6 +231,12 @@ def entry_json(entry: Entry) -> dict[str, object]:
         "reason": entry.reason,
         "http_status": entry.http_status,
     }
+
+
+def _dated(one: Point | Seal) -> dict[str, Any]:
+    """Return a value for machines with its instant first."""
+    values = asdict(one)
+    return {"at": iso(values.pop("at_us")), **values}
 
 
 def _pause_json(pause: Pause) -> dict[str, object]:

@@ -73,8 +73,9 @@ def _run(report: RunReport, place: int) -> tuple[str | int, ...]:
     else:
         code = ExitCode(run.exit_code or 0)
         end = f"{_clock(run.ended_us)}, exit code {code.value}"
+    why = run.stop or ("" if run.ended_us is None else "nothing was left to send")
     return (
-        str(run.number), _clock(run.started_us), end, run.stop or ("nothing was left to send" if run.ended_us else ""),
+        str(run.number), _clock(run.started_us), end, why,
         f"{run.host}, pid {run.pid}, etl {run.version}",
     )  # fmt: skip
 
