@@ -92,7 +92,7 @@ def replayed(
                 sent.states, plan.summary, stop=sent.stop, trial=wish.limit_lanes is not None
             ),
         )
-        subject = subject_of(job_file, space, found.ledger, plan, sandbox=wish.sandbox, runs=sending.runs)
+        subject = subject_of(job_file, space, found.ledger, plan, sandbox=wish.sandbox, runs=sent.runs)
         write_files(run_report(subject, command=result.command_json()), result.report)
         observe(
             Finished(exit_code=result.exit_code, counts=asdict(sent.states), report=str(result.page)),

@@ -1,36 +1,28 @@
 """Sending a plan's messages: runs that the ledger knows, a trial or a canary before the rest."""
 
-import asyncio
-import os
-import socket
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from etl import __version__
 from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.load import JobFile
 from etl.config.secrets import Secret
 from etl.config.target import Target
 from etl.config.workspace import Workspace
-from etl.errors import EtlError, ExitCode, LaterError, LedgerError
-from etl.ledger.evidence import Aim
+from etl.errors import LaterError
 from etl.ledger.interface import Ledger, PlanRecord
-from etl.ledger.rescue import SideFile
-from etl.model.events import Event, RunBegan, Started, Warned
+from etl.model.events import Event, Started
 from etl.model.plan import PlanFolder
 from etl.pipeline.embedding import embedded_target
-from etl.pipeline.replaying import Replaying
-from etl.pipeline.result import Canary, exit_code
+from etl.pipeline.result import Canary
+from etl.pipeline.runs import Runs
 from etl.pipeline.standings import NOTHING, PlanStates, plan_states
-from etl.plan.forecast import forecast
 from etl.plan.lanes import PlanReader
 from etl.replay.conversations import Conversations
 from etl.replay.lane import blocking_states
 from etl.replay.limits import Bounds, ErrorBudget, Limits
-from etl.replay.runner import Scope, Tally
-from etl.replay.stop import Stop, StopKind, StopReason
+from etl.replay.runner import Tally
+from etl.replay.stop import StopKind, StopReason
 from etl.sandbox.profiles import Profile
 
 
@@ -66,6 +58,8 @@ class Sent:
     stop: StopReason | None
     canary: Canary | None
     conversations: Conversations
+    runs: tuple[int, ...]
+    """Their numbers in the ledger."""
 
 
 class Sending:
@@ -95,12 +89,19 @@ class Sending:
             max_messages=wish.max_messages,
             max_errors=wish.max_errors,
         )
-        self._limits = Limits(bounds, wall_us=SYSTEM.wall_us())
         minutes = self._job.message.session_expiration_minutes
         self._conversations = Conversations(expiration_minutes=minutes)
         self._canary: Canary | None = None
-        self.runs: list[int] = []
-        """Those that were begun."""
+        self._runs = Runs(
+            job_file,
+            space,
+            ledger,
+            observe,
+            limits=Limits(bounds, wall_us=SYSTEM.wall_us()),
+            conversations=self._conversations,
+            expect_plan=wish.expect_plan,
+            trial=wish.limit_lanes is not None,
+        )
 
     def send(self, plan: PlanFolder, *, token: Secret | None) -> Sent:
         """Open the plan in the ledger if it is not, and send what is left of it.
@@ -112,7 +113,7 @@ class Sending:
         states, tally, stop = NOTHING, Tally(), None
         if plan.summary.conservation.planned:
             record = self._start(plan)
-            self._doubt(plan, record)
+            self._runs.doubt(plan, record)
             states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
             if states.pending:
                 self._obey_hold_off()
@@ -127,6 +128,7 @@ class Sending:
             stop=stop,
             canary=self._canary,
             conversations=self._conversations,
+            runs=tuple(self._runs.numbers),
         )
 
     def _start(self, plan: PlanFolder) -> PlanRecord:
@@ -144,21 +146,6 @@ class Sending:
             open=True,
         )
         return self._ledger.start_plan(record, now_us=SYSTEM.wall_us())
-
-    def _doubt(self, plan: PlanFolder, record: PlanRecord) -> None:
-        """After a restore: what the copy does not know as settled may have been sent since."""
-        before_us = self._ledger.doubt_before_us(record.number)
-        if before_us is None:
-            return
-        run = self._start_run(record)
-        messages = PlanReader(plan).written_before(before_us)
-        count = self._ledger.doubt(record.number, run, messages, now_us=SYSTEM.wall_us())
-        self._ledger.end_run(run, exit_code=ExitCode.INCOMPLETE, now_us=SYSTEM.wall_us())
-        self._ledger.seal(now_us=SYSTEM.wall_us())
-        if count:
-            self._observe(
-                Warned(message=f"{count:,} messages may have been sent after the ledger's copy was made"),
-            )
 
     def _expected(self, plan: PlanFolder, before: PlanStates) -> int:
         expected = before.pending
@@ -196,7 +183,7 @@ class Sending:
     ) -> tuple[Tally, StopReason | None]:
         """Replay, in two parts with a question in between where a canary is wished."""
         first = 1 if self._wish.canary else self._wish.limit_lanes
-        tally, stop = self._replay(plan, record, place, expected, only_first_lanes=first)
+        tally, stop = self._runs.replay(plan, record, place, expected, only_first_lanes=first)
         if stop is not None or not self._wish.canary:
             return tally, stop
         states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
@@ -208,93 +195,6 @@ class Sending:
             return tally, StopReason(kind=StopKind.CANARY, message="one user is sent; the rest waits")
         expected = min(states.pending, self._wish.max_messages or states.pending)
         self._observe(Started(messages=expected, target=self._space.target))
-        rest, stop = self._replay(plan, record, place, expected, only_first_lanes=None)
+        rest, stop = self._runs.replay(plan, record, place, expected, only_first_lanes=None)
         tally.add(rest)
         return tally, stop
-
-    def _aim(self, plan: PlanFolder, expected: int) -> Aim:
-        rate = self._job.replay.rate.per_second
-        least = forecast(
-            messages=expected,
-            longest_lane=min(plan.summary.longest_lane, expected),
-            rate_per_second=rate,
-            latency_seconds=self._job.plan.latency_seconds,
-        )
-        return Aim(
-            allowed_per_second=rate,
-            expected=expected,
-            forecast_seconds=least.seconds,
-            expected_plan=self._wish.expect_plan,
-        )
-
-    def _start_run(self, record: PlanRecord, aim: Aim | None = None) -> int:
-        run = self._ledger.start_run(
-            record.number,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            version=__version__,
-            now_us=SYSTEM.wall_us(),
-            aim=aim,
-        )
-        self.runs.append(run)
-        return run
-
-    def _replay(
-        self,
-        plan: PlanFolder,
-        record: PlanRecord,
-        place: tuple[Target, Secret],
-        expected: int,
-        *,
-        only_first_lanes: int | None,
-    ) -> tuple[Tally, StopReason | None]:
-        """Replay, with its beginning and end in the ledger."""
-        run = self._start_run(record, self._aim(plan, expected))
-        target, token = place
-        self._observe(RunBegan(run=run))
-        stop = Stop(self._observe)
-        replaying = Replaying(
-            job=self._job,
-            folder=self._job_file.folder,
-            ledger=self._ledger,
-            scope=Scope(
-                plan=record.number,
-                only_first_lanes=only_first_lanes,
-                blocking=self._blocking,
-            ),
-            run=run,
-            limits=self._limits,
-            conversations=self._conversations,
-            observe=self._observe,
-            rescue=SideFile(
-                self._space.folder,
-                identity=self._ledger.name().identity,
-                run=run,
-                say=_say,
-            ),
-        )
-        try:
-            tally = asyncio.run(replaying.replay(PlanReader(plan), target=target, token=token, stop=stop))
-        except asyncio.CancelledError:
-            tally = Tally()  # the second signal: what was in flight is uncertain at the next start
-        except BaseException as error:
-            ended = error.exit_code if isinstance(error, EtlError) else ExitCode.DEFECT
-            # A ledger that refuses this, too, must not hide why the run ended.
-            with suppress(LedgerError):
-                self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us())
-            raise
-        states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
-        ended = self._exit_code(states, plan, stop.reason)
-        why = stop.reason.message if stop.reason else None
-        self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us(), stop=why)
-        self._ledger.seal(now_us=SYSTEM.wall_us())
-        return tally, stop.reason
-
-    def _exit_code(self, states: PlanStates, plan: PlanFolder, stop: StopReason | None) -> ExitCode:
-        trial = self._wish.limit_lanes is not None
-        return exit_code(states, plan.summary, stop=stop, trial=trial)
-
-
-def _say(line: str) -> None:
-    # Called by the ledger's writer, so not by way of the progress bar.
-    sys.stderr.write(f"etl: {line}\n")
