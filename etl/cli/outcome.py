@@ -62,7 +62,7 @@ def _pace_lines(result: ImportResult) -> list[str]:
 
 
 def _place_lines(result: ImportResult) -> list[str]:
-    lines = [f"ledger   {result.ledger}", f"report   {result.report}"]
+    lines = [f"ledger   {result.ledger}", f"report   {result.page}"]
     if result.plan.summary.conservation.rejects:
         lines.append(f"rejects  {result.rejects_file}")
     if result.sandbox_store:

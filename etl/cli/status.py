@@ -2,34 +2,46 @@
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from etl.cli import options
-from etl.cli.console import say
+from etl.cli.console import at_terminal, say
 from etl.cli.entries import entry_json, entry_line, iso
+from etl.cli.following import Following
 from etl.config.load import load_job
 from etl.ledger.interface import RunRecord
 from etl.ledger.lock import Holder
 from etl.model.states import State
 from etl.pipeline.status import StatusResult, run_status
+from etl.report.steps import Standing, Step, next_steps
 from etl.report.summary import duration, learned, states_line
 
 
 @click.command("status")
 @options.job
 @options.sandbox
+@click.option(
+    "--follow/--no-follow",
+    default=None,
+    help="Follow a run that is active; done by itself on a terminal.",
+)
 @options.as_json
-def command(job: Path, sandbox: bool, as_json: bool) -> int:  # noqa: FBT001  flags of the command line
+def command(job: Path, sandbox: bool, follow: bool | None, as_json: bool) -> int:  # noqa: FBT001  flags
     """Show how the plan under way stands, what is uncertain or held and why, and what to type next.
 
-    Reads only, also while an import runs. Exit code 0: all messages are accepted; 3: not yet.
+    Reads only, also while an import runs; on a terminal it follows one to its end. Exit code 0: all messages
+    are accepted; 3: not yet.
     """
-    result = run_status(load_job(job), sandbox=sandbox)
+    job_file = load_job(job)
+    result = run_status(job_file, sandbox=sandbox)
     typed = f"{job}{' --sandbox' if sandbox else ''}"
+    wished = at_terminal() if follow is None else follow
+    if wished and result.holder and not as_json:
+        result = Following(lambda: run_status(job_file, sandbox=sandbox), job).run(result)
     if as_json:
         json.dump(_as_json(result, typed), sys.stdout)
         sys.stdout.write("\n")
@@ -157,35 +169,18 @@ def _run(result: StatusResult) -> str:
     return f"{run.number}: {span}, exit code {run.exit_code}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Step:
-    """A command to type, and what it means."""
-
-    command: str
-    meaning: str
-
-
-def _next(result: StatusResult, job: str) -> list[_Step]:
+def _next(result: StatusResult, job: str) -> list[Step]:
     if result.holder:
         return []
-    if result.concern:
-        return [_Step(command=f"etl import {job} --restored", meaning="or put the newest ledger back")]
-    steps = []
-    if result.states.pending:
-        meaning = f"at least {duration(result.forecast.seconds)}"
-        steps.append(_Step(command=f"etl import {job}", meaning=meaning))
-    if result.all_plans.get(State.UNCERTAIN.value):
-        steps += [
-            _Step(command=f"etl verify {job} --settle", meaning="settles by the platform's own report; or"),
-            _Step(command=f"etl settle {job} --accepted KEY…", meaning="it is in the Inbox"),
-            _Step(command=f"etl settle {job} --resend KEY…", meaning="it is not; if it is, it is doubled"),
-            _Step(command=f"etl settle {job} --skip KEY…", meaning="leave it out"),
-        ]
-    if result.states.rejected:
-        code = next(iter(result.rejected_by_code), "CODE")
-        meaning = "when the cause is removed; or settle --skip"
-        steps.append(_Step(command=f"etl retry {job} --code {code}", meaning=meaning))
-    return steps
+    standing = Standing(
+        pending=result.states.pending,
+        rejected=result.states.rejected,
+        uncertain=result.all_plans.get(State.UNCERTAIN.value, 0),
+        rejected_by_code=result.rejected_by_code,
+        forecast_seconds=result.forecast.seconds,
+        concern=result.concern,
+    )
+    return next_steps(standing, job)
 
 
 def _next_lines(result: StatusResult, job: str) -> list[str]:

@@ -199,20 +199,23 @@ class SqliteReader:
 
     def touched(self) -> Iterator[pa.RecordBatch]:
         """Yield `TOUCHED_SCHEMA` from one snapshot, in no particular order."""
-        return _stream(self._path, _TOUCHED, TOUCHED_SCHEMA)
+        return stream(self._path, _TOUCHED, TOUCHED_SCHEMA)
 
     def export(self) -> Iterator[pa.RecordBatch]:
         """Yield `EXPORT_SCHEMA` from one snapshot, in order of (plan, ordinal)."""
-        return _stream(self._path, _EXPORT, EXPORT_SCHEMA)
+        return stream(self._path, _EXPORT, EXPORT_SCHEMA)
 
     def _rows(self, sql: str, parameters: tuple[object, ...] | dict[str, object] = ()) -> list[Any]:
         with self._reading, translated(self._path):
             return self._reader.execute(sql, parameters).fetchall()
 
 
-def _stream(path: Path, sql: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def stream(
+    path: Path, sql: str, schema: pa.Schema, parameters: tuple[object, ...] = ()
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a question by `schema`, at most 65,536 a batch, from one snapshot."""
     with translated(path), closing(connect(path, "ro")) as connection:
-        cursor = connection.execute(sql)
+        cursor = connection.execute(sql, parameters)
         while rows := cursor.fetchmany(BATCH_ROWS):
             yield _batch(rows, schema)
 

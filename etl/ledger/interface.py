@@ -6,6 +6,7 @@ from typing import Final, NamedTuple, Protocol
 
 import pyarrow as pa
 
+from etl.ledger.evidence import Aim, Pause, Seal, Verification
 from etl.model.states import State
 
 TOUCHED_SCHEMA: Final = pa.schema(
@@ -92,6 +93,13 @@ class RunRecord:
     started_us: int
     ended_us: int | None
     exit_code: int | None
+    allowed_per_second: float | None = None
+    """This and what follows as the run's `Aim`; None for a run that was started without one."""
+    expected: int | None = None
+    forecast_seconds: float | None = None
+    expected_plan: str | None = None
+    stop: str | None = None
+    """Why it ended before its plan, in one line."""
 
 
 # A tuple, as Outcome: one of each is made for every message, at a fifth of the price of a dataclass.
@@ -211,11 +219,37 @@ class Ledger(Protocol):
     def start_plan(self, record: PlanRecord, *, now_us: int) -> PlanRecord:
         """Open a plan (its `number` is ignored and given anew) and close the one that was open."""
 
-    def start_run(self, plan: int, *, host: str, pid: int, version: str, now_us: int) -> int:
+    def start_run(
+        self, plan: int, *, host: str, pid: int, version: str, now_us: int, aim: Aim | None = None
+    ) -> int:
         """Record that a replay begins and return its number."""
 
-    def end_run(self, run: int, *, exit_code: int, now_us: int) -> None:
-        """Record how it ended."""
+    def end_run(self, run: int, *, exit_code: int, now_us: int, stop: str | None = None) -> None:
+        """Record how it ended; `stop` is why before its plan."""
+
+    def seal(self, *, now_us: int) -> None:
+        """Seal every run that can record nothing more; call it only while none sends."""
+
+    def seals(self) -> list[Seal]:
+        """Return the seals of all runs that have one, oldest first."""
+
+    def verify_seals(self) -> Verification:
+        """Compute every seal again from what is recorded; the memory it takes is bounded."""
+
+    def runs(self) -> list[RunRecord]:
+        """Return all runs, oldest first."""
+
+    def acceptances(self, runs: Iterable[int]) -> Iterator[pa.RecordBatch]:
+        """Yield `ACCEPTED_SCHEMA` for what these runs saw accepted, at most 65,536 rows a batch."""
+
+    def attempts(self, runs: Iterable[int]) -> Iterator[pa.RecordBatch]:
+        """Yield `ATTEMPT_SCHEMA` for these runs, at most 65,536 rows a batch."""
+
+    def pauses(self, runs: Iterable[int]) -> list[Pause]:
+        """Return the pauses that the API asked these runs for, oldest first."""
+
+    def words(self, plan: int) -> dict[str, int]:
+        """Return how many of people's words a plan's messages got, by the state that they led to."""
 
     def last_run(self) -> RunRecord | None:
         """Return the newest run."""
@@ -299,8 +333,8 @@ class Ledger(Protocol):
     def hold_off_us(self) -> int | None:
         """Return until when the API asked everybody to wait, if it did."""
 
-    def set_hold_off(self, until_us: int) -> None:
-        """Remember that across runs."""
+    def set_hold_off(self, until_us: int, *, pause: Pause | None = None) -> None:
+        """Remember that across runs; `pause` is kept for the report of the run that goes on."""
 
     def learned_rate_per_second(self) -> float | None:
         """Return the rate that earlier runs found this target to bear, if they had to slow down."""

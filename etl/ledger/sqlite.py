@@ -16,9 +16,10 @@ from typing import Final, Literal
 import pyarrow as pa
 
 from etl.errors import LedgerError
-from etl.ledger import statements, words
+from etl.ledger import seals, statements, words
 from etl.ledger.entries import DEFECT, apply, apply_all, recorded
-from etl.ledger.export import SqliteReader
+from etl.ledger.evidence import Aim, Pause
+from etl.ledger.history import SqliteHistory
 from etl.ledger.interface import Decision, Intent, Outcome, PlanRecord, Selection, Word
 from etl.ledger.lock import private_folder
 from etl.ledger.marks import Marks
@@ -37,7 +38,7 @@ _INTERRUPTED: Final = "interrupted"
 """The reason of an attempt whose run died before its outcome was known."""
 
 
-class SqliteLedger(SqliteReader):
+class SqliteLedger(SqliteHistory):
     """A `Ledger` in one SQLite file. Threads may share it; see `open_ledger` and `open_readonly`."""
 
     def __init__(
@@ -82,30 +83,40 @@ class SqliteLedger(SqliteReader):
         self._remember_if_possible()
         return replace(record, number=number, open=True)
 
-    def start_run(self, plan: int, *, host: str, pid: int, version: str, now_us: int) -> int:
+    def start_run(
+        self, plan: int, *, host: str, pid: int, version: str, now_us: int, aim: Aim | None = None
+    ) -> int:
         """Record that a replay of the open plan begins and return its number."""
+        aims: tuple[object, ...] = (None,) * 4
+        if aim is not None:
+            aims = (aim.allowed_per_second, aim.expected, aim.forecast_seconds, aim.expected_plan)
         with self._write() as cursor:
-            cursor.execute(
-                "INSERT INTO run (plan, host, pid, version, started_us) VALUES (?, ?, ?, ?, ?)",
-                (plan, host, pid, version, now_us),
-            )
+            cursor.execute(statements.START_RUN, (plan, host, pid, version, now_us, *aims))
             number = int(cursor.lastrowid or 0)
             cursor.execute(statements.ADVANCE)
         # Before the run's first byte, or a copy that misses it would not be recognised.
         self._remember()
         return number
 
-    def end_run(self, run: int, *, exit_code: int, now_us: int) -> None:
+    def end_run(self, run: int, *, exit_code: int, now_us: int, stop: str | None = None) -> None:
         """Record how it ended; after that it can send nothing."""
         with self._write() as cursor:
             cursor.execute(
-                "UPDATE run SET ended_us = ?, exit_code = ? WHERE number = ?",
-                (now_us, int(exit_code), run),
+                "UPDATE run SET ended_us = ?, exit_code = ?, stop = ? WHERE number = ?",
+                (now_us, int(exit_code), storable(stop), run),
             )
             if cursor.rowcount != 1:
                 raise LedgerError(f"the ledger {self._path} has no run {run}", hint=DEFECT)
             cursor.execute(statements.ADVANCE)
         self._remember_if_possible()
+
+    def seal(self, *, now_us: int) -> None:
+        """Seal every run that can record nothing more."""
+        with translated(self._path), closing(connect(self._path, "ro")) as connection:
+            due = seals.due(connection, now_us=now_us)
+        if due:
+            with self._write() as cursor:
+                cursor.executemany(seals.INSERT, map(seals.row, due))
 
     def recover(self, *, now_us: int) -> int:
         """Turn what a dead run left in flight into `uncertain`; return how many."""
@@ -194,10 +205,12 @@ class SqliteLedger(SqliteReader):
         with suppress(LedgerError):
             self._remember()
 
-    def set_hold_off(self, until_us: int) -> None:
+    def set_hold_off(self, until_us: int, *, pause: Pause | None = None) -> None:
         """Remember that across runs; the mark stays, because no message changes."""
         with self._write() as cursor:
             cursor.execute("UPDATE meta SET hold_off_us = ?", (until_us,))
+            if pause is not None:
+                cursor.execute(statements.PAUSE, (pause.at_us, pause.until_us, storable(pause.reason)))
 
     def remember_learned_rate(self, rate_per_second: float | None) -> None:
         """Keep the rate that this target bears for the next run; the mark stays."""

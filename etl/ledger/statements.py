@@ -60,6 +60,18 @@ START_PLAN: Final = """
     VALUES (?, ?, ?, ?, ?, ?, 1, ?)
 """
 
+START_RUN: Final = """
+    INSERT INTO run (plan, host, pid, version, started_us,
+                     allowed_per_second, expected, forecast_seconds, expected_plan)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+# Keeps a pause under the run that goes on; a message that is sent by hand has none.
+PAUSE: Final = """
+    INSERT INTO pause (run, at_us, until_us, reason)
+    VALUES ((SELECT number FROM run WHERE ended_us IS NULL ORDER BY number DESC LIMIT 1), ?, ?, ?)
+"""
+
 # Keeps the word that this file was put back from a copy.
 RESTORE: Final = "INSERT INTO restore (who, why, at_us) VALUES (?, ?, ?)"
 

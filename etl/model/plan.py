@@ -65,6 +65,9 @@ class PlanSummary:
     skipped_files: tuple[str, ...]
     """Files that could not be trusted and were left out whole, each with the reason."""
     insight: Insight
+    settings: str = ""
+    """SHA-256 over the job's settings that decide which messages come out of an input: a replay, which does
+    not read it, compares them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

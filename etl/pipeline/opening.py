@@ -70,7 +70,9 @@ def opened(
                 _begin(space, marks, ledger.name(), trust, observe)
             keep_ballast(space.folder)
             _read_back(space, ledger, observe)
-            yield Opened(ledger=ledger, recovered=ledger.recover(now_us=SYSTEM.wall_us()))
+            recovered = ledger.recover(now_us=SYSTEM.wall_us())
+            ledger.seal(now_us=SYSTEM.wall_us())
+            yield Opened(ledger=ledger, recovered=recovered)
 
 
 @contextmanager

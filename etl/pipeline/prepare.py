@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from etl.clock import SYSTEM
+from etl.config.job import Job
 from etl.config.load import JobFile
 from etl.config.workspace import Workspace
 from etl.errors import InputError, UsageError
@@ -65,13 +66,22 @@ def prepare(
         UsageError: as `draft`.
     """
     plan = draft(job_file, workspace, ledger, wish, observe)
+    refuse_broken_limits(plan, job_file)
+    return plan
+
+
+def refuse_broken_limits(plan: PlanFolder, job_file: JobFile) -> None:
+    """Refuse to send a plan that breaks a limit of `[validate]`.
+
+    Raises:
+        InputError: naming each limit, and what to do.
+    """
     broken = refusals(plan.summary, job_file.job.validate_)
     if broken:
         raise InputError(
             f"{'; '.join(one.fault for one in broken)}; nothing is sent",
             hint="; ".join([*(one.remedy for one in broken), *_rejects_place(plan)]),
         )
-    return plan
 
 
 def _rejects_place(plan: PlanFolder) -> Iterator[str]:
@@ -119,6 +129,12 @@ def draft(
         ),
     )
     return plan
+
+
+def request_settings(job: Job) -> dict[str, Any]:
+    """Return the settings that shape a request beside its message; a plan's hash covers them."""
+    message = job.message.model_dump(mode="json", exclude={"session_expiration_minutes"})
+    return {"url": job.target.url, **message}
 
 
 def _discover(job_file: JobFile, wish: Wish, observe: Callable[[Event], None]) -> tuple[SourceFile, ...]:
@@ -174,6 +190,11 @@ def _shape(job_file: JobFile, wish: Wish) -> dict[str, Any]:
         "new_identity": wish.new_identity,
         "plan_version": PLAN_VERSION,
     }
+
+
+def settings_digest(job_file: JobFile) -> str:
+    """Return the digest of the job's settings that decide which messages come out of the same files."""
+    return digest_of(_shape(job_file, Wish()))
 
 
 def _existing(
@@ -275,9 +296,9 @@ class _Build:
                 "identity": _identity(self._job_file),
                 "source": self._job.source,
                 "ledger_mark": mark,
+                "settings": settings_digest(self._job_file),
             }
-            message = self._job.message.model_dump(mode="json", exclude={"session_expiration_minutes"})
-            settings = {"url": self._job.target.url, **message}
+            settings = request_settings(self._job)
             ordered = decide(
                 staging,
                 reject_late=self._job.replay.late == "reject",

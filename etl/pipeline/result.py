@@ -44,17 +44,32 @@ class ImportResult:
     """The pace that the next run begins with, when it is below the allowed one."""
     ledger: Path
     report: Path
+    """As JSON."""
+    page: Path
+    """The same report for people."""
     rejects_file: Path
     sandbox_store: Path | None
     exit_code: ExitCode
 
     def as_json(self) -> dict[str, Any]:
-        """Return the result for machines: the report, and what --json prints."""
+        """Return the result for machines: what --json prints."""
         return {
             "plan": plan_json(self.plan.summary),
             "target": self.target,
             "states": asdict(self.states),
             "sent": self.sent,
+            "pace": {
+                "allowed_per_second": self.allowed_per_second,
+                "learned_per_second": self.learned_per_second,
+            },
+            "report": str(self.report),
+            "page": str(self.page),
+            **self.command_json(),
+        }
+
+    def command_json(self) -> dict[str, Any]:
+        """Return what neither plan nor ledger knows: the run report's `command`."""
+        return {
             "seconds": self.seconds,
             "recovered": self.recovered,
             "stop": asdict(self.stop) if self.stop else None,
@@ -64,12 +79,7 @@ class ImportResult:
                 "merged": self.conversations.merged,
                 "split": self.conversations.split,
             },
-            "pace": {
-                "allowed_per_second": self.allowed_per_second,
-                "learned_per_second": self.learned_per_second,
-            },
             "ledger": str(self.ledger),
-            "report": str(self.report),
             "rejects_file": str(self.rejects_file),
             "sandbox_store": str(self.sandbox_store) if self.sandbox_store else None,
             "exit_code": int(self.exit_code),

@@ -7,18 +7,17 @@ from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.load import JobFile
 from etl.config.workspace import workspace
 from etl.errors import ExitCode, UsageError
-from etl.ledger.interface import Entry, Ledger, PlanRecord, RunRecord, Selection
+from etl.ledger.interface import Entry, Ledger, PlanRecord, RunRecord
 from etl.ledger.lock import Holder, holder
 from etl.model.states import State
 from etl.model.window import Window
 from etl.pipeline.opening import ledger_concern, read
+from etl.pipeline.reporting import by_code, listed
 from etl.pipeline.standings import PlanStates, plan_states
 from etl.plan.forecast import Forecast, forecast
 from etl.plan.store import load_plan, plan_path
 from etl.replay.lane import blocking_states
 from etl.replay.limits import closed_message
-
-LISTED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,12 +80,12 @@ def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
             plan=record,
             states=states,
             all_plans={state.value: count for state, count in ledger.counts().items()},
-            listed=_listed(ledger),
+            listed=listed(ledger),
             allowed_per_second=job.replay.rate.per_second,
             learned_per_second=ledger.learned_rate_per_second() if job.replay.adapt else None,
             closed=_closed(job.replay.hours),
-            uncertain_by_code=_by_code(ledger, State.UNCERTAIN),
-            rejected_by_code=_by_code(ledger, State.REJECTED),
+            uncertain_by_code=by_code(ledger, State.UNCERTAIN),
+            rejected_by_code=by_code(ledger, State.REJECTED),
             held_lanes=len(ledger.blocked_lanes(blocking)),
             hold_off_until_us=ledger.hold_off_us() if hold_off_seconds else None,
             hold_off_seconds=hold_off_seconds,
@@ -107,17 +106,6 @@ def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
 def _closed(hours: Window | None) -> str | None:
     now_us = SYSTEM.wall_us()
     return closed_message(hours, now_us) if hours is not None and not hours.is_open(now_us) else None
-
-
-def _listed(ledger: Ledger) -> tuple[Entry, ...]:
-    uncertain = ledger.entries(frozenset({State.UNCERTAIN}), limit=LISTED)
-    rejected = ledger.entries(frozenset({State.REJECTED}), limit=LISTED)
-    return (*uncertain, *rejected)
-
-
-def _by_code(ledger: Ledger, state: State) -> dict[str, int]:
-    found = ledger.count_chosen(Selection(states=frozenset({state})))
-    return {code: count for (_, code), count in found.items()}
 
 
 def _hold_off_seconds(ledger: Ledger) -> float:

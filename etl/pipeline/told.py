@@ -1,4 +1,4 @@
-"""An import of which others are told: monitors while it runs, a command and a web hook at its end."""
+"""A command that sends, and of which others are told: while it runs, and at its end."""
 
 from collections.abc import Callable
 
@@ -10,16 +10,19 @@ from etl.pipeline.monitoring import Monitoring
 from etl.pipeline.notice import notice_of, notice_of_error
 from etl.pipeline.notify import tell
 from etl.pipeline.result import ImportResult
-from etl.pipeline.run import ImportWish, run_import
+
+Observe = Callable[[Event], None]
 
 
-def run_told_import(job_file: JobFile, wish: ImportWish, observe: Callable[[Event], None]) -> ImportResult:
-    """Run an import, whatever its end tell it; telling changes neither result nor error.
+def told(
+    job_file: JobFile, run: Callable[[Observe], ImportResult], observe: Observe, *, sandbox: bool
+) -> ImportResult:
+    """Call `run` with an observer, and whatever its end tell it; telling changes neither result nor error.
 
     Raises:
-        EtlError: as `run_import`.
+        EtlError: as `run`.
     """
-    folder = workspace(job_file.state, job_file.job.target, sandbox=wish.sandbox).folder
+    folder = workspace(job_file.state, job_file.job.target, sandbox=sandbox).folder
     monitoring = Monitoring(job_file, folder=folder, observe=observe)
 
     def observe_all(event: Event) -> None:
@@ -28,7 +31,7 @@ def run_told_import(job_file: JobFile, wish: ImportWish, observe: Callable[[Even
 
     ended = ExitCode.TERMINATED
     try:
-        result = run_import(job_file, wish, observe_all)
+        result = run(observe_all)
         ended = result.exit_code
     except KeyboardInterrupt:
         ended = ExitCode.INTERRUPTED

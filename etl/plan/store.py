@@ -69,7 +69,8 @@ def write_plan(
     """Write the decided plan into `folder`, then put it in its place beside.
 
     `settings` are all settings that shape a request (they are hashed); `names` are the summary's
-    `fingerprint`, `identity`, `source` and `ledger_mark`; `question` is what the insight depends on.
+    `fingerprint`, `identity`, `source`, `ledger_mark` and `settings`; `question` is what the insight
+    depends on.
 
     Raises:
         InputError: the disk is full or not writable, or the counts don't add up.
@@ -165,6 +166,7 @@ def _summary(
         files=tuple(staging.files),
         skipped_files=tuple(staging.skipped_files),
         insight=insight,
+        settings=names.get("settings", ""),
     )
 
 

@@ -6,6 +6,7 @@ from random import Random
 from typing import Protocol, assert_never
 
 from etl.clock import MICROSECONDS, Clock
+from etl.ledger.evidence import Pause
 from etl.model.events import Event, HoldOff, PaceChanged, Retrying, Warned
 from etl.model.exchange import Answer, Exchange
 from etl.replay.adaptive import Adaptive
@@ -19,7 +20,7 @@ from etl.replay.stop import Stop, StopKind
 class Memory(Protocol):
     """What a target's ledger keeps for the next run."""
 
-    def set_hold_off(self, until_us: int) -> None:
+    def set_hold_off(self, until_us: int, *, pause: Pause | None = None) -> None:
         """Remember until when the API asked everybody to wait, in microseconds since 1970 UTC."""
 
     def remember_learned_rate(self, rate_per_second: float | None) -> None:
@@ -175,10 +176,12 @@ class Conclusions:
     def _hold_off(self, seconds: float, reason: str) -> None:
         """Store a hold-off for the next run; of two that overlap the one that ends later."""
         self._observe(HoldOff(seconds=seconds, reason=reason))
-        until_us = self._clock.wall_us() + int(seconds * MICROSECONDS)
+        now_us = self._clock.wall_us()
+        until_us = now_us + int(seconds * MICROSECONDS)
         if until_us > self._held_until_us:
             self._held_until_us = until_us
-            self._unsaved.append(lambda: self._memory.set_hold_off(until_us))
+            pause = Pause(at_us=now_us, until_us=until_us, reason=reason)
+            self._unsaved.append(lambda: self._memory.set_hold_off(until_us, pause=pause))
 
 
 def _refusal(reason: str) -> str:

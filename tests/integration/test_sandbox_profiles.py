@@ -11,6 +11,7 @@ from etl.ledger.sqlite import open_readonly
 from etl.pipeline.prepare import Wish
 from etl.pipeline.result import ImportResult
 from etl.pipeline.run import ImportWish, run_import
+from etl.pipeline.sending import SendWish
 from etl.sandbox.profiles import Profile
 from etl.sandbox.records import StoredMessage
 from etl.sandbox.store import Store
@@ -23,7 +24,7 @@ def run(folder: Path, *profiles: Profile) -> ImportResult:
     """Import a tiny history, one user after the other, into a sandbox with these profiles."""
     write_csv(folder / "history.csv", rows(users=USERS, messages=MESSAGES))
     job = load_job(write_job(folder, "https://api.example", lanes=1, timeout_seconds=0.5))
-    wish = ImportWish(plan=Wish(), sandbox=True, sandbox_profiles=profiles)
+    wish = ImportWish(plan=Wish(), send=SendWish(sandbox=True, sandbox_profiles=profiles))
     return run_import(job, wish, lambda _: None)
 
 

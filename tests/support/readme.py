@@ -18,6 +18,7 @@ from etl.pipeline.result import EXIT_CODES
 from etl.replay.stop import StopKind
 from etl.report.approval import KEYS
 from etl.report.metrics import METRICS
+from etl.report.replayed import KEYS as RUN_KEYS
 from etl.sandbox.faults import Fault
 from etl.sandbox.profiles import Profile
 from etl.verify.findings import Finding
@@ -68,6 +69,7 @@ def tables() -> dict[str, str]:
             ),
         ),
         "faults": _table(("fault", "means"), ((f"`{fault}`", fault.meaning) for fault in Fault)),
+        "run report": _table(("key", "holds"), ((f"`{key}`", meaning) for key, meaning in RUN_KEYS.items())),
         "settings": _table(("setting", "default", "means"), _settings(Job, prefix="")),
     }
 

@@ -114,7 +114,12 @@ def test_no_column_can_hold_a_message_text(raw):
         },
         "tally": {"plan", "accepted"},
         "restore": {"number", "who", "why", "at_us"},
-        "run": {"number", "plan", "host", "pid", "version", "started_us", "ended_us", "exit_code"},
+        "run": {
+            "number", "plan", "host", "pid", "version", "started_us", "ended_us", "exit_code",
+            "allowed_per_second", "expected", "forecast_seconds", "expected_plan", "stop",
+        },
+        "pause": {"number", "run", "at_us", "until_us", "reason"},
+        "seal": {"run", "accepted", "attempts", "last_word", "digest", "at_us"},
         "message": {
             "plan", "ordinal", "key", "content", "lane", "at_us", "state", "attempts", "maybe_doubled", "run",
             "http_status", "reason", "platform_id", "conversation_id", "intent_us", "settled_us",

@@ -1,0 +1,84 @@
+"""`etl plan`."""
+
+import json
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Unpack
+
+import click
+
+from etl.cli import options
+from etl.cli.console import say
+from etl.cli.observing import log_wish, logging_options, observing
+from etl.config.load import load_job
+from etl.config.override import Pace, with_pace
+from etl.pipeline.planning import PlanResult, run_plan
+from etl.pipeline.prepare import Wish
+from etl.report.summary import duration, plan_json, plan_lines, states_line
+
+
+@click.command("plan")
+@options.job
+@options.files
+@options.sandbox
+@options.pace
+@options.planning
+@logging_options
+@options.as_json
+def command(  # noqa: PLR0913, PLR0917  one for each option
+    job: Path,
+    files: tuple[str, ...],
+    sandbox: bool,  # noqa: FBT001  a flag of the command line
+    unfinished: str | None,
+    new_identity: bool,  # noqa: FBT001
+    log_file: Path | None,
+    log_format: str | None,
+    log_level: str,
+    as_json: bool,  # noqa: FBT001
+    **pace: Unpack[Pace],
+) -> int:
+    """Make the plan that an import would send, and send nothing: the first half of `etl import`.
+
+    FILES are read instead of the job's. `etl replay` sends the plan later, without the input. Exit code 0:
+    planned; 3: planned, but some rows are rejects; 4: an import would refuse this input.
+    """
+    wish = Wish(files=files, unfinished=unfinished, new_identity=new_identity)
+    log = log_wish(log_file, log_format, log_level)
+    with observing(log, quiet=as_json) as watch:
+        result = run_plan(with_pace(load_job(job), **pace), wish, sandbox=sandbox, observe=watch)
+    words = ["etl", "replay", str(job), *(["--sandbox"] if sandbox else [])]
+    typed = shlex.join([*words, "--expect-plan", result.plan.summary.hash[:12]])
+    if as_json:
+        json.dump(_as_json(result, typed), sys.stdout)
+        sys.stdout.write("\n")
+    elif not log.instead_of_text:
+        for line in _lines(result, typed):
+            say(line)
+    return result.exit_code
+
+
+def _as_json(result: PlanResult, typed: str) -> dict[str, Any]:
+    return {
+        "plan": plan_json(result.plan.summary),
+        "target": result.space.target,
+        "plan_folder": str(result.plan.path),
+        "rejects_file": str(result.plan.rejects_csv),
+        "states": asdict(result.states),
+        "forecast_seconds": result.forecast.seconds,
+        "next": typed if result.states.pending else None,
+        "exit_code": int(result.exit_code),
+    }
+
+
+def _lines(result: PlanResult, typed: str) -> list[str]:
+    summary, pending = result.plan.summary, result.states.pending
+    lines = [*plan_lines(summary), f"target   {result.space.target}", f"plan     {result.plan.path}"]
+    if summary.conservation.rejects:
+        lines.append(f"rejects  {result.plan.rejects_csv}")
+    lines += [f"hash     {summary.hash}", f"plan now {states_line(asdict(result.states))}"]
+    if not pending:
+        return [*lines, "next     nothing: there is no message to send"]
+    least, pace = duration(result.forecast.seconds), f"{result.rate_per_second:g}/s"
+    return [*lines, f"forecast at least {least} for {pending:,} messages, at {pace}", f"next     {typed}"]

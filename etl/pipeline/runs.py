@@ -1,0 +1,166 @@
+"""Runs: each replay of a plan has its beginning, its aim, its end and its seal in the ledger."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+from etl import __version__
+from etl.clock import SYSTEM
+from etl.config.load import JobFile
+from etl.config.secrets import Secret
+from etl.config.target import Target
+from etl.config.workspace import Workspace
+from etl.errors import EtlError, ExitCode, LedgerError
+from etl.ledger.evidence import Aim
+from etl.ledger.interface import Ledger, PlanRecord
+from etl.ledger.rescue import SideFile
+from etl.model.events import Event, RunBegan, Warned
+from etl.model.plan import PlanFolder
+from etl.pipeline.replaying import Replaying
+from etl.pipeline.result import exit_code
+from etl.pipeline.standings import plan_states
+from etl.plan.forecast import forecast
+from etl.plan.lanes import PlanReader
+from etl.replay.conversations import Conversations
+from etl.replay.lane import blocking_states
+from etl.replay.limits import Limits
+from etl.replay.runner import Scope, Tally
+from etl.replay.stop import Stop, StopReason
+
+
+class Runs:
+    """The runs of one command."""
+
+    def __init__(  # noqa: PLR0913  wiring: each argument is one collaborator
+        self,
+        job_file: JobFile,
+        space: Workspace,
+        ledger: Ledger,
+        observe: Callable[[Event], None],
+        *,
+        limits: Limits,
+        conversations: Conversations,
+        expect_plan: str | None,
+        trial: bool,
+    ) -> None:
+        self._job_file = job_file
+        self._job = job_file.job
+        self._space = space
+        self._ledger = ledger
+        self._observe = observe
+        self._limits = limits
+        self._conversations = conversations
+        self._expect_plan = expect_plan
+        self._trial = trial
+        self._blocking = blocking_states(hold_rejected=self._job.replay.on_rejected == "hold")
+        self.numbers: list[int] = []
+        """Those that were begun."""
+
+    def doubt(self, plan: PlanFolder, record: PlanRecord) -> None:
+        """After a restore: what the copy does not know as settled may have been sent since."""
+        before_us = self._ledger.doubt_before_us(record.number)
+        if before_us is None:
+            return
+        run = self._start_run(record)
+        messages = PlanReader(plan).written_before(before_us)
+        count = self._ledger.doubt(record.number, run, messages, now_us=SYSTEM.wall_us())
+        self._end_run(run, ExitCode.INCOMPLETE, why="a copy of the ledger was put back: doubt, nothing sent")
+        if count:
+            self._observe(
+                Warned(message=f"{count:,} messages may have been sent after the ledger's copy was made"),
+            )
+
+    def replay(
+        self,
+        plan: PlanFolder,
+        record: PlanRecord,
+        place: tuple[Target, Secret],
+        expected: int,
+        *,
+        only_first_lanes: int | None,
+    ) -> tuple[Tally, StopReason | None]:
+        """Replay all lanes, or only the first so many by name.
+
+        Raises:
+            LedgerError: an entry can't be made durable.
+        """
+        run = self._start_run(record, self._aim(plan, expected))
+        target, token = place
+        self._observe(RunBegan(run=run))
+        stop = Stop(self._observe)
+        replaying = Replaying(
+            job=self._job,
+            folder=self._job_file.folder,
+            ledger=self._ledger,
+            scope=Scope(
+                plan=record.number,
+                only_first_lanes=only_first_lanes,
+                blocking=self._blocking,
+            ),
+            run=run,
+            limits=self._limits,
+            conversations=self._conversations,
+            observe=self._observe,
+            rescue=SideFile(
+                self._space.folder,
+                identity=self._ledger.name().identity,
+                run=run,
+                say=_say,
+            ),
+        )
+        try:
+            tally = asyncio.run(replaying.replay(PlanReader(plan), target=target, token=token, stop=stop))
+        except asyncio.CancelledError:
+            tally = Tally()  # the second signal: what was in flight is uncertain at the next start
+        except BaseException as error:
+            ended = error.exit_code if isinstance(error, EtlError) else ExitCode.DEFECT
+            # A ledger that refuses this, too, must not hide why the run ended.
+            why = error.message if isinstance(error, EtlError) else type(error).__name__
+            with suppress(LedgerError):
+                self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us(), stop=why)
+            raise
+        states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
+        ended = exit_code(states, plan.summary, stop=stop.reason, trial=self._trial)
+        self._end_run(run, ended, why=stop.reason.message if stop.reason else None)
+        return tally, stop.reason
+
+    def _aim(self, plan: PlanFolder, expected: int) -> Aim:
+        rate = self._job.replay.rate.per_second
+        least = forecast(
+            messages=expected,
+            longest_lane=min(plan.summary.longest_lane, expected),
+            rate_per_second=rate,
+            latency_seconds=self._job.plan.latency_seconds,
+        )
+        return Aim(
+            allowed_per_second=rate,
+            expected=expected,
+            forecast_seconds=least.seconds,
+            expected_plan=self._expect_plan,
+        )
+
+    def _start_run(self, record: PlanRecord, aim: Aim | None = None) -> int:
+        run = self._ledger.start_run(
+            record.number,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=__version__,
+            now_us=SYSTEM.wall_us(),
+            aim=aim,
+        )
+        self.numbers.append(run)
+        return run
+
+    def _end_run(self, run: int, ended: ExitCode, *, why: str | None) -> None:
+        self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us(), stop=why)
+        # Without room for it the next command that writes seals the run.
+        with suppress(LedgerError):
+            self._ledger.seal(now_us=SYSTEM.wall_us())
+
+
+def _say(line: str) -> None:
+    # Called by the ledger's writer, so not by way of the progress bar.
+    sys.stderr.write(f"etl: {line}\n")
