@@ -3,7 +3,7 @@
 import pytest
 
 from support.recorder import Arrival, Reply
-from support.scene import LATENCY_SECONDS, scene
+from support.scene import LATENCY_SECONDS, SECOND, scene
 from support.shim import Fault, Kind, Mode
 
 DAY_SECONDS = 86_400
@@ -17,9 +17,9 @@ def test_clock_that_is_set_in_mid_run_changes_neither_pace_nor_order(tmp_path, z
         ran = place.run("import", "job.toml", fault=jump)
         assert 0 == ran.code, ran.err
         place.check_whole()
-        assert 10 >= place.server.most_within(1.0)
+        assert 10 >= place.server.most_within(SECOND)
         first, last = place.server.arrivals[0].at, place.server.arrivals[-1].at
-        assert 1.4 <= last - first <= 4
+        assert 1.4 <= last - first <= 15
 
 
 def test_last_request_in_the_future_means_a_full_wait(tmp_path, zygotes):
@@ -31,7 +31,7 @@ def test_last_request_in_the_future_means_a_full_wait(tmp_path, zygotes):
         assert 3 == ran.code, ran.err
         assert 5 == len(place.has())
         place.check_sound()
-        assert 2 >= place.server.most_within(1.0)
+        assert 2 >= place.server.most_within(SECOND)
 
 
 @pytest.mark.parametrize("jump_seconds", [DAY_SECONDS, -DAY_SECONDS])

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from support.scene import FULL, LANES, Scene, Trials, scene
+from support.scene import FULL, LANES, SECOND, Scene, Trials, scene
 from support.shim import Fault, Kind, Mode, Ran
 
 
@@ -65,4 +65,4 @@ def test_rate_holds_over_deaths_and_restarts(tmp_path, zygotes):
         ran = place.run("import", "job.toml")
         assert 0 == ran.code, ran.err
         place.check_whole()
-        assert 4 >= place.server.most_within(1.0)
+        assert 4 >= place.server.most_within(SECOND)

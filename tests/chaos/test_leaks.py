@@ -4,7 +4,7 @@ import base64
 import errno
 import gzip
 import sys
-from subprocess import PIPE, Popen
+from subprocess import DEVNULL, PIPE, Popen
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -104,5 +104,8 @@ def test_scanner_sees_command_lines_and_modes(tmp_path):
     (tmp_path / "loose").touch(0o644)
     (tmp_path / "tight").touch(0o600)
     assert ["loose"] == loose_modes(tmp_path)
-    with Popen([sys.executable, "-c", "input()", TOKEN], stdin=PIPE) as process:
+    waiting = "print(flush=True); input()"
+    with Popen([sys.executable, "-c", waiting, TOKEN], stdin=PIPE, stdout=PIPE, stderr=DEVNULL) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         assert str(process.pid) in in_command_lines(SECRETS)

@@ -13,7 +13,7 @@ from support.history import rows, write_csv, write_job
 from support.leaks import in_command_lines, leaks
 from support.ledger import stored
 from support.recorder import TOKEN, Arrival, Platform, Reply, platform
-from support.scene import SECRETS, disordered
+from support.scene import SECOND, SECRETS, disordered
 
 ENV = environment(ETL_TOKEN=TOKEN)
 USERS, MESSAGES, RATE = 5, 6, 20
@@ -57,7 +57,7 @@ def check(folder: Path, server: Platform, outputs: list[str]) -> None:
     assert USERS * MESSAGES == len(server.ids()) == len(set(server.ids()))
     assert [] == disordered(server.taken)
     assert 0 == server.overlaps
-    assert RATE >= server.most_within(1.0)
+    assert RATE >= server.most_within(SECOND)
     assert dict.fromkeys(server.ids(), "accepted") == stored(folder)
     assert [] == leaks(folder, outputs, SECRETS)
 

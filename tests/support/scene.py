@@ -28,6 +28,8 @@ FULL = os.environ.get("ETL_CHAOS") == "full"
 LANES = 3
 LATENCY_SECONDS = 0.02
 """More than twice the pace, so that faults of order can show."""
+SECOND = 0.85
+"""A sliding second, less what a busy machine may add to the stamp of an arrival."""
 _SPARE = 25
 T = TypeVar("T")
 

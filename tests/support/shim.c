@@ -188,6 +188,13 @@ static void forget(int fd, const char *path) {
     }
 }
 
+/* The same of what is no point, as the folder of a watched file is none. */
+static void settle(int fd, const char *path) {
+    pthread_mutex_lock(&lock);
+    forget(fd, path);
+    pthread_mutex_unlock(&lock);
+}
+
 /* What was never synced goes: all of it without a seed, else what falls to each sector and each name. */
 static void lose(void) {
     int all = seed == 0;
@@ -262,7 +269,11 @@ static enum act point(enum kind kind, const char *name, const char *path) {
 #define THROUGH(type, fd, sort, name, less, call)                                                             \
     {                                                                                                         \
         char path[PATH_MAX];                                                                                  \
-        if (!watched(fd, path)) return call;                                                                  \
+        if (!watched(fd, path)) {                                                                             \
+            type other = call;                                                                                \
+            if ((sort) == SYNC && armed && !other) settle(fd, path);                                          \
+            return other;                                                                                     \
+        }                                                                                                     \
         enum kind what = strcmp(path, "socket") ? (sort) : SEND;                                              \
         ENTER(what, name)                                                                                     \
         if (what == WRITE || what == SIZE) remember_image(fd, path);                                          \
