@@ -307,9 +307,8 @@ def makespan(given: argparse.Namespace) -> list[dict[str, float]]:
                 done = replay(folder, url, rate=rate, lanes=64)
             bounds = (done.messages / rate, lengths[0] * latency_seconds)
             found[f"bound by {name}: makespan / bound"] = done.seconds / max(bounds)
-            found[
-                f"({name}: messages / rate, longest lane x latency: {bounds[0]:.1f}, {bounds[1]:.1f} s)"
-            ] = 0.0
+            found[f"({name}: messages / rate, s)"] = bounds[0]
+            found[f"({name}: longest lane x latency, s)"] = bounds[1]
         rounds.append(found)
     return rounds
 
