@@ -41,8 +41,8 @@ class Approved:
 
 
 def approved(reports: Path, summary: PlanSummary, *, expected: tuple[str, ...]) -> Approved:
-    """Compare a plan with the newest check of its target; files that can't be read are passed over."""
-    found = _newest_check(reports)
+    """Compare a plan with the newest check of its source; files that can't be read are passed over."""
+    found = _newest_check(reports, summary.source)
     if found is None:
         return Approved(
             expected=expected, check_file=None, checked_at=None, checked_plan=None, same_plan=None,
@@ -61,12 +61,13 @@ def approved(reports: Path, summary: PlanSummary, *, expected: tuple[str, ...]) 
     )
 
 
-def _newest_check(reports: Path) -> tuple[Path, Mapping[str, Any]] | None:
+def _newest_check(reports: Path, source: str) -> tuple[Path, Mapping[str, Any]] | None:
     found = []
     for path in reports.glob("check-*.json"):
         try:
             check = json.loads(path.read_text(encoding="utf-8"))
-            if check["report"] == "validation" and isinstance(check["plan"]["hash"], str):
+            plan = check["plan"]
+            if check["report"] == "validation" and plan["source"] == source and isinstance(plan["hash"], str):
                 found.append((str(check["made_at"]), path, check))
         except (OSError, ValueError, KeyError, TypeError):
             continue

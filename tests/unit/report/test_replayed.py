@@ -111,9 +111,15 @@ def test_a_run_that_sent_nothing_has_a_page(tmp_path):
 
 def test_a_check_of_another_plan_is_compared_fact_by_fact(tmp_path):
     """So that whoever approved it sees what is no longer so."""
-    plan = {"hash": "f" * 64, "lanes": 2, "longest_lane": 3, "conservation": {"planned": 5}, "roles": {}}
+    plan = {
+        "source": PLAN.source, "hash": "f" * 64, "lanes": 2, "longest_lane": 3,
+        "conservation": {"planned": 5}, "roles": {},
+    }  # fmt: skip
     check = {"report": "validation", "made_at": "2024-05-01T10:00:00+00:00", "plan": plan, "forecast": {}}
     (tmp_path / "check-ffffffffffff.json").write_text(json.dumps(check))
+    others = {**plan, "source": "another job", "hash": "e" * 64}
+    newer = {**check, "made_at": "2024-06-01T10:00:00+00:00", "plan": others}
+    (tmp_path / "check-eeeeeeeeeeee.json").write_text(json.dumps(newer))
     (tmp_path / "check-broken.json").write_text("{")
     found = approved(tmp_path, PLAN, expected=())
     assert (False, "f" * 64) == (found.same_plan, found.checked_plan)
