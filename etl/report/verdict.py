@@ -52,12 +52,14 @@ def judge(
     broken: list[Refusal],
     unknown_roles: Mapping[str, int],
     *,
+    settled: int,
     check_command: str,
     import_command: str,
 ) -> Verdict:
     """Return the verdict; `unknown_roles` are those that would stop an import, with their rows.
 
-    The commands are what a person would type, without `--expect-plan`.
+    `settled` is how many messages of the plan earlier runs have settled. The commands
+    are what a person would type, without `--expect-plan`.
     """
     refused = [*broken, *_unnamed(unknown_roles)]
     seen = tuple(warnings(summary))
@@ -68,10 +70,14 @@ def judge(
     elif not counts.planned:
         readiness = Readiness.NOTHING
         sentence = "The input holds no message that the ledger does not know."
+    elif settled == counts.planned:
+        readiness = Readiness.NOTHING
+        sentence = f"All {_many(settled, 'message')} of this plan are settled already."
     else:
         readiness = Readiness.WARNINGS if seen or counts.rejects else Readiness.READY
         sentence = (
             f"{_many(counts.planned, 'message')} of {_many(summary.lanes, 'user')} can be sent"
+            f"{f', {settled:,} of which are settled already' if settled else ''}"
             f"{_doubts(counts.rejects, len(seen))}."
         )
     again = Step(text="Then check again; nothing was sent yet.", command=check_command)

@@ -67,7 +67,12 @@ def approval(word: str = "acme", summary: PlanSummary | None = None) -> Approval
         made_at="2024-07-01T00:00:00+00:00",
         etl_version="1",
         verdict=judge(
-            summary, [], {word: 3}, check_command=f"etl check {word}", import_command=f"etl import {word}"
+            summary,
+            [],
+            {word: 3},
+            settled=0,
+            check_command=f"etl check {word}",
+            import_command=f"etl import {word}",
         ),
         manner=Manner(
             job=word,

@@ -10,9 +10,16 @@ SOUND = replace(PLAN, conservation=replace(COUNTS, rejects=0, known=504), reject
 REFUSED = Refusal(fault="too much", remedy="take less")
 
 
-def judged(summary, broken=(), unknown=None):
+def judged(summary, broken=(), unknown=None, settled=0):
     """Return the verdict for commands that can be told apart."""
-    return judge(summary, list(broken), unknown or {}, check_command="CHECK", import_command="IMPORT")
+    return judge(
+        summary,
+        list(broken),
+        unknown or {},
+        settled=settled,
+        check_command="CHECK",
+        import_command="IMPORT",
+    )
 
 
 def test_a_sound_plan_is_ready_and_the_commands_send_exactly_it():
@@ -23,6 +30,17 @@ def test_a_sound_plan_is_ready_and_the_commands_send_exactly_it():
     assert ["IMPORT --expect-plan abcdef012345 --canary", "IMPORT --expect-plan abcdef012345"] == [
         step.command for step in verdict.steps
     ]
+
+
+def test_a_plan_under_way_says_how_much_of_it_is_done():
+    """Whoever signs must not read as to be sent what was sent last night."""
+    begun, done = judged(SOUND, settled=234), judged(SOUND, settled=SOUND.conservation.planned)
+    assert "can be sent, 234 of which are settled already, and" in begun.sentence
+    assert (Readiness.NOTHING, "All 1,234,000 messages of this plan are settled already.") == (
+        done.readiness,
+        done.sentence,
+    )
+    assert not any(step.command for step in done.steps)
 
 
 def test_rejects_come_before_warnings_and_both_before_sending():
