@@ -73,7 +73,9 @@ def rounds(folder: Path, source: Path, count: int, memory_limit_mb: int) -> list
             folder,
         )
         subprocess.run(["/bin/rm", "-rf", str(folder / "etl-state")], check=True)
-        plan, plan_cpu, plan_mb = timed([sys.executable, "-m", "etl", "check", "job.toml", "--json"], folder)
+        plan, plan_cpu, plan_mb = timed(
+            [sys.executable, "-m", "etl", "check", "job.toml", "--no-report", "--json"], folder
+        )
         figures.append(
             {
                 "bare_seconds": bare,
