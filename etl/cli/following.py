@@ -9,7 +9,6 @@ import shutil
 import sys
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import click
@@ -33,7 +32,7 @@ _BAR: Final = 40
 class Following:
     """Watches a run to its end."""
 
-    def __init__(self, ask: Callable[[], StatusResult], job: Path) -> None:
+    def __init__(self, ask: Callable[[], StatusResult], job: str) -> None:
         self._ask = ask
         self._job = job
         self._terminal = sys.stderr.isatty()
@@ -95,7 +94,7 @@ def done(result: StatusResult) -> int:
     return result.states.accepted + result.states.skipped + result.states.rejected
 
 
-def screen(result: StatusResult, per_second: float | None, job: Path) -> list[str]:
+def screen(result: StatusResult, per_second: float | None, job: str) -> list[str]:
     """Return one screen: how far, how fast, how long still, what is wrong, what to type. Pure."""
     states, total = result.states, result.plan.messages
     part = done(result) / total if total else 1.0

@@ -74,7 +74,8 @@ def _place_lines(result: ImportResult) -> list[str]:
 
 def _next_lines(result: ImportResult, job: Path) -> list[str]:
     if result.states.uncertain:
-        return [f"next     etl status {job}   (what is uncertain, and how to settle it)"]
+        typed = f"{job}{' --sandbox' if result.sandbox_store else ''}"
+        return [f"next     etl status {typed}   (what is uncertain, and how to settle it)"]
     if _ended_at_canary(result):
         return ["next     the same command without --canary sends the rest"]
     if result.states.pending or result.states.held:

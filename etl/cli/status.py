@@ -41,7 +41,7 @@ def command(job: Path, sandbox: bool, follow: bool | None, as_json: bool) -> int
     typed = f"{job}{' --sandbox' if sandbox else ''}"
     wished = at_terminal() if follow is None else follow
     if wished and result.holder and not as_json:
-        result = Following(lambda: run_status(job_file, sandbox=sandbox), job).run(result)
+        result = Following(lambda: run_status(job_file, sandbox=sandbox), typed).run(result)
     if as_json:
         json.dump(_as_json(result, typed), sys.stdout)
         sys.stdout.write("\n")

@@ -36,7 +36,7 @@ STATUS = StatusResult(
     forecast=Forecast(rate_bound_seconds=14.8, lane_bound_seconds=100.0),
     exit_code=ExitCode.INCOMPLETE,
 )
-JOB = Path("job.toml")
+JOB = "job.toml --sandbox"
 
 
 def test_a_screen_says_how_far_how_fast_and_how_long_still():
