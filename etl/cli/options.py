@@ -111,6 +111,11 @@ _PACE = (
 )
 
 
+def typed(job: Path, *, sandbox: bool) -> str:
+    """Return the words after a command's name that mean the same job and target again."""
+    return f"{job}{' --sandbox' if sandbox else ''}"
+
+
 def planning(function: Function) -> Function:
     """Add what decides which plan is made."""
     function = click.option(

@@ -4,6 +4,7 @@ import shlex
 from dataclasses import asdict
 from pathlib import Path
 
+from etl.cli import options
 from etl.errors import ExitCode
 from etl.pipeline.result import Canary, ImportResult
 from etl.replay.stop import StopKind
@@ -74,7 +75,7 @@ def _place_lines(result: ImportResult) -> list[str]:
 
 def _next_lines(result: ImportResult, job: Path) -> list[str]:
     if result.states.uncertain:
-        typed = f"{job}{' --sandbox' if result.sandbox_store else ''}"
+        typed = options.typed(job, sandbox=result.sandbox_store is not None)
         return [f"next     etl status {typed}   (what is uncertain, and how to settle it)"]
     if _ended_at_canary(result):
         return ["next     the same command without --canary sends the rest"]

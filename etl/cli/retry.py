@@ -60,7 +60,7 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
         json.dump({**chosen_json(result.chosen), **counts}, sys.stdout)
         sys.stdout.write("\n")
     else:
-        _show(result, f"{job}{' --sandbox' if sandbox else ''}", dry_run=dry_run)
+        _show(result, options.typed(job, sandbox=sandbox), dry_run=dry_run)
     return 0
 
 

@@ -38,7 +38,7 @@ def command(job: Path, sandbox: bool, follow: bool | None, as_json: bool) -> int
     """
     job_file = load_job(job)
     result = run_status(job_file, sandbox=sandbox)
-    typed = f"{job}{' --sandbox' if sandbox else ''}"
+    typed = options.typed(job, sandbox=sandbox)
     wished = at_terminal() if follow is None else follow
     if wished and result.holder and not as_json:
         result = Following(lambda: run_status(job_file, sandbox=sandbox), typed).run(result)

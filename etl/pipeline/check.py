@@ -13,10 +13,10 @@ from etl.ledger.interface import Ledger
 from etl.ledger.sqlite import open_readonly
 from etl.model.events import Event, Warned
 from etl.model.plan import PlanFolder
-from etl.model.states import SETTLED
 from etl.model.window import Window
 from etl.pipeline.opening import ledger_concern
 from etl.pipeline.prepare import Wish, draft
+from etl.pipeline.standings import settled
 from etl.plan.forecast import Forecast, forecast, nights, slowest
 from etl.plan.lanes import plan_rejects
 from etl.report.approval import Outlook
@@ -71,13 +71,13 @@ def run_check(
         if concern:
             observe(Warned(message=f"an import would refuse: {concern}"))
         plan = draft(job_file, space, ledger, wish, observe)
-        settled = _settled(ledger, plan)
+        done = _settled_before(ledger, plan)
     unknown = {} if job.roles.unknown == "reject" else unknown_roles(plan_rejects(plan))
     verdict = judge(
         plan.summary,
         [*_ledger(concern), *refusals(plan.summary, job.validate_)],
         unknown,
-        settled=settled,
+        settled=done,
         check_command=typed.check,
         import_command=typed.send,
     )
@@ -93,13 +93,12 @@ def run_check(
     )
 
 
-def _settled(ledger: Ledger | None, plan: PlanFolder) -> int:
+def _settled_before(ledger: Ledger | None, plan: PlanFolder) -> int:
     """Return how many messages of a plan that is under way are settled."""
     under_way = None if ledger is None else ledger.open_plan()
     if ledger is None or under_way is None or under_way.hash != plan.summary.hash:
         return 0
-    counts = ledger.counts(under_way.number)
-    return sum(counts.get(state, 0) for state in SETTLED)
+    return settled(ledger.counts(under_way.number))
 
 
 def _ledger(concern: str | None) -> Iterator[Refusal]:

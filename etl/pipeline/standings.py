@@ -1,11 +1,12 @@
 """How a plan stands against its ledger: promise P1 on the sending side."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from etl.ledger.interface import Ledger
 from etl.model.plan import PlanFolder
-from etl.model.states import State
+from etl.model.states import SETTLED, State
 from etl.plan.lanes import PlanReader
 from etl.replay.lane import standing
 
@@ -42,15 +43,19 @@ def plan_states(
     counts = ledger.counts(number)
     uncertain = counts.get(State.UNCERTAIN, 0) + counts.get(State.IN_FLIGHT, 0)
     held = _held(ledger, number, plan, blocking)
-    settled = sum(counts.get(state, 0) for state in (State.ACCEPTED, State.REJECTED, State.SKIPPED))
     return PlanStates(
         accepted=counts.get(State.ACCEPTED, 0),
         rejected=counts.get(State.REJECTED, 0),
         uncertain=uncertain,
         skipped=counts.get(State.SKIPPED, 0),
         held=held,
-        pending=plan.summary.conservation.planned - settled - uncertain - held,
+        pending=plan.summary.conservation.planned - settled(counts) - uncertain - held,
     )
+
+
+def settled(counts: Mapping[State, int]) -> int:
+    """Return how many of the messages that a ledger counted are settled."""
+    return sum(counts.get(state, 0) for state in SETTLED)
 
 
 def _held(ledger: Ledger, number: int, plan: PlanFolder, blocking: frozenset[State]) -> int:
