@@ -16,8 +16,8 @@ from etl.cli.observing import LogWish, log_wish, logging_options, observing
 from etl.config.load import JobFile, load_job
 from etl.config.override import Pace, with_pace
 from etl.pipeline.check import CheckResult, Typed
-from etl.pipeline.prepare import Wish
 from etl.pipeline.validation import ReportFiles, ReportWish, run_reported_check
+from etl.pipeline.wish import Wish
 from etl.report.approval import Outlook
 from etl.report.export import TableFormat
 from etl.report.insight import insight_lines

@@ -10,9 +10,9 @@ from etl.cli.observing import log_wish, logging_options
 from etl.cli.sending import NO_PROFILE, Words, pace_of, send, sending, trust_of
 from etl.config.load import load_job
 from etl.config.override import with_pace
-from etl.pipeline.prepare import Wish
 from etl.pipeline.run import ImportWish, run_import
 from etl.pipeline.validation import ReportWish
+from etl.pipeline.wish import Wish
 
 
 @click.command("import")

@@ -15,7 +15,7 @@ from etl.cli.observing import log_wish, logging_options, observing
 from etl.config.load import load_job
 from etl.config.override import Pace, with_pace
 from etl.pipeline.planning import PlanResult, run_plan
-from etl.pipeline.prepare import Wish
+from etl.pipeline.wish import Wish
 from etl.report.summary import duration, plan_json, plan_lines, states_line
 
 

@@ -15,8 +15,9 @@ from etl.model.events import Event, Warned
 from etl.model.plan import PlanFolder
 from etl.model.window import Window
 from etl.pipeline.opening import ledger_concern
-from etl.pipeline.prepare import Wish, draft
+from etl.pipeline.prepare import draft
 from etl.pipeline.standings import settled
+from etl.pipeline.wish import Wish
 from etl.plan.forecast import Forecast, forecast, nights, slowest
 from etl.plan.lanes import plan_rejects
 from etl.report.approval import Outlook

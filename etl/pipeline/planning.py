@@ -12,8 +12,10 @@ from etl.ledger.sqlite import open_readonly
 from etl.model.events import Event, Finished, Warned
 from etl.model.plan import PlanFolder
 from etl.pipeline.opening import ledger_concern
-from etl.pipeline.prepare import Wish, prepare, refuse_unknown_roles
+from etl.pipeline.prepare import prepare
+from etl.pipeline.refusing import refuse_unknown_roles
 from etl.pipeline.standings import PlanStates, plan_states
+from etl.pipeline.wish import Wish
 from etl.plan.forecast import Forecast, forecast
 from etl.replay.lane import blocking_states
 

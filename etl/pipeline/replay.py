@@ -10,16 +10,12 @@ from etl.ledger.interface import Ledger
 from etl.model.events import Event, Planned
 from etl.model.plan import PlanFolder
 from etl.pipeline.opening import Trust
-from etl.pipeline.prepare import (
-    NEW_LEDGER_MARK,
-    refuse_broken_limits,
-    refuse_unknown_roles,
-    request_settings,
-    settings_digest,
-)
+from etl.pipeline.prepare import NEW_LEDGER_MARK
+from etl.pipeline.refusing import refuse_broken_limits, refuse_unknown_roles
 from etl.pipeline.result import ImportResult
 from etl.pipeline.run import replayed
 from etl.pipeline.sending import SendWish
+from etl.pipeline.shape import request_settings, settings_digest
 from etl.plan.order import hash_plan
 from etl.plan.store import load_plan
 

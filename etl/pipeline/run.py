@@ -15,10 +15,12 @@ from etl.model.events import Event, Finished
 from etl.model.plan import PlanFolder
 from etl.model.states import State
 from etl.pipeline.opening import Trust, opened
-from etl.pipeline.prepare import Wish, prepare, refuse_unknown_roles
+from etl.pipeline.prepare import prepare
+from etl.pipeline.refusing import refuse_unknown_roles
 from etl.pipeline.reporting import report_path, run_report, subject_of, write_files
 from etl.pipeline.result import ImportResult, exit_code
 from etl.pipeline.sending import Sending, SendWish
+from etl.pipeline.wish import Wish
 from etl.replay.limits import closed_message
 
 

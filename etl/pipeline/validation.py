@@ -10,7 +10,7 @@ from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.load import JobFile
 from etl.model.events import Event, Finished
 from etl.pipeline.check import CheckResult, Typed, run_check
-from etl.pipeline.prepare import Wish
+from etl.pipeline.wish import Wish
 from etl.plan.profile import opened, profile
 from etl.plan.samples import examples, sampled_texts
 from etl.report.approval import Approval, Manner

@@ -8,10 +8,10 @@ import pytest
 
 from etl.config.load import load_job
 from etl.ledger.sqlite import open_readonly
-from etl.pipeline.prepare import Wish
 from etl.pipeline.result import ImportResult
 from etl.pipeline.run import ImportWish, run_import
 from etl.pipeline.sending import SendWish
+from etl.pipeline.wish import Wish
 from etl.sandbox.profiles import Profile
 from etl.sandbox.records import StoredMessage
 from etl.sandbox.store import Store

@@ -4,7 +4,8 @@ import pytest
 
 from etl.errors import InputError, UsageError
 from etl.pipeline.check import run_check
-from etl.pipeline.prepare import Wish, refuse_unknown_roles
+from etl.pipeline.refusing import refuse_unknown_roles
+from etl.pipeline.wish import Wish
 from support.checked import check, job_file, rows, write
 
 FLAGS = {"columns": {"visibility": "public"}, "visibility": {"public": ["TRUE"], "private": ["FALSE"]}}

@@ -13,7 +13,7 @@ from etl.config.load import JobFile, parse_job
 from etl.model.events import Event, Warned
 from etl.model.plan import PlanSummary
 from etl.pipeline.check import CheckResult, run_check
-from etl.pipeline.prepare import Wish
+from etl.pipeline.wish import Wish
 from etl.plan.lanes import plan_rejects
 from etl.report.insight import insight_lines
 from etl.report.summary import plan_lines, reject_lines, skip_lines

@@ -1,0 +1,17 @@
+"""What the command line asks of a plan."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the command line asks beyond the job file."""
+
+    files: tuple[str, ...] = ()
+    """Instead of the job's, relative to the current folder."""
+    unfinished: str | None = None
+    """Instead of `plan.unfinished`."""
+    new_identity: bool = False
+    """Plan although messages sent under other settings will not be recognised."""
+    expect_plan: str | None = None
+    """Refuse any plan whose hash does not begin so."""
