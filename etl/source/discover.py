@@ -12,9 +12,10 @@ from etl.errors import InputError
 from etl.source.digest import FileDigest, pieces
 from etl.source.formats import Compression, Format, compression_of, foreign, format_of, is_nothing
 from etl.source.partitions import Partitions, partitions_of
-from etl.source.places import Place, is_uri, local_path, reason, shown
+from etl.source.places import Place, shown
 from etl.source.remote import named_remote
 from etl.source.suffixes import SUFFIXES, is_data, is_hidden
+from etl.storage.stores import is_uri, local_path, reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

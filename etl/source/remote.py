@@ -8,8 +8,9 @@ import pyarrow as pa
 from pyarrow import fs
 
 from etl.errors import InputError
-from etl.source.places import Place, filesystem, reason, shown, split_uri
+from etl.source.places import Place, shown
 from etl.source.suffixes import is_data, is_hidden
+from etl.storage.stores import filesystem, reason, split_uri
 
 
 def named_remote(

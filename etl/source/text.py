@@ -12,8 +12,8 @@ from etl.source.chunk import Chunk
 from etl.source.decode import Decoder, text_codec
 from etl.source.discover import SourceFile
 from etl.source.formats import Compression
-from etl.source.places import reason
 from etl.source.unpack import Unpacked, even
+from etl.storage.stores import reason
 
 _BOMS: Final = (
     # The UTF-32 marks come first: the little-endian one begins like that of UTF-16.

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from etl.errors import InputError
 from etl.source.formats import MAGIC, Compression
-from etl.source.places import reason
+from etl.storage.stores import reason
 
 _GZIP = MAGIC[Compression.GZIP]
 _BZIP2 = MAGIC[Compression.BZIP2]

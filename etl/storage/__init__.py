@@ -1,0 +1,1 @@
+"""Folders that every machine working on a plan sees: a path, or a prefix in an object store."""

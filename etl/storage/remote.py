@@ -1,0 +1,198 @@
+"""A depot in an object store."""
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+
+import pyarrow as pa
+from pyarrow import fs
+
+from etl.errors import EtlError, InputError, LaterError, UsageError
+from etl.storage.cache import Cache
+from etl.storage.files import placed, sweep
+from etl.storage.names import checked, is_name
+from etl.storage.stores import anonymous, filesystem, is_refusal, reason, split_uri
+
+_AHEAD: Final = 8 << 20
+"""Bytes of a read: each is a request."""
+_CORRECT: Final = "correct the location, or what its credentials may do there"
+_ROUNDS: Final = 3
+"""Downloads of a file that is replaced meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteDepot:
+    """As `Depot` promises. Only whole objects are ever visible there, and only whole copies here."""
+
+    root: str = field(repr=False)
+    """The URI of its store, with options. May hold credentials."""
+    base: str
+    """Its path there, beginning with the bucket."""
+    location: str
+    cache: Cache
+
+    @classmethod
+    def of(cls, uri: str, *, cache: Path) -> Self:
+        """Return the depot at a URI; its copies have a folder of their own in `cache`.
+
+        Raises:
+            UsageError: no such kind of place.
+        """
+        try:
+            root, base, location = split_uri(uri)
+        except InputError as error:
+            raise UsageError(error.message, hint=error.hint) from error
+        digest = hashlib.blake2b(f"{anonymous(root)}\n{base}".encode(), digest_size=8).hexdigest()
+        return cls(root=root, base=base, location=location, cache=Cache(folder=cache / digest))
+
+    def fetch(self, name: str) -> Path:
+        """Return the present content of a file; each version is downloaded once.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            LaterError: it can't be read now, or is replaced again and again.
+            UsageError: it may not be read, or this machine has no room for it.
+        """
+        version = self._version(checked(name))
+        for _ in range(_ROUNDS):
+            if self.cache.holds(name, version):
+                return self.cache.path(name)
+            self._download(name)
+            # Its ranges are requests of their own: of a file that was replaced meanwhile they would be a mix.
+            after = self._version(name)
+            if after == version:
+                with self._kept():
+                    self.cache.stamp(name, version)
+                return self.cache.path(name)
+            version = after
+        raise LaterError(f"{self.location}/{name} changes faster than it can be read", hint="try again later")
+
+    def publish(self, local: Path, name: str) -> None:
+        """Upload a file; it is visible once it is whole.
+
+        Raises:
+            OSError: the local file can't be read.
+            LaterError: it can't be written now; what was there before stays.
+            UsageError: it may not be written.
+        """
+        path = self._path(checked(name))
+        size = local.stat().st_size
+        # One write of the whole file, and in a thread that no signal interrupts: pyarrow has no way to abort
+        # an upload, and closing one that was cut (arrow issue 40502) would publish what came before.
+        data = pa.memory_map(str(local)).read_buffer() if size else pa.py_buffer(b"")
+        with self._asked(), ThreadPoolExecutor(max_workers=1) as beside:
+            beside.submit(_upload, filesystem(self.root), path, data).result()
+        if local == self.cache.path(name):
+            with self._kept():
+                self.cache.stamp(name, self._version(name))
+
+    def exists(self, name: str) -> bool:
+        """Return whether there is a file of that name."""
+        path = self._path(checked(name))
+        with self._asked():
+            info = filesystem(self.root).get_file_info([path])[0]
+        return bool(info.type is fs.FileType.File)
+
+    def names(self, prefix: str) -> list[str]:
+        """Return the names of all files below `prefix`, sorted; keys that no path can have are none."""
+        above = self._path(checked(prefix)) if prefix else self.base
+        selector = fs.FileSelector(above, recursive=True, allow_not_found=True)
+        with self._asked():
+            store = filesystem(self.root)
+            found = store.get_file_info(selector)
+            bucket = self.base.partition("/")[0]
+            if not found and store.get_file_info([bucket])[0].type is fs.FileType.NotFound:
+                raise UsageError(f"{self.location} can't be used: there is no such bucket", hint=_CORRECT)
+        names = (info.path.removeprefix(f"{self.base}/") for info in found if info.type is fs.FileType.File)
+        return sorted(filter(is_name, names))
+
+    def remove(self, prefix: str) -> None:
+        """Remove the file or folder, here and there."""
+        path = self._path(checked(prefix))
+        with self._asked():
+            store = filesystem(self.root)
+            kind = store.get_file_info([path])[0].type
+            try:
+                if kind is fs.FileType.File:
+                    store.delete_file(path)
+                elif kind is fs.FileType.Directory:
+                    store.delete_dir(path)
+            except FileNotFoundError:
+                pass  # somebody else was faster
+        self.cache.drop(prefix)
+
+    def _path(self, name: str) -> str:
+        return f"{self.base}/{name}"
+
+    def _version(self, name: str) -> str:
+        """Return what tells two contents of a file apart."""
+        with self._asked():
+            store = filesystem(self.root)
+            with store.open_input_file(self._path(name)) as file:
+                told = file.metadata() or {}
+            if tag := told.get("ETag"):
+                return bytes(tag).decode("latin-1")
+            info = store.get_file_info([self._path(name)])[0]
+            return f"{info.size} {info.mtime_ns}"
+
+    def _download(self, name: str) -> None:
+        path = self.cache.path(name)
+        sweep(path)
+        with self._kept(), placed(path, durable=False) as sink:
+            for piece in self._pieces(name):
+                sink.write(piece)
+
+    def _pieces(self, name: str) -> Iterator[bytes]:
+        with self._asked():
+            stream = filesystem(self.root).open_input_stream(self._path(name), compression=None)
+        with stream:
+            while True:
+                with self._asked():
+                    piece = stream.read(_AHEAD)
+                if not piece:
+                    return
+                yield piece
+
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        """Turn what the store answers into what a person can do."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except InputError as error:
+            raise UsageError(error.message, hint=error.hint) from error
+        except (OSError, pa.ArrowException) as error:
+            raise self._fault(error) from error
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        """Turn what this machine's disk says into what a person can do."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise UsageError(
+                f"{self.cache.folder}: copies of {self.location} can't be kept there: "
+                f"{error.strerror or type(error).__name__}",
+                hint="make room, or set XDG_CACHE_HOME to a folder on a larger disk",
+            ) from error
+
+    def _fault(self, error: Exception) -> EtlError:
+        text = f"{self.location} can't be used: {reason(error)}"
+        if is_refusal(error):
+            return UsageError(text, hint=_CORRECT)
+        return LaterError(text, hint="look at the network and the store, then run the same command again")
+
+
+def _upload(store: fs.FileSystem, path: str, data: pa.Buffer) -> None:
+    stream = store.open_output_stream(path, compression=None)
+    try:
+        stream.write(data)
+    finally:
+        stream.close()
