@@ -46,5 +46,10 @@ async def yield_once() -> None:
     await asyncio.sleep(0)
 
 
+def pause(seconds: float) -> None:
+    """Block this thread at least `seconds`; for a thread that nothing else runs on."""
+    time.sleep(seconds)
+
+
 SYSTEM: Final[Clock] = SystemClock()
 """The clock that commands pass down."""

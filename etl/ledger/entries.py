@@ -1,16 +1,13 @@
 """Intents, outcomes and words as statements, each checked: one that breaks a rule is named."""
 
 import sqlite3
-from typing import Any, Final, assert_never
+from typing import Any, assert_never
 
-from etl.errors import LedgerError
 from etl.ledger import statements
 from etl.ledger.interface import Decision, Intent, Outcome
+from etl.ledger.refusals import refused
 from etl.ledger.words import storable
 from etl.model.states import State
-
-DEFECT: Final = "this is a defect of etl unless somebody edited the ledger; nothing was changed"
-"""The hint where only a defect or a hand in the file can be the cause."""
 
 
 def apply_all(cursor: sqlite3.Cursor, kind: type, entries: list[Any]) -> None:
@@ -61,18 +58,18 @@ def apply(cursor: sqlite3.Cursor, entry: Intent | Outcome | Decision) -> None:
         fault = str(error)
         if fault == "UNIQUE constraint failed: message.lane":
             fault = "another message of its user is in flight"
-        raise _refused(entry, fault) from error
+        raise refused(entry, fault) from error
 
 
 def _intend(cursor: sqlite3.Cursor, intent: Intent) -> None:
     cursor.execute(statements.INTENT, intent)
     if cursor.rowcount != 1:
-        raise _refused(intent, "it is not pending, or it is another message than before")
+        raise refused(intent, "it is not pending, or it is another message than before")
 
 
 def _record(cursor: sqlite3.Cursor, outcome: Outcome) -> None:
     if not recorded(cursor, outcome):
-        raise _refused(outcome, "it is not in flight under this run")
+        raise refused(outcome, "it is not in flight under this run")
 
 
 def recorded(cursor: sqlite3.Cursor, outcome: Outcome) -> bool:
@@ -110,11 +107,6 @@ def _decide(cursor: sqlite3.Cursor, decision: Decision) -> None:
     words = (storable(decision.who), storable(decision.why))
     cursor.execute(statements.DECISION, (decision.state.value, *words, decision.now_us, *address))
     if cursor.rowcount != 1:
-        raise _refused(decision, "the ledger does not know it")
+        raise refused(decision, "the ledger does not know it")
     settled_us = None if decision.state is State.PENDING else decision.now_us
     cursor.execute(statements.DECIDE, (decision.state.value, settled_us, *address))
-
-
-def _refused(entry: Intent | Outcome | Decision, fault: str) -> LedgerError:
-    where = f"message {entry.ordinal} of plan {entry.plan}"
-    return LedgerError(f"the ledger refuses {where}: {fault}", hint=DEFECT)

@@ -10,14 +10,8 @@ import pyarrow as pa
 from etl.ledger import seals
 from etl.ledger.evidence import ACCEPTED_SCHEMA, ATTEMPT_SCHEMA, Pause, Seal, Verification
 from etl.ledger.export import SqliteReader, stream
-from etl.ledger.interface import RunRecord
 from etl.ledger.migrations import connect, translated
-
-_RUNS: Final = """
-    SELECT number, plan, host, pid, version, started_us, ended_us, exit_code,
-           allowed_per_second, expected, forecast_seconds, expected_plan, stop
-    FROM run ORDER BY number
-"""
+from etl.ledger.seal_script import SqliteBook
 
 # By a word accepted ones are the word's, not the run's. The plan bounds the pass over the messages.
 _ACCEPTED: Final = """
@@ -43,18 +37,6 @@ _WORDS: Final = "SELECT to_state, count(*) FROM decision WHERE plan = ? GROUP BY
 class SqliteHistory(SqliteReader):
     """The questions about runs, beside those about messages."""
 
-    def runs(self) -> list[RunRecord]:
-        """Return all runs, oldest first."""
-        return [
-            RunRecord(
-                number=number, plan=plan, host=host, pid=pid, version=version, started_us=started_us,
-                ended_us=ended_us, exit_code=exit_code, allowed_per_second=allowed, expected=expected,
-                forecast_seconds=forecast, expected_plan=expected_plan, stop=stop,
-            )
-            for number, plan, host, pid, version, started_us, ended_us, exit_code, allowed, expected,
-                forecast, expected_plan, stop in self._rows(_RUNS)
-        ]  # fmt: skip
-
     def acceptances(self, runs: Iterable[int]) -> Iterator[pa.RecordBatch]:
         """Yield `ACCEPTED_SCHEMA` for what these runs saw accepted, in no particular order."""
         return stream(self._path, _ACCEPTED, ACCEPTED_SCHEMA, (json.dumps(list(runs)),))
@@ -75,10 +57,10 @@ class SqliteHistory(SqliteReader):
     def seals(self) -> list[Seal]:
         """Return the seals of all runs that have one, oldest first."""
         with translated(self._path), self._reading:
-            return seals.seals(self._reader)
+            return seals.seals(SqliteBook(self._reader))
 
     def verify_seals(self) -> Verification:
         """Compute every seal again, in one pass over a snapshot; the memory it takes is bounded."""
         with translated(self._path), closing(connect(self._path, "ro")) as connection:
             connection.execute("BEGIN")
-            return seals.verify(connection)
+            return seals.verify(SqliteBook(connection))

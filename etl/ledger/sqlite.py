@@ -16,8 +16,8 @@ from typing import Final, Literal
 import pyarrow as pa
 
 from etl.errors import LedgerError
-from etl.ledger import seals, statements, words
-from etl.ledger.entries import DEFECT, apply, apply_all, recorded
+from etl.ledger import seal_script, seals, statements, words
+from etl.ledger.entries import apply, apply_all, recorded
 from etl.ledger.evidence import Aim, Pause
 from etl.ledger.history import SqliteHistory
 from etl.ledger.interface import Decision, Intent, Outcome, PlanRecord, Selection, Word
@@ -32,6 +32,8 @@ from etl.ledger.migrations import (
     transaction,
     translated,
 )
+from etl.ledger.refusals import DEFECT
+from etl.ledger.seal_script import SqliteBook
 from etl.ledger.words import storable
 
 _INTERRUPTED: Final = "interrupted"
@@ -113,10 +115,10 @@ class SqliteLedger(SqliteHistory):
     def seal(self, *, now_us: int) -> None:
         """Seal every run that can record nothing more."""
         with translated(self._path), closing(connect(self._path, "ro")) as connection:
-            due = seals.due(connection, now_us=now_us)
+            due = seals.due(SqliteBook(connection), now_us=now_us)
         if due:
             with self._write() as cursor:
-                cursor.executemany(seals.INSERT, map(seals.row, due))
+                cursor.executemany(seal_script.INSERT, map(seals.row, due))
 
     def recover(self, *, now_us: int) -> int:
         """Turn what a dead run left in flight into `uncertain`; return how many."""

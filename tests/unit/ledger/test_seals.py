@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from etl.ledger import export, seals
+from etl.ledger import export, seal_script
 from etl.ledger.evidence import Aim, Pause
 from etl.ledger.interface import Decision, Selection, Word
 from etl.model.states import State
@@ -132,6 +132,6 @@ def test_each_run_is_sealed_once(history):
 
 def test_a_digest_does_not_hang_on_how_many_rows_are_read_at_once(history, monkeypatch):
     """Rows of several runs stand side by side."""
-    monkeypatch.setattr(seals, "_ROWS", 1)
+    monkeypatch.setattr(seal_script, "BATCH_ROWS", 1)
     monkeypatch.setattr(export, "BATCH_ROWS", 1)
     assert () == history.verify_seals().differing

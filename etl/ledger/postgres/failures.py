@@ -1,0 +1,104 @@
+"""What an error of PostgreSQL means for a person: values and passwords are never part of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg
+
+from etl.errors import LedgerError, LedgerFullError
+from etl.ledger.postgres.address import Address
+
+FENCED: Final = "ETL01"
+"""The SQLSTATE of a writer whose ledger was opened by somebody else."""
+
+_UNKNOWN: Final = ("can't be used", "nothing was changed; run `etl doctor` on the job")
+_UNREACHABLE: Final = (
+    "can't be reached",
+    "check `ledger` in the job, the server and the network; the same command resumes",
+)
+_RIGHTS: Final = (
+    "may not be used by this account",
+    "let its owner grant the rights: `GRANT CREATE ON DATABASE …` for the first import, or name its owner",
+)
+_NO_TEXT: Final = (
+    "can't store a text that is no Unicode",
+    "check the user ids of the export for broken characters",
+)
+
+_HINTS: Final[dict[str, tuple[str, str]]] = {
+    "28P01": ("refuses the password", "set PGPASSWORD, or keep it in ~/.pgpass (readable by you only)"),
+    "28000": (
+        "refuses the account",
+        "check the user in `ledger`, the password (PGPASSWORD or ~/.pgpass) and the server's pg_hba.conf",
+    ),
+    "3D000": ("is in a database that does not exist", "make it: createdb --encoding=UTF8 NAME"),
+    "42501": _RIGHTS,
+    "53100": ("can't grow: the server's disk is full", "free some space there; the same command resumes"),
+    "53300": (
+        "gets no connection: the server has too many",
+        "raise max_connections, or close other programs",
+    ),
+    "25006": ("is read-only: the server is a standby", "name the primary server in `ledger`"),
+    "22021": (
+        "can't store a text that is no Unicode",
+        "check the user ids of the export for broken characters",
+    ),
+    "22P05": (
+        "can't store a text that is no Unicode",
+        "check the user ids of the export for broken characters",
+    ),
+    FENCED: (
+        "was opened by another run meanwhile",
+        "this run stopped and wrote nothing more; see `etl status` for what it left uncertain",
+    ),
+}
+
+_DEFECT: Final = (
+    "refuses a change that its rules forbid",
+    "this is a defect of etl unless somebody edited the ledger; nothing was changed",
+)
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """Return whether the connection went, so that nobody knows what the server did last."""
+    state = error.sqlstate
+    if state is None:
+        return isinstance(error, psycopg.OperationalError)
+    # 57P0x: the server or an administrator ended the session; 08: the connection itself.
+    return state.startswith(("57P0", "08"))
+
+
+def failure(address: Address, error: psycopg.Error) -> LedgerError:
+    """Return what a driver's exception means for a person."""
+    state = error.sqlstate or ""
+    if state.startswith("23"):
+        fault, hint = _DEFECT
+    else:
+        fault, hint = _HINTS.get(state) or (_UNREACHABLE if is_lost(error) else _UNKNOWN)
+    kind = LedgerFullError if state == "53100" else LedgerError
+    return kind(f"the ledger {address} {fault}{_said(error)}", hint=hint)
+
+
+@contextmanager
+def translated(address: Address) -> Iterator[None]:
+    """Turn the driver's exceptions into `LedgerError`."""
+    try:
+        yield
+    except UnicodeError:
+        # Not chained: the text of this exception shows the value.
+        raise LedgerError(
+            f"the ledger {address} can't store a text that is no Unicode",
+            hint="check the user ids of the export for broken characters",
+        ) from None
+    except psycopg.Error as error:
+        # Not chained: the server's details repeat rows.
+        raise failure(address, error) from None
+
+
+def _said(error: psycopg.Error) -> str:
+    """Return the server's own word: its first line, where the values of a row never stand."""
+    if error.sqlstate == FENCED:
+        return ""
+    text = error.diag.message_primary or (str(error).splitlines() or [""])[0]
+    return f" ({text})" if text else ""

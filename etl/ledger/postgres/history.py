@@ -1,0 +1,77 @@
+"""What can be asked of a PostgreSQL ledger about its runs: for reports, and to find what was changed."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import Final
+
+import pyarrow as pa
+
+from etl.ledger import seals
+from etl.ledger.evidence import ACCEPTED_SCHEMA, ATTEMPT_SCHEMA, Pause, Seal, Verification
+from etl.ledger.postgres.connection import connect
+from etl.ledger.postgres.failures import translated
+from etl.ledger.postgres.reader import PostgresReader, stream
+from etl.ledger.postgres.seal_script import PostgresBook
+
+# By a word accepted ones are the word's, not the run's. The plan bounds the pass over the messages.
+_ACCEPTED: Final = """
+    SELECT settled_us, settled_us - intent_us, http_status FROM message
+    WHERE plan IN (SELECT plan FROM run WHERE number = ANY(%(runs)s::bigint[]))
+      AND run = ANY(%(runs)s::bigint[]) AND state = 'accepted'
+      AND NOT EXISTS (SELECT 1 FROM decision WHERE decision.plan = message.plan
+                      AND decision.ordinal = message.ordinal AND to_state = 'accepted')
+"""
+
+_ATTEMPTS: Final = """
+    SELECT at_us, state, split_part(reason, ':', 1), http_status
+    FROM attempt WHERE run = ANY(%(runs)s::bigint[])
+"""
+
+_PAUSES: Final = """
+    SELECT at_us, until_us, reason FROM pause WHERE run = ANY(%s::bigint[]) ORDER BY number
+"""
+
+_WORDS: Final = """
+    SELECT to_state, count(*) FROM decision WHERE plan = %s GROUP BY to_state ORDER BY to_state
+"""
+
+
+class PostgresHistory(PostgresReader):
+    """The questions about runs, beside those about messages."""
+
+    def acceptances(self, runs: Iterable[int]) -> Iterator[pa.RecordBatch]:
+        """Yield `ACCEPTED_SCHEMA` for what these runs saw accepted, in no particular order."""
+        return stream(self._address, _ACCEPTED, ACCEPTED_SCHEMA, {"runs": list(runs)})
+
+    def attempts(self, runs: Iterable[int]) -> Iterator[pa.RecordBatch]:
+        """Yield `ATTEMPT_SCHEMA` for these runs, in no particular order."""
+        return stream(self._address, _ATTEMPTS, ATTEMPT_SCHEMA, {"runs": list(runs)})
+
+    def pauses(self, runs: Iterable[int]) -> list[Pause]:
+        """Return the pauses that the API asked these runs for, oldest first."""
+        found = self._rows(_PAUSES, (list(runs),))
+        return [Pause(at_us=at_us, until_us=until_us, reason=reason) for at_us, until_us, reason in found]
+
+    def words(self, plan: int) -> dict[str, int]:
+        """Return how many of people's words a plan's messages got, by the state that they led to."""
+        return dict(self._rows(_WORDS, (plan,)))
+
+    def seals(self) -> list[Seal]:
+        """Return the seals of all runs that have one, oldest first."""
+        with self._book() as book:
+            return seals.seals(book)
+
+    def verify_seals(self) -> Verification:
+        """Compute every seal again, in one pass over a snapshot; the memory it takes is bounded."""
+        with self._book() as book:
+            return seals.verify(book)
+
+    @contextmanager
+    def _book(self) -> Iterator[PostgresBook]:
+        with (
+            translated(self._address),
+            closing(connect(self._address, role="reader")) as connection,
+            connection.transaction(),
+        ):
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield PostgresBook(connection)

@@ -1,0 +1,188 @@
+"""What can be asked of a PostgreSQL ledger, without a lock and beside a running import."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from itertools import count
+from typing import Any, Final
+
+import psycopg
+import pyarrow as pa
+
+from etl.ledger.interface import EXPORT_SCHEMA, TOUCHED_SCHEMA, Entry, Selection
+from etl.ledger.postgres import statements
+from etl.ledger.postgres.address import Address
+from etl.ledger.postgres.connection import Connection, connect
+from etl.ledger.postgres.failures import is_lost, translated
+from etl.ledger.postgres.waiting import patiently
+from etl.ledger.postgres.words import parameters
+from etl.ledger.questions import BATCH_ROWS, STATES, Questions, entry, progress, table
+from etl.model.states import SETTLED, State
+
+_TOUCHED = "SELECT key, content, lane, at_us, state FROM message WHERE state <> 'pending'"
+
+_EXPORT = """
+    SELECT plan.hash, ordinal, encode(key, 'hex'), lane, at_us, state, attempts, maybe_doubled::integer,
+           http_status, reason, platform_id, conversation_id, message.run, intent_us, settled_us
+    FROM message JOIN plan ON plan.number = message.plan
+    ORDER BY message.plan, ordinal
+"""
+
+# Accepted messages are tallied; each other part repeats the condition of the partial index that answers it.
+_COUNTS = """
+    SELECT 'accepted', sum(accepted)::bigint FROM tally
+    WHERE %(plan)s::bigint IS NULL OR plan = %(plan)s::bigint HAVING sum(accepted) > 0
+    UNION ALL
+    SELECT state, count(*) FROM message
+    WHERE state = 'in_flight' AND (%(plan)s::bigint IS NULL OR plan = %(plan)s::bigint) GROUP BY state
+    UNION ALL
+    SELECT state, count(*) FROM message
+    WHERE state IN ('uncertain', 'rejected') AND (%(plan)s::bigint IS NULL OR plan = %(plan)s::bigint)
+    GROUP BY state
+    UNION ALL
+    SELECT state, count(*) FROM message
+    WHERE state IN ('pending', 'skipped') AND (%(plan)s::bigint IS NULL OR plan = %(plan)s::bigint)
+    GROUP BY state
+"""
+
+_PROGRESS = """
+    SELECT ordinal, state FROM message WHERE plan = %s AND ordinal >= %s AND ordinal < %s ORDER BY ordinal
+"""
+
+_COUNT_SETTLED = """
+    SELECT count(*) FROM message
+    WHERE plan = %s AND ordinal >= %s AND ordinal < %s AND state = ANY(%s::text[])
+"""
+
+# Each half repeats the condition of the partial index that answers it.
+_BLOCKED = """
+    SELECT lane, count(*) FROM (
+        SELECT lane FROM message WHERE state = 'in_flight' AND state = ANY(%(states)s::text[])
+        UNION ALL
+        SELECT lane FROM message
+        WHERE state IN ('uncertain', 'rejected') AND state = ANY(%(states)s::text[])
+    ) AS blocked GROUP BY lane
+"""
+
+_ENTRIES = """
+    SELECT plan, ordinal, key, lane, at_us, state, reason, http_status FROM message
+    WHERE state = ANY(%s::text[]) ORDER BY plan, ordinal LIMIT %s
+"""
+
+_UNSETTLED_ENTRIES = """
+    SELECT plan, ordinal, key, lane, at_us, state, reason, http_status FROM message
+    WHERE state IN ('uncertain', 'rejected') AND state = ANY(%s::text[])
+    ORDER BY plan, ordinal LIMIT %s
+"""
+
+_DOUBT_BEFORE = """
+    SELECT max(at_us) FROM restore
+    WHERE at_us > coalesce((SELECT doubted_us FROM plan WHERE number = %s), -1)
+"""
+
+_UNSETTLED: Final = frozenset({State.UNCERTAIN, State.REJECTED})
+
+_NUMBERS: Final = count()
+"""So that two cursors of one connection have names of their own."""
+
+Parameters = tuple[object, ...] | dict[str, object]
+
+
+class PostgresReader(Questions):
+    """The half of a ledger that only asks: short questions on one connection, whole tables on their own.
+
+    Args:
+        address: where the ledger is.
+        patience_seconds: how long a database that went away is waited for.
+    """
+
+    def __init__(self, address: Address, *, patience_seconds: float) -> None:
+        self._address = address
+        self._patience_seconds = patience_seconds
+        self._reading = threading.Lock()
+        with translated(address):
+            self._reader = connect(address, role="reader")
+
+    def close(self) -> None:
+        """Release the connection; may be called twice."""
+        with self._reading, suppress(psycopg.Error):
+            self._reader.close()
+
+    def progress(self, plan: int, first: int, end: int) -> tuple[list[int], list[State]]:
+        """Return the stored ordinals in [first, end) of a plan, ascending, and their states."""
+        return progress(self._rows(_PROGRESS, (plan, first, end)))
+
+    def count_settled(self, plan: int, first: int, end: int) -> int:
+        """Return how many messages with ordinals in [first, end) of a plan are settled."""
+        return int(self._rows(_COUNT_SETTLED, (plan, first, end, _list(SETTLED)))[0][0])
+
+    def counts(self, plan: int | None = None) -> dict[State, int]:
+        """Return stored messages by state, of one plan or of all."""
+        return {STATES[state]: count for state, count in self._rows(_COUNTS, {"plan": plan})}
+
+    def blocked_lanes(self, states: frozenset[State]) -> dict[str, int]:
+        """Return each lane with a message in one of `states`, and how many it has."""
+        return dict(self._rows(_BLOCKED, {"states": _list(states)}))
+
+    def entries(self, states: frozenset[State], *, limit: int) -> list[Entry]:
+        """Return up to `limit` messages in those states, in order of (plan, ordinal)."""
+        sql = _UNSETTLED_ENTRIES if states <= _UNSETTLED else _ENTRIES
+        return list(map(entry, self._rows(sql, (_list(states), limit))))
+
+    def chosen(self, selection: Selection, *, limit: int) -> list[Entry]:
+        """Return up to `limit` of the selected messages, in order of (plan, ordinal)."""
+        found = self._rows(statements.LIST_CHOSEN, {**parameters(selection), "limit": limit})
+        return list(map(entry, found))
+
+    def count_chosen(self, selection: Selection) -> dict[tuple[State, str], int]:
+        """Return how many are selected, by state and code, most first."""
+        found = self._rows(statements.COUNT_CHOSEN, parameters(selection))
+        return {(STATES[state], code or ""): count for state, code, count in found}
+
+    def doubt_before_us(self, plan: int) -> int | None:
+        """Return up to which time messages of a plan may have been sent unknown to this restored copy."""
+        value: int | None = self._rows(_DOUBT_BEFORE, (plan,))[0][0]
+        return value
+
+    def touched(self) -> Iterator[pa.RecordBatch]:
+        """Yield `TOUCHED_SCHEMA` from one snapshot, in no particular order."""
+        return stream(self._address, _TOUCHED, TOUCHED_SCHEMA)
+
+    def export(self) -> Iterator[pa.RecordBatch]:
+        """Yield `EXPORT_SCHEMA` from one snapshot, in order of (plan, ordinal)."""
+        return stream(self._address, _EXPORT, EXPORT_SCHEMA)
+
+    def _rows(self, sql: str, parameters: Parameters = ()) -> list[Any]:
+        with self._reading, translated(self._address):
+            try:
+                return self._reader.execute(sql.encode(), parameters).fetchall()
+            except psycopg.Error as error:
+                if not is_lost(error) or self._patience_seconds == 0:
+                    raise
+            self._reader.close()
+            self._reader = patiently(self._connected, seconds=self._patience_seconds)
+            return self._reader.execute(sql.encode(), parameters).fetchall()
+
+    def _connected(self) -> Connection:
+        return connect(self._address, role="reader")
+
+
+def stream(
+    address: Address, sql: str, schema: pa.Schema, parameters: Parameters = ()
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a question by `schema`, at most 65,536 a batch, from one snapshot."""
+    with translated(address), closing(connect(address, role="reader")) as connection:
+        for rows in batches(connection, sql, parameters):
+            yield table(rows, schema)
+
+
+def batches(connection: Connection, sql: str, parameters: Parameters = ()) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield rows, at most 65,536 at once; the server keeps the rest."""
+    with connection.transaction(), connection.cursor(name=f"rows_{next(_NUMBERS)}") as cursor:
+        cursor.execute(sql.encode(), parameters, binary=True)
+        while rows := cursor.fetchmany(BATCH_ROWS):
+            yield rows
+
+
+def _list(states: frozenset[State]) -> list[str]:
+    return sorted(states)

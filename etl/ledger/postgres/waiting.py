@@ -1,0 +1,37 @@
+"""Patience with a database that went away: it restarts, fails over, or the network has a gap."""
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import psycopg
+
+from etl.clock import SYSTEM, pause
+from etl.ledger.postgres.failures import is_lost
+
+PATIENCE_SECONDS: Final = 120.0
+"""Longer than a restart or a failover takes."""
+
+_FIRST_WAIT_SECONDS: Final = 0.05
+_LONGEST_WAIT_SECONDS: Final = 2.0
+_TOO_MANY_CONNECTIONS: Final = "53300"
+
+T = TypeVar("T")
+
+
+def patiently(attempt: Callable[[], T], *, seconds: float) -> T:
+    """Return what an attempt to connect gives, trying again for so long as the database can't be reached.
+
+    Raises:
+        psycopg.Error: it still can't, or it refuses for another reason.
+    """
+    until = SYSTEM.monotonic() + seconds
+    wait = _FIRST_WAIT_SECONDS
+    while True:
+        try:
+            return attempt()
+        except psycopg.Error as error:
+            passing = is_lost(error) or error.sqlstate == _TOO_MANY_CONNECTIONS
+            if not passing or SYSTEM.monotonic() + wait > until:
+                raise
+        pause(wait)
+        wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
