@@ -47,12 +47,12 @@ def line(hexed: str, numbers: str, texts: str) -> str:
     """Return the expression of one row's line: numbers as they are, then texts and blobs in hex.
 
     Args:
-        hexed: how a text or blob becomes hex, with `{}` for its name; `-` is a value that is not there.
-        numbers: names of columns, parted by spaces.
+        hexed: how a text or blob becomes hex, with `{}` for its name; nothing, where there is none.
+        numbers: names of columns, parted by spaces; `-` is a number that is not there.
         texts: names of columns, parted by spaces.
     """
     parts = [f"coalesce(CAST({column} AS TEXT), '-')" for column in numbers.split()]
-    parts += [f"coalesce('+' || {hexed.format(column)}, '-')" for column in texts.split()]
+    parts += [f"'+' || {hexed.format(column)}" for column in texts.split()]
     return " || ' ' || ".join(parts)
 
 

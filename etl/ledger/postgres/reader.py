@@ -106,6 +106,8 @@ class PostgresReader(Questions):
     def close(self) -> None:
         """Release the connection; may be called twice."""
         with self._reading, suppress(psycopg.Error):
+            # A question would connect anew.
+            self._patience_seconds = 0
             self._reader.close()
 
     def progress(self, plan: int, first: int, end: int) -> tuple[list[int], list[State]]:

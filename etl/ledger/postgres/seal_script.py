@@ -7,14 +7,14 @@ from etl.ledger.postgres.connection import Connection
 from etl.ledger.postgres.reader import Parameters, batches
 from etl.ledger.seals import Script, line
 
-_HEX: Final = "upper(encode(convert_to({}, 'UTF8'), 'hex'))"
-"""A text; a blob's name stands for its bytes as they are read below."""
+_HEX: Final = "upper(encode(coalesce(convert_to({}, 'UTF8'), ''), 'hex'))"
+_HEX_OF_BYTES: Final = "upper(encode(coalesce({}, ''), 'hex'))"
 
 # By a word accepted ones belong to the word, not to the run; both parts are final.
 _ACCEPTED: Final = f"""
     SELECT run, {
     line(
-        "upper(encode({}, 'hex'))",
+        _HEX_OF_BYTES,
         "plan ordinal at_us attempts maybe_doubled http_status intent_us settled_us",
         "key content lane reason platform_id conversation_id",
     )

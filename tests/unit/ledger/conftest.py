@@ -4,12 +4,16 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from etl.ledger.interface import Intent, Ledger, Outcome, PlanRecord
+from etl.ledger.postgres.address import Address
+from etl.ledger.postgres.ledger import open_postgres
 from etl.ledger.sqlite import open_ledger
 from etl.model.states import State
+from support.postgres import fresh_address, server, shell
 
 TARGET = "https://api.example/deployment-1"
 
@@ -20,16 +24,32 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "ledger.sqlite"
 
 
-@pytest.fixture(params=["sqlite"])
-def ledger(request, path) -> Iterator[Ledger]:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test for each kind of ledger that its module names in `LEDGERS`, or for SQLite's."""
+    if "ledger" in metafunc.fixturenames:
+        metafunc.parametrize("ledger", getattr(metafunc.module, "LEDGERS", ["sqlite"]), indirect=True)
+
+
+@pytest.fixture
+def address(request) -> Iterator[Address | None]:
+    """Yield where the PostgreSQL ledger of a test lives, in a schema of its own; None: it needs none."""
+    if request.node.callspec.params.get("ledger") != "postgres":
+        yield None
+        return
+    with fresh_address(server()) as found:
+        yield found
+
+
+@pytest.fixture
+def ledger(path, address) -> Iterator[Ledger]:
     """Yield an empty ledger of each kind."""
-    match request.param:
-        case "sqlite":
-            opened: Ledger = open_ledger(path, target=TARGET, create=True)
-        case other:
-            raise AssertionError(other)
-    yield opened
-    opened.close()
+    opened: Ledger
+    if address is None:
+        opened = open_ledger(path, target=TARGET, create=True)
+    else:
+        opened = open_postgres(address, target=TARGET, create=True, patience_seconds=10)
+    with closing(opened):
+        yield opened
 
 
 @pytest.fixture
@@ -94,7 +114,8 @@ def outcome(started) -> Callable[..., Outcome]:
 
 
 @pytest.fixture
-def raw(ledger, path):  # noqa: ARG001  the ledger makes the file
-    """Yield a connection of one's own to the file of `ledger`, as an operator with a SQL shell has it."""
-    with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as connection:
+def raw(ledger, path, address):  # noqa: ARG001  the ledger makes the file
+    """Yield a connection of one's own to what `ledger` stores, as an operator with a SQL shell has it."""
+    connection: Any = shell(address) if address else sqlite3.connect(path, isolation_level=None, timeout=0)
+    with closing(connection):
         yield connection

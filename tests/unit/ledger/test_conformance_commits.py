@@ -10,6 +10,8 @@ from etl.errors import LedgerError
 from etl.ledger.interface import EXPORT_SCHEMA
 from etl.model.states import State
 
+LEDGERS = ["sqlite", "postgres"]
+
 
 def rows(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[dict[str, Any]]:
     """Return a stream of batches as rows, after a look at its schema."""

@@ -13,6 +13,8 @@ from etl.model.states import State
 ALL = frozenset(State)
 UNSETTLED = frozenset({State.UNCERTAIN, State.REJECTED, State.IN_FLIGHT})
 
+LEDGERS = ["sqlite", "postgres"]
+
 
 def rows(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[dict[str, Any]]:
     """Return a stream of batches as rows, after a look at its schema."""

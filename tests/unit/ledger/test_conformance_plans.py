@@ -4,6 +4,8 @@ import pytest
 
 from etl.errors import LedgerError
 
+LEDGERS = ["sqlite", "postgres"]
+
 
 def test_new_ledger_is_empty(ledger):
     """Nothing touched means nothing stored."""

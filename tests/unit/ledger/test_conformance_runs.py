@@ -6,6 +6,8 @@ from etl.model.states import State
 
 AIM = Aim(allowed_per_second=50.0, expected=9, forecast_seconds=0.18, expected_plan="aaaa")
 
+LEDGERS = ["sqlite", "postgres"]
+
 
 def test_a_run_keeps_what_it_set_out_to_do_and_why_it_ended(ledger, started):
     """A report that is made later has nobody to ask."""

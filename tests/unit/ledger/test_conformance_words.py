@@ -10,6 +10,8 @@ from etl.model.states import State
 UNCERTAIN = frozenset({State.UNCERTAIN})
 BOTH = frozenset({State.UNCERTAIN, State.REJECTED})
 
+LEDGERS = ["sqlite", "postgres"]
+
 
 def word(state: State) -> Word:
     """Return somebody's word."""

@@ -1,14 +1,16 @@
 """The chain of seals: any later change of what runs recorded is noticed, and told of which run."""
 
 import sqlite3
-from contextlib import closing
 
 import pytest
 
-from etl.ledger import export, seal_script
+from etl.ledger import seal_script
 from etl.ledger.evidence import Aim, Pause
 from etl.ledger.interface import Decision, Selection, Word
+from etl.ledger.postgres import reader
 from etl.model.states import State
+
+LEDGERS = ["sqlite", "postgres"]
 
 AIM = Aim(allowed_per_second=50.0, expected=9, forecast_seconds=0.18, expected_plan="aaaa")
 
@@ -43,13 +45,15 @@ def history(ledger, started, intent, outcome):
     return ledger
 
 
-def tamper(path, *statements):
-    """Change a ledger as somebody with a SQLite shell would, its triggers dropped."""
-    with closing(sqlite3.connect(path)) as raw, raw:
+def tamper(raw, *statements):
+    """Change a ledger as somebody with a SQL shell would, its rules put aside."""
+    if isinstance(raw, sqlite3.Connection):
         for (name,) in raw.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
             raw.execute(f"DROP TRIGGER {name}")
-        for statement in statements:
-            raw.execute(statement)
+    else:
+        raw.execute("SET session_replication_role = replica")
+    for statement in statements:
+        raw.execute(statement)
 
 
 def test_a_ledger_that_nobody_changed_is_sound(history):
@@ -84,22 +88,22 @@ def test_a_ledger_that_nobody_changed_is_sound(history):
         ("UPDATE plan SET hash = 'b'", (1, 2)),
         ("UPDATE decision SET who = 'bob' WHERE ordinal = 1", (2,)),
         ("DELETE FROM decision WHERE ordinal = 1", (2,)),
-        ("UPDATE seal SET digest = lower(hex(zeroblob(32))) WHERE run = 1", (1, 2)),
+        ("UPDATE seal SET digest = substr(digest || digest, 2, 64) WHERE run = 1", (1, 2)),
         ("DELETE FROM seal WHERE run = 1", (2,)),
         ("UPDATE meta SET identity = 'x'", (1, 2)),
     ],
 )  # fmt: skip
-def test_a_change_is_told_with_its_run(history, path, statement, runs):
+def test_a_change_is_told_with_its_run(history, raw, statement, runs):
     """Raw SQL around every rule of the schema."""
-    tamper(path, statement)
+    tamper(raw, statement)
     assert runs == history.verify_seals().differing
 
 
 @pytest.mark.parametrize("state", ["skipped", "pending"])
-def test_a_state_without_attempt_or_word_is_noticed(history, path, state):
+def test_a_state_without_attempt_or_word_is_noticed(history, raw, state):
     """A message in doubt that somebody quietly puts back would be sent twice."""
     settled = "NULL" if state == "pending" else "1"
-    tamper(path, f"UPDATE message SET state = '{state}', settled_us = {settled} WHERE ordinal = 30")  # noqa: S608
+    tamper(raw, f"UPDATE message SET state = '{state}', settled_us = {settled} WHERE ordinal = 30")  # noqa: S608
     found = history.verify_seals()
     assert ((), 1) == (found.differing, found.unexplained)
 
@@ -132,6 +136,18 @@ def test_each_run_is_sealed_once(history):
 
 def test_a_digest_does_not_hang_on_how_many_rows_are_read_at_once(history, monkeypatch):
     """Rows of several runs stand side by side."""
-    monkeypatch.setattr(seal_script, "BATCH_ROWS", 1)
-    monkeypatch.setattr(export, "BATCH_ROWS", 1)
+    for module in (seal_script, reader):
+        monkeypatch.setattr(module, "BATCH_ROWS", 1)
     assert () == history.verify_seals().differing
+
+
+def test_both_kinds_of_ledger_seal_alike(history, raw):
+    """A seal says the same of the same run, wherever it is kept; the ledgers' own names are made equal."""
+    tamper(raw, "UPDATE meta SET identity = 'i'")
+    tamper(raw, "UPDATE message SET lane = 'Jürgen ✓' WHERE ordinal = 0")
+    raw.execute("DELETE FROM seal")
+    history.seal(now_us=1)
+    assert [
+        "a68fb4197b626daaedb79344d3efca80147b258abea18027a296691bd3b6a939",
+        "ca9d1524a90d049ca1cc2685e2352d3dae5427b53b6bf24e043bb0d9ff67e36e",
+    ] == [seal.digest for seal in history.seals()]

