@@ -80,7 +80,7 @@ def _lines(made: MadeReport) -> list[str]:
 def _verify_json(result: VerifyResult) -> dict[str, Any]:
     found = result.verification
     return {
-        "ledger": str(result.ledger),
+        "ledger": result.ledger,
         "sound": result.sound,
         "sealed_runs": [seal.run for seal in found.sealed],
         "last_digest": found.sealed[-1].digest if found.sealed else None,

@@ -83,7 +83,7 @@ def _as_json(result: StatusResult, job: str) -> dict[str, Any]:
     holder, run, until_us = result.holder, result.last_run, result.hold_off_until_us
     return {
         "target": result.target,
-        "ledger": str(result.ledger),
+        "ledger": result.ledger,
         "generation": result.generation,
         "concern": result.concern,
         "plan": result.plan.hash,

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from etl.config.database import ledger_problems
 from etl.config.notice import Metrics, Notify
 from etl.config.reading import Columns, CustomerOf, Input, Join, Opening, Roles, Rows, Time, Visibility
 from etl.config.sending import Message, PlanSettings, Privacy, Replay, Text, Users, Validate
@@ -23,6 +24,8 @@ class Job(Table):
     """The name of this history, such as acme-zendesk; part of a message's identity where ids are mapped."""
     state: Path = Path("etl-state")
     """The folder of ledgers, plans and reports, relative to the job file."""
+    ledger: str | None = None
+    """The PostgreSQL database that holds the ledger, instead of a file in `state`; without a password."""
     target: Target
     columns: Columns
     join: tuple[Join, ...] = ()
@@ -46,6 +49,7 @@ class Job(Table):
     @model_validator(mode="after")
     def _check(self) -> Self:
         problems = [
+            *ledger_problems(self.ledger),
             *_user_problems(self),
             *_role_problems(self),
             *_visibility_problems(self),

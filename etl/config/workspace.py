@@ -19,9 +19,12 @@ class Workspace:
     lasting: bool
     """Whether that name means the same platform tomorrow; a port of this machine does not."""
 
+    ledger_url: str | None = None
+    """The database of the ledger; None: it is a file in the folder."""
+
     @property
     def ledger(self) -> Path:
-        """Return the results ledger."""
+        """Return the results ledger, where it is a file."""
         return self.folder / "ledger.sqlite"
 
     @property
@@ -55,8 +58,11 @@ class Workspace:
             ) from error
 
 
-def workspace(state: Path, target: Target, *, sandbox: bool) -> Workspace:
-    """Return the workspace of a target, or of the embedded sandbox that stands in for it."""
+def workspace(state: Path, target: Target, *, sandbox: bool, ledger: str | None = None) -> Workspace:
+    """Return the workspace of a target, or of the embedded sandbox that stands in for it.
+
+    The sandbox's ledger is always a file: it goes with what the sandbox keeps in the same folder.
+    """
     if sandbox:
         return Workspace(
             folder=state / f"sandbox-{target.deployment_id}",
@@ -68,4 +74,5 @@ def workspace(state: Path, target: Target, *, sandbox: bool) -> Workspace:
         folder=state / f"{host}-{target.deployment_id}",
         target=target.url,
         lasting=not is_loopback(target.base_url),
+        ledger_url=ledger,
     )

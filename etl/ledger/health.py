@@ -17,6 +17,18 @@ class Health:
     """The schema that this version of etl writes; an import brings an older one up to it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """One thing about the place of a ledger, for `doctor`."""
+
+    name: str
+    seen: str
+    remedy: str = ""
+    """Empty: nothing is to be done."""
+    grave: bool = False
+    """Whether an import would fail."""
+
+
 def quick_check(path: Path) -> Health:
     """Return what is known of a ledger whose pages and indexes fit together. Reads all of it.
 

@@ -53,7 +53,7 @@ def concern(name: LedgerName | None, marks: Iterable[Mark]) -> tuple[Concern, Ma
     return None
 
 
-def explained(found: Concern, mark: Mark, ledger: Path) -> LedgerError:
+def explained(found: Concern, mark: Mark, ledger: str) -> LedgerError:
     """Return a concern in words, with what to do."""
     restored = "say `etl import JOB --restored` once: what it does not know as settled is then uncertain"
     match found:
@@ -73,7 +73,7 @@ def explained(found: Concern, mark: Mark, ledger: Path) -> LedgerError:
             return LedgerError(
                 f"the ledger {ledger} is not the one that knows what was sent to this target: "
                 f"that was {mark.ledger}",
-                hint=f"name its folder as `state` in the job; if it is gone, {restored}",
+                hint=f"name it in the job, by `state` or `ledger`; if it is gone, {restored}",
             )
         case _:
             assert_never(found)
@@ -85,11 +85,14 @@ class Marks:
     Args:
         ledger: the ledger's file; the nearer mark lies beside it.
         memory: the folder of the farther marks, one file for each target; None where there is none.
+        known_as: what the ledger is called where it is no file; the file is then never made.
     """
 
-    def __init__(self, ledger: Path, *, target: str, memory: Path | None) -> None:
+    def __init__(
+        self, ledger: Path, *, target: str, memory: Path | None, known_as: str | None = None
+    ) -> None:
         name = f"{hashlib.blake2b(target.encode(), digest_size=16).hexdigest()}.json"
-        self._ledger = ledger
+        self._known_as = known_as or str(ledger.absolute())
         self._beside = ledger.with_name(_BESIDE)
         self._far = memory / name if memory else None
 
@@ -115,8 +118,12 @@ class Marks:
         Raises:
             LedgerError: the nearer one can't be written.
         """
-        ledger = str(self._ledger.absolute())
-        mark = Mark(target=name.target, identity=name.identity, generation=name.generation, ledger=ledger)
+        mark = Mark(
+            target=name.target,
+            identity=name.identity,
+            generation=name.generation,
+            ledger=self._known_as,
+        )
         try:
             _write(self._beside, mark)
         except OSError as error:

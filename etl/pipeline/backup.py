@@ -7,10 +7,9 @@ from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.load import JobFile
 from etl.config.workspace import workspace
 from etl.errors import LedgerError
-from etl.ledger.backup import Backup, back_up
+from etl.ledger.backup import Backup
 from etl.ledger.lock import private_folder
-from etl.ledger.sqlite import advance_beside
-from etl.pipeline.opening import ledger_concern, marks_of, read
+from etl.pipeline.opening import ledger_concern, marks_of, place_of, read
 
 
 def run_backup(job_file: JobFile, *, sandbox: bool, target: Path | None) -> Backup:
@@ -19,10 +18,10 @@ def run_backup(job_file: JobFile, *, sandbox: bool, target: Path | None) -> Back
     The ledger's generation grows after the copy is made, so that the copy is recognised when it is put back.
 
     Raises:
-        UsageError: there is no ledger, or the file can't be written.
+        UsageError: there is no ledger, it is copied by other means, or the file can't be written.
         LedgerError: the ledger is not the one that is remembered, can't be read, or the copy is bad.
     """
-    space = workspace(job_file.state, job_file.job.target, sandbox=sandbox)
+    space = workspace(job_file.state, job_file.job.target, sandbox=sandbox, ledger=job_file.job.ledger)
     with read(space) as ledger:
         problem = ledger_concern(space, ledger)
     if problem:
@@ -34,6 +33,4 @@ def run_backup(job_file: JobFile, *, sandbox: bool, target: Path | None) -> Back
         private_folder(target.parent)
     elif target.is_dir():
         target /= name
-    backup = back_up(space.ledger, target)
-    advance_beside(space.ledger, target=space.target, marks=marks_of(space))
-    return backup
+    return place_of(space).back_up(target, marks=marks_of(space))

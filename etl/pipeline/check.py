@@ -10,11 +10,10 @@ from etl.config.load import JobFile
 from etl.config.workspace import Workspace, workspace
 from etl.errors import ExitCode
 from etl.ledger.interface import Ledger
-from etl.ledger.sqlite import open_readonly
 from etl.model.events import Event, Warned
 from etl.model.plan import PlanFolder
 from etl.model.window import Window
-from etl.pipeline.opening import ledger_concern
+from etl.pipeline.opening import ledger_concern, place_of
 from etl.pipeline.prepare import draft
 from etl.pipeline.standings import settled
 from etl.pipeline.wish import Wish
@@ -64,9 +63,9 @@ def run_check(
         EtlError: as `draft`.
     """
     job, typed = job_file.job, typed or Typed()
-    space = workspace(job_file.state, job.target, sandbox=sandbox)
+    space = workspace(job_file.state, job.target, sandbox=sandbox, ledger=job_file.job.ledger)
     space.create()
-    ledger = open_readonly(space.ledger, target=space.target)
+    ledger = place_of(space).read()
     with closing(ledger) if ledger else nullcontext():
         concern = ledger_concern(space, ledger)
         if concern:

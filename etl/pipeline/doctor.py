@@ -37,7 +37,7 @@ def run_doctor(path: Path, *, sandbox: bool) -> DoctorResult:
 
 def _findings(job_file: JobFile, *, sandbox: bool) -> Iterator[Finding]:
     job = job_file.job
-    space = workspace(job_file.state, job.target, sandbox=sandbox)
+    space = workspace(job_file.state, job.target, sandbox=sandbox, ledger=job_file.job.ledger)
     yield passed("job", f"{job_file.path}: source {job.source}, target {space.target}")
     files, size = files_finding(job_file)
     yield files

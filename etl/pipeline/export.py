@@ -17,7 +17,7 @@ def run_export(job_file: JobFile, *, sandbox: bool, table_format: TableFormat, o
         UsageError: there is no ledger yet, or the file can't be written.
         LedgerError: the ledger can't be read.
     """
-    space = workspace(job_file.state, job_file.job.target, sandbox=sandbox)
+    space = workspace(job_file.state, job_file.job.target, sandbox=sandbox, ledger=job_file.job.ledger)
     with read(space) as ledger:
         if output is None:
             return write_table(ledger.export(), EXPORT_SCHEMA, sys.stdout.buffer, table_format=table_format)

@@ -12,13 +12,11 @@ from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.load import JobFile
 from etl.config.workspace import Workspace
 from etl.errors import EtlError, ExitCode
-from etl.ledger.health import quick_check
+from etl.ledger.health import Remark
 from etl.ledger.interface import Ledger
-from etl.ledger.lock import holder
-from etl.ledger.migrations import is_missing
-from etl.ledger.sqlite import open_readonly
 from etl.model.states import State
 from etl.pipeline.finding import Finding, failed, failed_by, passed, size_text, warned
+from etl.pipeline.opening import place_of
 
 DISK_FACTOR: Final = 3
 """State folder / unpacked input: planning took 1.5 at its peak (300,000 rows), the ledger comes on top."""
@@ -49,19 +47,21 @@ def disk_finding(job_file: JobFile, space: Workspace, *, needed_bytes: int) -> F
 def ledger_findings(space: Workspace) -> Iterator[Finding]:
     """Yield whether the ledger is sound, and what in it waits for a person or for time."""
     try:
-        if is_missing(space.ledger):
-            yield passed("ledger", "none yet: the first import makes it")
+        where = place_of(space)
+        yield from map(_remarked, where.remarks())
+        if where.is_missing():
+            yield passed("ledger", f"{where}: none yet, the first import makes it")
             return
-        health = quick_check(space.ledger)
+        health = where.health()
         if health.schema < health.latest:
-            seen = f"{space.ledger}: sound, schema {health.schema} of an older etl"
+            seen = f"{where}: sound, schema {health.schema} of an older etl"
             yield warned("ledger", seen, f"the next import brings it to schema {health.latest}; copy first")
             return
-        ledger = open_readonly(space.ledger, target=space.target)
+        ledger = where.read()
         if ledger is None:
             return
         with closing(ledger):
-            yield _counted(space, ledger, health.schema)
+            yield _counted(str(where), ledger, health.schema)
             until_us = ledger.hold_off_us() or 0
     except EtlError as error:
         yield failed_by("ledger", error)
@@ -79,7 +79,7 @@ def ledger_findings(space: Workspace) -> Iterator[Finding]:
 def lock_finding(space: Workspace) -> Finding:
     """Return whether a run is active."""
     try:
-        found = holder(space.folder)
+        found = place_of(space).holder()
     except EtlError as error:
         return failed_by("lock", error)
     if found is None:
@@ -110,11 +110,19 @@ def told_findings(job_file: JobFile) -> Iterator[Finding]:
         )
 
 
-def _counted(space: Workspace, ledger: Ledger, schema: int) -> Finding:
+def _remarked(remark: Remark) -> Finding:
+    if not remark.remedy:
+        return passed(remark.name, remark.seen)
+    if remark.grave:
+        return failed(remark.name, remark.seen, remark.remedy, ExitCode.LEDGER)
+    return warned(remark.name, remark.seen, remark.remedy)
+
+
+def _counted(where: str, ledger: Ledger, schema: int) -> Finding:
     counts = ledger.counts()
     stored = f"{sum(counts.values()):,} messages, sound, schema {schema}"
     doubtful = counts.get(State.UNCERTAIN, 0) + counts.get(State.IN_FLIGHT, 0)
-    seen = f"{space.ledger}: {stored}"
+    seen = f"{where}: {stored}"
     if not doubtful:
         return passed("ledger", seen)
     return warned(

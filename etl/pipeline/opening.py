@@ -14,9 +14,8 @@ from etl.errors import UsageError
 from etl.ledger.interface import Ledger, LedgerName
 from etl.ledger.lock import TargetLock
 from etl.ledger.marks import Mark, Marks, concern, explained, memory_folder
-from etl.ledger.migrations import is_missing
+from etl.ledger.place import Place, place
 from etl.ledger.rescue import keep_ballast, kept_outcomes
-from etl.ledger.sqlite import open_ledger, open_readonly
 from etl.model.events import Event, Warned
 
 
@@ -55,17 +54,16 @@ def opened(
         LedgerError: the ledger can't be used, or is not the one that is remembered.
         UsageError: there is no ledger, or `trust` does not fit what is there.
     """
-    if not create and is_missing(space.ledger):
-        raise UsageError(f"there is no ledger {space.ledger}", hint="etl import JOB makes it")
+    where = place_of(space)
+    if not create and where.is_missing():
+        raise UsageError(f"there is no ledger {where}", hint="etl import JOB makes it")
     with TargetLock(space.folder):
         marks = marks_of(space)
         known = marks.read()
-        fresh = is_missing(space.ledger)
-        _refuse_missing(space, known, trust, fresh=fresh)
-        with closing(
-            open_ledger(space.ledger, target=space.target, create=create, marks=marks),
-        ) as ledger:
-            _vouch(space, ledger, known, trust)
+        fresh = where.is_missing()
+        _refuse_missing(where, known, trust, fresh=fresh)
+        with closing(where.open(create=create, marks=marks)) as ledger:
+            _vouch(where, ledger, known, trust)
             if fresh and (trust is Trust.NEW or not known):
                 _begin(space, marks, ledger.name(), trust, observe)
             keep_ballast(space.folder)
@@ -83,29 +81,40 @@ def read(space: Workspace) -> Iterator[Ledger]:
         UsageError: nothing was imported yet.
         LedgerError: the ledger was lost, or can't be read.
     """
-    ledger = open_readonly(space.ledger, target=space.target)
+    where = place_of(space)
+    ledger = where.read()
     if ledger is None:
         found = concern(None, marks_of(space).read())
         if found:
-            raise explained(*found, space.ledger)
+            raise explained(*found, str(where))
         raise UsageError(
-            f"nothing was imported to {space.target} yet: there is no ledger {space.ledger}",
+            f"nothing was imported to {space.target} yet: there is no ledger {where}",
             hint="etl check JOB, then etl import JOB; for the sandbox's ledger say --sandbox",
         )
     with closing(ledger):
         yield ledger
 
 
+def place_of(space: Workspace) -> Place:
+    """Return where a target's ledger is.
+
+    Raises:
+        UsageError: the job's `ledger` can't be read, or needs a package that is not installed.
+    """
+    return place(space.ledger, space.ledger_url, target=space.target)
+
+
 def marks_of(space: Workspace) -> Marks:
     """Return where a target's ledger is remembered."""
     memory = memory_folder(os.environ) if space.lasting else None
-    return Marks(space.ledger, target=space.target, memory=memory)
+    known_as = None if space.ledger_url is None else str(place_of(space))
+    return Marks(space.ledger, target=space.target, memory=memory, known_as=known_as)
 
 
 def ledger_concern(space: Workspace, ledger: Ledger | None) -> str | None:
     """Return in one line why a ledger (None: there is none) is not the one that is remembered, if so."""
     found = concern(ledger.name() if ledger else None, marks_of(space).read())
-    return explained(*found, space.ledger).message if found else None
+    return explained(*found, str(place_of(space))).message if found else None
 
 
 def who() -> str:
@@ -117,27 +126,27 @@ def who() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def _refuse_missing(space: Workspace, known: list[Mark], trust: Trust, *, fresh: bool) -> None:
+def _refuse_missing(where: Place, known: list[Mark], trust: Trust, *, fresh: bool) -> None:
     if trust is Trust.NEW and not fresh:
         raise UsageError(
-            f"there is a ledger {space.ledger}: --new-ledger only begins anew where none is",
+            f"there is a ledger {where}: --new-ledger only begins anew where none is",
             hint="leave --new-ledger out; or, if it is really not to be used, move it away first",
         )
     if trust is Trust.RESTORED and fresh:
-        raise UsageError(f"there is no ledger {space.ledger}", hint="put the copy there first")
+        raise UsageError(f"there is no ledger {where}", hint="put the copy there first")
     found = concern(None, known) if fresh and trust is Trust.REMEMBERED else None
     if found:
-        raise explained(*found, space.ledger)
+        raise explained(*found, str(where))
 
 
-def _vouch(space: Workspace, ledger: Ledger, known: list[Mark], trust: Trust) -> None:
+def _vouch(where: Place, ledger: Ledger, known: list[Mark], trust: Trust) -> None:
     if trust is Trust.RESTORED:
         generation = max((mark.generation for mark in known), default=0)
         ledger.restore(generation=generation, who=who(), why="--restored", now_us=SYSTEM.wall_us())
         return
     found = concern(ledger.name(), known) if trust is Trust.REMEMBERED else None
     if found:
-        raise explained(*found, space.ledger)
+        raise explained(*found, str(where))
 
 
 def _begin(

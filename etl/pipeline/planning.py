@@ -8,10 +8,9 @@ from etl.config.load import JobFile
 from etl.config.workspace import Workspace, workspace
 from etl.errors import ExitCode
 from etl.ledger.interface import Ledger
-from etl.ledger.sqlite import open_readonly
 from etl.model.events import Event, Finished, Warned
 from etl.model.plan import PlanFolder
-from etl.pipeline.opening import ledger_concern
+from etl.pipeline.opening import ledger_concern, place_of
 from etl.pipeline.prepare import prepare
 from etl.pipeline.refusing import refuse_unknown_roles
 from etl.pipeline.standings import PlanStates, plan_states
@@ -41,9 +40,9 @@ def run_plan(job_file: JobFile, wish: Wish, *, sandbox: bool, observe: Callable[
         EtlError: an import would refuse this input, for the same reason.
     """
     job = job_file.job
-    space = workspace(job_file.state, job.target, sandbox=sandbox)
+    space = workspace(job_file.state, job.target, sandbox=sandbox, ledger=job_file.job.ledger)
     space.create()
-    ledger = open_readonly(space.ledger, target=space.target)
+    ledger = place_of(space).read()
     with closing(ledger) if ledger else nullcontext():
         problem = ledger_concern(space, ledger)
         if problem:

@@ -12,7 +12,7 @@ from etl.config.workspace import workspace
 from etl.errors import ExitCode, UsageError
 from etl.ledger.evidence import Seal, Verification
 from etl.ledger.interface import Ledger, PlanRecord
-from etl.pipeline.opening import ledger_concern, read
+from etl.pipeline.opening import ledger_concern, place_of, read
 from etl.pipeline.reporting import report_path, run_report, subject_of, write_files
 from etl.plan.store import load_plan, plan_path
 from etl.report.replayed import RunReport
@@ -41,7 +41,7 @@ class Contradiction:
 class VerifyResult:
     """What was found when every seal was computed again."""
 
-    ledger: Path
+    ledger: str
     verification: Verification
     reports: int
     """Run reports that were compared."""
@@ -68,7 +68,7 @@ def make_report(job_file: JobFile, *, sandbox: bool, run: int | None, whole_plan
         UsageError: there is no such run, nothing was imported yet, or the plan's folder is gone.
         LedgerError: the ledger can't be read.
     """
-    space = workspace(job_file.state, job_file.job.target, sandbox=sandbox)
+    space = workspace(job_file.state, job_file.job.target, sandbox=sandbox, ledger=job_file.job.ledger)
     with read(space) as ledger:
         record, numbers = _meant(ledger, run, whole_plan=whole_plan)
         plan = load_plan(plan_path(space.plans, record.hash))
@@ -91,7 +91,7 @@ def verify_report(job_file: JobFile, *, sandbox: bool) -> VerifyResult:
         UsageError: nothing was imported yet.
         LedgerError: the ledger was lost, or can't be read.
     """
-    space = workspace(job_file.state, job_file.job.target, sandbox=sandbox)
+    space = workspace(job_file.state, job_file.job.target, sandbox=sandbox, ledger=job_file.job.ledger)
     with read(space) as ledger:
         verification = ledger.verify_seals()
         concern = ledger_concern(space, ledger)
@@ -102,7 +102,7 @@ def verify_report(job_file: JobFile, *, sandbox: bool) -> VerifyResult:
         reports += told is not None
         contradictions += list(_contradictions(path, told or [], stored))
     return VerifyResult(
-        ledger=space.ledger,
+        ledger=str(place_of(space)),
         verification=verification,
         reports=reports,
         contradictions=tuple(contradictions),

@@ -42,7 +42,7 @@ class ImportResult:
     allowed_per_second: float
     learned_per_second: float | None
     """The pace that the next run begins with, when it is below the allowed one."""
-    ledger: Path
+    ledger: str
     report: Path
     """As JSON."""
     page: Path
@@ -79,7 +79,7 @@ class ImportResult:
                 "merged": self.conversations.merged,
                 "split": self.conversations.split,
             },
-            "ledger": str(self.ledger),
+            "ledger": self.ledger,
             "rejects_file": str(self.rejects_file),
             "sandbox_store": str(self.sandbox_store) if self.sandbox_store else None,
             "exit_code": int(self.exit_code),

@@ -59,7 +59,7 @@ def run_retry(job_file: JobFile, wish: RetryWish, observe: Callable[[Event], Non
         LaterError: a run is active.
         LedgerError: the ledger can't be used.
     """
-    space = workspace(job_file.state, job_file.job.target, sandbox=wish.sandbox)
+    space = workspace(job_file.state, job_file.job.target, sandbox=wish.sandbox, ledger=job_file.job.ledger)
     with opened(space, create=False, observe=observe) as found:
         ledger = found.ledger
         under_way = ledger.open_plan()

@@ -14,7 +14,7 @@ from etl.ledger.interface import RESTORED, Ledger, Selection, Word
 from etl.model.events import Event, Finished
 from etl.model.plan import PlanFolder
 from etl.model.states import State
-from etl.pipeline.opening import Trust, opened
+from etl.pipeline.opening import Trust, opened, place_of
 from etl.pipeline.prepare import prepare
 from etl.pipeline.refusing import refuse_unknown_roles
 from etl.pipeline.reporting import report_path, run_report, subject_of, write_files
@@ -63,7 +63,7 @@ def replayed(
     """
     job, started = job_file.job, SYSTEM.monotonic()
     _obey_window(job)
-    space = workspace(job_file.state, job.target, sandbox=wish.sandbox)
+    space = workspace(job_file.state, job.target, sandbox=wish.sandbox, ledger=job_file.job.ledger)
     token = None if wish.sandbox else read_token(job.target, folder=job_file.folder, environ=os.environ)
     space.create()
     with opened(space, create=True, observe=observe, trust=trust) as found:
@@ -85,7 +85,7 @@ def replayed(
             conversations=sent.conversations,
             allowed_per_second=job.replay.rate.per_second,
             learned_per_second=found.ledger.learned_rate_per_second() if job.replay.adapt else None,
-            ledger=space.ledger,
+            ledger=str(place_of(space)),
             report=path,
             page=path.with_suffix(".html"),
             rejects_file=plan.rejects_csv,

@@ -77,7 +77,7 @@ def run_send(job_file: JobFile, message: HandMessage, *, sandbox: bool, beside_p
         LedgerError: it can't be recorded, so it was not sent.
     """
     target = job_file.job.target
-    space = workspace(job_file.state, target, sandbox=sandbox)
+    space = workspace(job_file.state, target, sandbox=sandbox, ledger=job_file.job.ledger)
     token = None if sandbox else read_token(target, folder=job_file.folder, environ=os.environ)
     space.create()
     with (

@@ -47,7 +47,7 @@ def run_settle(job_file: JobFile, wish: SettleWish, observe: Callable[[Event], N
         LaterError: a run is active.
         LedgerError: the ledger can't be used.
     """
-    space = workspace(job_file.state, job_file.job.target, sandbox=wish.sandbox)
+    space = workspace(job_file.state, job_file.job.target, sandbox=wish.sandbox, ledger=job_file.job.ledger)
     with opened(space, create=False, observe=observe) as found:
         ledger = found.ledger
         selection = wish.choice.selection(_states(wish))

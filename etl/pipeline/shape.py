@@ -26,6 +26,7 @@ def shape(job_file: JobFile, wish: Wish) -> dict[str, Any]:
             "message": {"session_expiration_minutes"},
             "target": True,
             "state": True,
+            "ledger": True,
             "replay": True,
             "plan": True,
             "validate_": True,

@@ -1,17 +1,16 @@
 """`etl status`: how the plan under way stands. Reads only; works beside a running import."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.load import JobFile
 from etl.config.workspace import workspace
 from etl.errors import ExitCode, UsageError
 from etl.ledger.interface import Entry, Ledger, PlanRecord, RunRecord
-from etl.ledger.lock import Holder, holder
+from etl.ledger.lock import Holder
 from etl.model.states import State
 from etl.model.window import Window
-from etl.pipeline.opening import ledger_concern, read
+from etl.pipeline.opening import ledger_concern, place_of, read
 from etl.pipeline.reporting import by_code, listed
 from etl.pipeline.standings import PlanStates, plan_states
 from etl.plan.forecast import Forecast, forecast
@@ -25,7 +24,7 @@ class StatusResult:
     """What is known of a target."""
 
     target: str
-    ledger: Path
+    ledger: str
     plan: PlanRecord
     states: PlanStates
     all_plans: dict[str, int]
@@ -60,11 +59,11 @@ def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
         LedgerError: the ledger was lost, or can't be read.
     """
     job = job_file.job
-    space = workspace(job_file.state, job.target, sandbox=sandbox)
+    space = workspace(job_file.state, job.target, sandbox=sandbox, ledger=job_file.job.ledger)
     with read(space) as ledger:
         record = ledger.open_plan()
         if record is None:
-            raise UsageError(f"no plan was started yet in {space.ledger}", hint="etl import JOB")
+            raise UsageError(f"no plan was started yet in {place_of(space)}", hint="etl import JOB")
         plan = load_plan(plan_path(space.plans, record.hash))
         if plan is None:
             raise UsageError(
@@ -76,7 +75,7 @@ def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
         hold_off_seconds = _hold_off_seconds(ledger)
         return StatusResult(
             target=space.target,
-            ledger=space.ledger,
+            ledger=str(place_of(space)),
             plan=record,
             states=states,
             all_plans={state.value: count for state, count in ledger.counts().items()},
@@ -91,7 +90,7 @@ def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
             hold_off_seconds=hold_off_seconds,
             generation=ledger.name().generation,
             concern=ledger_concern(space, ledger),
-            holder=holder(space.folder),
+            holder=place_of(space).holder(),
             last_run=ledger.last_run(),
             forecast=forecast(
                 messages=states.pending,

@@ -21,7 +21,7 @@ from etl.ledger.postgres.connection import connect
 from etl.ledger.postgres.failures import translated
 from etl.ledger.postgres.history import PostgresHistory
 from etl.ledger.postgres.migrations import is_missing, require
-from etl.ledger.postgres.session import Cursor, Session
+from etl.ledger.postgres.session import Cursor, ReadOnly, Session
 from etl.ledger.postgres.waiting import PATIENCE_SECONDS
 from etl.ledger.postgres.words import storable
 from etl.ledger.refusals import DEFECT
@@ -34,16 +34,11 @@ class PostgresLedger(PostgresHistory):
     """A `Ledger` in a schema of a PostgreSQL database, which only this process writes."""
 
     def __init__(
-        self, address: Address, session: Session, *, marks: Marks | None, patience_seconds: float
+        self, address: Address, session: Session | ReadOnly, *, marks: Marks | None, patience_seconds: float
     ) -> None:
         super().__init__(address, patience_seconds=patience_seconds)
         self._session = session
         self._marks = marks
-
-    @property
-    def session(self) -> Session:
-        """Return what writes; it holds the ledger's lock."""
-        return self._session
 
     def close(self) -> None:
         """Give the lock back; may be called twice."""
@@ -266,7 +261,7 @@ def open_postgres(
     return ledger
 
 
-def open_postgres_readonly(address: Address, *, target: str) -> PostgresHistory | None:
+def open_postgres_readonly(address: Address, *, target: str) -> PostgresLedger | None:
     """Open the ledger of `target` for questions, beside a running import too; None when there is none.
 
     Raises:
@@ -276,7 +271,7 @@ def open_postgres_readonly(address: Address, *, target: str) -> PostgresHistory 
         if is_missing(connection, address):
             return None
         require(connection, address, target=target, latest=True)
-    return PostgresHistory(address, patience_seconds=0)
+    return PostgresLedger(address, ReadOnly(address), marks=None, patience_seconds=0)
 
 
 def _apply_each(cursor: Cursor, entries_: Sequence[Intent | Outcome]) -> None:

@@ -39,6 +39,27 @@ class _NotYetError(psycopg.OperationalError):
     """The old session still holds the lock; it was told to end."""
 
 
+class ReadOnly:
+    """What a ledger that was opened for questions has in place of a `Session`."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    def write(self, body: Callable[[Cursor], T], **_: object) -> T:
+        """Refuse.
+
+        Raises:
+            LedgerError: always.
+        """
+        del body
+        raise LedgerError(
+            f"the ledger {self._address} was opened for questions", hint="this is a defect of etl; report it"
+        )
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 @dataclass(slots=True)
 class _Answer:
     """What a body returned before its commit was asked for."""

@@ -15,8 +15,8 @@ from etl.config.workspace import Workspace, workspace
 from etl.errors import UsageError
 from etl.ledger.interface import Ledger
 from etl.ledger.lock import TargetLock
-from etl.ledger.sqlite import open_readonly
 from etl.model.events import Event, Warned
+from etl.pipeline.opening import place_of
 from etl.pipeline.verify.endpoint import OF_SANDBOX, client_of, client_of_sandbox
 from etl.pipeline.verify.reading import Reader
 from etl.pipeline.verify.result import Reading, Sample, VerifyResult, exit_code
@@ -46,15 +46,16 @@ def run_verify(job_file: JobFile, wish: VerifyWish, observe: Callable[[Event], N
         LaterError: the report can't be read now; or, with `settle`, a run is active.
         LedgerError: the ledger can't be used.
     """
-    space = workspace(job_file.state, job_file.job.target, sandbox=wish.sandbox)
-    if not space.ledger.exists():
+    space = workspace(job_file.state, job_file.job.target, sandbox=wish.sandbox, ledger=job_file.job.ledger)
+    where = place_of(space)
+    if where.is_missing():
         raise UsageError(
-            f"nothing was imported to {space.target} yet: there is no ledger {space.ledger}",
+            f"nothing was imported to {space.target} yet: there is no ledger {where}",
             hint="" if wish.sandbox else "for the sandbox's ledger say --sandbox",
         )
     if wish.settle:
         recover(space)
-    ledger = open_readonly(space.ledger, target=space.target)
+    ledger = where.read()
     assert ledger is not None  # noqa: S101  it was there a moment ago, and nothing removes it
     folder = space.folder / "verify"
     settings = OF_SANDBOX if wish.sandbox and not wish.files else job_file.job.verify

@@ -1,0 +1,74 @@
+"""A schema of a database as the place of a ledger, and what a look from outside finds there."""
+
+from contextlib import closing
+from pathlib import Path
+
+from etl.errors import UsageError
+from etl.ledger import lock
+from etl.ledger.backup import Backup
+from etl.ledger.health import Health, Remark
+from etl.ledger.interface import Ledger
+from etl.ledger.lock import Holder
+from etl.ledger.marks import Marks
+from etl.ledger.postgres.address import address
+from etl.ledger.postgres.connection import connect
+from etl.ledger.postgres.failures import translated
+from etl.ledger.postgres.health import remarks, schema_health
+from etl.ledger.postgres.holders import lock_holder
+from etl.ledger.postgres.ledger import open_postgres, open_postgres_readonly
+from etl.ledger.postgres.migrations import is_missing
+
+
+class PostgresPlace:
+    """A `Place` in a database.
+
+    Args:
+        url: the database as libpq names it.
+        folder: the target's folder on this machine, whose lock a run here holds, too.
+        target: API base and deployment id.
+    """
+
+    def __init__(self, url: str, *, folder: Path, target: str) -> None:
+        self._address = address(url, target=target)
+        self._folder = folder
+        self._target = target
+
+    def __str__(self) -> str:
+        return str(self._address)
+
+    def is_missing(self) -> bool:
+        """Return whether there is no ledger yet."""
+        with translated(self._address), closing(connect(self._address, role="reader")) as connection:
+            return is_missing(connection, self._address)
+
+    def open(self, *, create: bool, marks: Marks) -> Ledger:
+        """Take the ledger's lock and open it for writing."""
+        return open_postgres(self._address, target=self._target, create=create, marks=marks)
+
+    def read(self) -> Ledger | None:
+        """Open it for questions; None when there is none."""
+        return open_postgres_readonly(self._address, target=self._target)
+
+    def holder(self) -> Holder | None:
+        """Return the process, on whichever machine, that holds the ledger's lock, or that of the folder."""
+        with translated(self._address), closing(connect(self._address, role="reader")) as connection:
+            found = lock_holder(connection, self._address)
+        return found.holder if found else lock.holder(self._folder)
+
+    def health(self) -> Health:
+        """Return its schema; the server itself watches over its pages."""
+        return schema_health(self._address)
+
+    def remarks(self) -> list[Remark]:
+        """Look at the server, what it confirms, the account's rights and the server's clock."""
+        return remarks(self._address)
+
+    def back_up(self, copy: Path, *, marks: Marks) -> Backup:
+        """Refuse: the server has a better tool for it."""
+        del copy, marks
+        raise UsageError(
+            f"the ledger {self} is in PostgreSQL: its copy is made there",
+            hint=f"pg_dump --format=custom --schema={self._address.schema} --file=ledger.dump "
+            f"'{self._address.url}'; a dump that is put back after a later run is recognised, because the "
+            "ledger's generation grows with every run: then say `etl import JOB --restored`",
+        )
