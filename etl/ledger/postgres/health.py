@@ -5,6 +5,7 @@ from contextlib import closing
 from typing import Final
 
 from etl.clock import MICROSECONDS, SYSTEM
+from etl.errors import LedgerError
 from etl.ledger.health import Health, Remark
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.connection import Connection, connect
@@ -22,13 +23,41 @@ _SERVER: Final = """
     FROM pg_settings WHERE name = 'synchronous_commit'
 """
 
+_ASLEEP: Final = """
+    SELECT tgname::text, relname::text FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+    WHERE relnamespace = to_regnamespace(%s) AND NOT tgisinternal AND tgenabled <> 'O' ORDER BY 1
+"""
+
+_FITS: Final = """
+    SELECT (SELECT coalesce(sum(accepted), 0) FROM tally)
+         = (SELECT count(*) FROM message WHERE state = 'accepted')
+"""
+
 _CLOCK: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
 
 def schema_health(address: Address) -> Health:
-    """Return the version of the schema of a ledger that is there."""
+    """Return what is known of a ledger that is there, once its rules are in force and its tallies fit.
+
+    Looks at all messages; the server itself watches over its pages.
+
+    Raises:
+        LedgerError: somebody put a rule aside, or changed messages without them.
+    """
     with translated(address), closing(connect(address, role="doctor")) as connection:
         row = connection.execute("SELECT version FROM meta").fetchone()
+        asleep = connection.execute(_ASLEEP, (address.schema,)).fetchone()
+        fits = connection.execute(_FITS).fetchone()
+    if asleep is not None:
+        raise LedgerError(
+            f"the ledger {address} has a rule that is switched off: {asleep[0]}",
+            hint=f"ALTER TABLE {address.schema}.{asleep[1]} ENABLE TRIGGER {asleep[0]}; find out who did it",
+        )
+    if fits is None or not fits[0]:
+        raise LedgerError(
+            f"the ledger {address} holds another number of accepted messages than its tally says",
+            hint="it was changed by hand, or is damaged: put back a dump of it, and say --restored",
+        )
     return Health(schema=int(row[0]) if row else 0, latest=len(schema_files()))
 
 
@@ -39,7 +68,7 @@ def remarks(address: Address) -> list[Remark]:
         LedgerError: it can't be reached, or is not fit at all.
     """
     with translated(address), closing(connect(address, role="doctor")) as connection:
-        return [*_about_server(connection, address), _clock(connection)]
+        return [*_about_server(connection, address), *_clock(connection)]
 
 
 def _about_server(connection: Connection, address: Address) -> Iterator[Remark]:
@@ -77,11 +106,13 @@ def _about_server(connection: Connection, address: Address) -> Iterator[Remark]:
         )
 
 
-def _clock(connection: Connection) -> Remark:
+def _clock(connection: Connection) -> Iterator[Remark]:
     before = SYSTEM.wall_us()
     row = connection.execute(_CLOCK).fetchone() or (before,)
     ahead = (int(row[0]) - (before + SYSTEM.wall_us()) // 2) / MICROSECONDS
-    seen = f"the server's clock is {abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
-    if abs(ahead) <= _CLOCK_SECONDS:
-        return Remark(name="clock", seen=seen)
-    return Remark(name="clock", seen=seen, remedy="let both take their time from the network (NTP)")
+    if abs(ahead) > _CLOCK_SECONDS:
+        yield Remark(
+            name="server",
+            seen=f"its clock is {abs(ahead):,.0f} s {'ahead of' if ahead > 0 else 'behind'} this machine's",
+            remedy="let both take their time from the network (NTP)",
+        )

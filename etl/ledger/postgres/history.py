@@ -1,17 +1,17 @@
 """What can be asked of a PostgreSQL ledger about its runs: for reports, and to find what was changed."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from typing import Final, TypeVar
 
 import pyarrow as pa
 
 from etl.ledger import seals
 from etl.ledger.evidence import ACCEPTED_SCHEMA, ATTEMPT_SCHEMA, Pause, Seal, Verification
-from etl.ledger.postgres.connection import connect
 from etl.ledger.postgres.failures import translated
 from etl.ledger.postgres.reader import PostgresReader, stream
 from etl.ledger.postgres.seal_script import PostgresBook
+from etl.ledger.postgres.waiting import patiently
 
 # By a word accepted ones are the word's, not the run's. The plan bounds the pass over the messages.
 _ACCEPTED: Final = """
@@ -36,6 +36,9 @@ _WORDS: Final = """
 """
 
 
+T = TypeVar("T")
+
+
 class PostgresHistory(PostgresReader):
     """The questions about runs, beside those about messages."""
 
@@ -58,20 +61,19 @@ class PostgresHistory(PostgresReader):
 
     def seals(self) -> list[Seal]:
         """Return the seals of all runs that have one, oldest first."""
-        with self._book() as book:
-            return seals.seals(book)
+        return self._of_book(seals.seals)
 
     def verify_seals(self) -> Verification:
         """Compute every seal again, in one pass over a snapshot; the memory it takes is bounded."""
-        with self._book() as book:
-            return seals.verify(book)
+        return self._of_book(seals.verify)
 
-    @contextmanager
-    def _book(self) -> Iterator[PostgresBook]:
-        with (
-            translated(self._address),
-            closing(connect(self._address, role="reader")) as connection,
-            connection.transaction(),
-        ):
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            yield PostgresBook(connection)
+    def _of_book(self, question: Callable[[PostgresBook], T]) -> T:
+        """Ask something of a snapshot of all records; from the beginning if the connection goes meanwhile."""
+
+        def attempt() -> T:
+            with closing(self._connected()) as connection:
+                connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                return question(PostgresBook(connection))
+
+        with translated(self._address):
+            return patiently(attempt, seconds=self._patience_seconds)

@@ -106,8 +106,7 @@ class PostgresLedger(PostgresHistory):
 
     def seal(self, *, now_us: int) -> None:
         """Seal every run that can record nothing more."""
-        with self._book() as book:
-            due = seals.due(book, now_us=now_us)
+        due = self._of_book(partial(seals.due, now_us=now_us))
         if due:
             rows = list(map(seals.row, due))
             with translated(self._address):

@@ -56,7 +56,7 @@ class PostgresPlace:
         return found.holder if found else lock.holder(self._folder)
 
     def health(self) -> Health:
-        """Return its schema; the server itself watches over its pages."""
+        """Look at its rules and tallies; the server itself watches over its pages."""
         return schema_health(self._address)
 
     def remarks(self) -> list[Remark]:

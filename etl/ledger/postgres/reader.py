@@ -174,16 +174,19 @@ def stream(
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a question by `schema`, at most 65,536 a batch, from one snapshot."""
     with translated(address), closing(connect(address, role="reader")) as connection:
+        connection.execute("BEGIN READ ONLY")
         for rows in batches(connection, sql, parameters):
             yield table(rows, schema)
 
 
 def batches(connection: Connection, sql: str, parameters: Parameters = ()) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield rows, at most 65,536 at once; the server keeps the rest."""
-    with connection.transaction(), connection.cursor(name=f"rows_{next(_NUMBERS)}") as cursor:
-        cursor.execute(sql.encode(), parameters, binary=True)
-        while rows := cursor.fetchmany(BATCH_ROWS):
-            yield rows
+    """Yield rows, at most 65,536 at once; the server keeps the rest. Call it within a transaction."""
+    name = f"rows_{next(_NUMBERS)}"
+    fetch = f"FETCH FORWARD {BATCH_ROWS} FROM {name}".encode()
+    connection.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {sql}".encode(), parameters)
+    while rows := connection.execute(fetch, binary=True).fetchall():
+        yield rows
+    connection.execute(f"CLOSE {name}".encode())
 
 
 def _list(states: frozenset[State]) -> list[str]:

@@ -11,7 +11,7 @@ from etl.ledger.postgres.failures import is_lost
 PATIENCE_SECONDS: Final = 120.0
 """Longer than a restart or a failover takes."""
 
-_FIRST_WAIT_SECONDS: Final = 0.05
+_FIRST_WAIT_SECONDS: Final = 0.02
 _LONGEST_WAIT_SECONDS: Final = 2.0
 _TOO_MANY_CONNECTIONS: Final = "53300"
 

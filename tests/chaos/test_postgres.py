@@ -1,0 +1,173 @@
+"""Real processes, a real database, both really killed; the truth is what the platform received."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from support.command import Finished, environment, finish, start
+from support.history import rows, write_csv, write_job
+from support.leaks import leaks
+from support.ledger import keys_in, states
+from support.postgres import OwnServer, keep_in, own_server
+from support.recorder import TOKEN, Arrival, Platform, Reply, platform
+
+ENV = environment(ETL_TOKEN=TOKEN)
+USERS, MESSAGES, LANES = 20, 15, 4
+ALL = USERS * MESSAGES
+
+
+@pytest.fixture
+def server() -> Iterator[Platform]:
+    """Return a platform with a latency, so that faults of order can show."""
+    with platform() as running:
+        running.answer = answer_slowly
+        yield running
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[OwnServer]:
+    """Return a server that the tests of this module may stop."""
+    with own_server() as one:
+        yield one
+
+
+@pytest.fixture
+def folder(tmp_path: Path, server: Platform, database: OwnServer) -> Path:
+    """Return a folder with a history and a job for the platform and the database."""
+    write_csv(tmp_path / "history.csv", rows(users=USERS, messages=MESSAGES))
+    write_job(tmp_path, server.base_url, rate_per_second=150, lanes=LANES)
+    keep_in(database.url, tmp_path)
+    return tmp_path
+
+
+def answer_slowly(_arrival: Arrival, _number: int) -> Reply:
+    """Answer after more than twice the pace."""
+    return Reply(delay_seconds=0.03)
+
+
+def when(server: Platform, number: int) -> threading.Event:
+    """Return what is set as soon as that many more messages have arrived."""
+    begun, reached = len(server.arrivals), threading.Event()
+
+    def answer(_arrival: Arrival, count: int) -> Reply:
+        if count == begun + number:
+            reached.set()
+        return Reply(delay_seconds=0.03)
+
+    server.answer = answer
+    return reached
+
+
+def ran(folder: Path, *arguments: str) -> Finished:
+    """Run a command to its end."""
+    return finish(start(arguments, cwd=folder, env=ENV))
+
+
+def assert_ordered(server: Platform) -> None:
+    """Check each user's order, by the platform's log, and that nothing is there twice."""
+    assert 0 == server.overlaps
+    assert len(server.ids()) == len(set(server.ids()))
+    for arrivals in server.by_user().values():
+        stamps = [arrival.body["timestamp"] for arrival in arrivals]
+        assert sorted(stamps) == stamps
+
+
+def test_run_goes_on_by_itself_after_the_database_fell_and_rose(folder, server, database):
+    """A restart of the database in mid-run costs its time and nothing else."""
+    reached = when(server, 60)
+    process = start(["import", "job.toml", "--json"], cwd=folder, env=ENV)
+    assert reached.wait(60)
+    for _ in range(2):
+        database.fall()
+        database.rise()
+    result = finish(process)
+
+    assert 0 == result.code, result.err
+    assert ALL == len(server.ids())
+    assert {"accepted"} == set(states(folder).values())
+    assert_ordered(server)
+    assert [] == leaks(folder, [result.out, result.err], ["secret text", TOKEN])
+
+
+def test_process_that_wakes_up_after_another_run_writes_and_sends_nothing_more(folder, server, database):
+    """A pause long enough for the server to drop its session must not make two runs of one."""
+    reached = when(server, 60)
+    sleeper = start(["import", "job.toml", "--json"], cwd=folder, env=ENV)
+    assert reached.wait(60)
+    os.kill(sleeper.pid, signal.SIGSTOP)
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name LIKE 'etl %'"
+        )
+    # The folder's lock is this machine's; another machine has another folder.
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("job.toml", "history.csv"):
+        (elsewhere / name).write_bytes((folder / name).read_bytes())
+    other = ran(elsewhere, "import", "job.toml", "--json")
+    before = server.ids()
+    os.kill(sleeper.pid, signal.SIGCONT)
+    woken = finish(sleeper)
+
+    assert 5 == woken.code, woken.err
+    assert "opened by another run" in woken.err
+    after = states(elsewhere)
+    assert other.data["recovered"] == sum(state == "uncertain" for state in after.values())
+    assert LANES >= other.data["recovered"]
+    # What it had asked for before it slept may still leave; it is what the other run calls uncertain.
+    late = set(server.ids()) - set(before)
+    assert late <= keys_in(elsewhere, "uncertain")
+    assert_ordered(server)
+
+
+def test_second_machine_is_told_who_holds_the_ledger(folder, server):
+    """Exit code 75 and a name: which process, on which host."""
+    reached = when(server, 10)
+    process = start(["import", "job.toml", "--json"], cwd=folder, env=ENV)
+    assert reached.wait(60)
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("job.toml", "history.csv"):
+        (elsewhere / name).write_bytes((folder / name).read_bytes())
+    refused = ran(elsewhere, "import", "job.toml")
+    seen = ran(elsewhere, "status", "job.toml", "--json")
+    looked = ran(elsewhere, "doctor", "job.toml")
+    result = finish(process)
+
+    assert 75 == refused.code, refused.err
+    assert f"pid {process.pid} on host " in refused.err
+    assert process.pid == seen.data["running"]["pid"], seen.out
+    assert f"pid {process.pid} on host " in looked.out
+    assert 0 == result.code, result.err
+
+
+def test_many_kills_end_with_every_message_once(folder, server):
+    """Killed again and again, settled by what the platform really has: everything once, in order."""
+    outputs = []
+    for at in (1, 33, 2, 75, 14):
+        reached = when(server, at)
+        process = start(["import", "job.toml", "--json"], cwd=folder, env=ENV)
+        assert reached.wait(60)
+        process.kill()
+        killed = finish(process)
+        server.quiet()
+        outputs += [killed.out, killed.err]
+        doubt = keys_in(folder, "in_flight") | keys_in(folder, "uncertain")
+        assert LANES >= len(doubt)
+        for keys, word in ((doubt & set(server.ids()), "--accepted"), (doubt - set(server.ids()), "--resend")):
+            if keys:
+                settled = ran(folder, "settle", "job.toml", *sorted(keys), word)
+                outputs += [settled.out, settled.err]
+                assert 0 == settled.code, settled.err
+    last = ran(folder, "import", "job.toml", "--json")
+
+    assert 0 == last.code, last.err
+    assert ALL == len(server.ids())
+    assert {"accepted"} == set(states(folder).values())
+    assert_ordered(server)
+    assert [] == leaks(folder, [*outputs, last.out, last.err], ["secret text", TOKEN])
