@@ -96,6 +96,13 @@ class Build:
             left = staging.left_behind(old)
         if left and policy == "carry" and old is not None:
             staging.carry(old)
+        elif left and old is None:
+            raise UsageError(
+                f"plan {under_way.hash[:12]} is unfinished, {left} of its messages were not sent yet, and its "
+                f"folder is not here: {plan_path(self._workspace.plans, under_way.hash)}",
+                hint="use the state folder in which it was made, which several machines may share; or say "
+                "--unfinished drop (they can be imported later, but not before newer ones)",
+            )
         elif left:
             raise UsageError(
                 f"plan {under_way.hash[:12]} is unfinished: {left} of its messages were not sent yet and "
