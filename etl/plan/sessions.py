@@ -2,19 +2,23 @@
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
 from etl.model.insight import Preview, Sessions
-from etl.plan.stage import quoted
 
 WHAT_IF_MINUTES: Final = (60, 600, 1_440, 2_880, 10_080)
 """An hour, the vendor's two suggestions, a day, a week."""
 
 # The windows without an order go through the plan as it is written, so nothing is sorted. The API takes
 # whole seconds, so silences are counted in them.
+FACTS: Final = """
+hash(lane) AS lane, at_us, role, characters,
+CASE WHEN conversation IS NOT NULL THEN hash(conversation) END AS ticket
+"""
+"""What is asked about of each message: columns made out of those of a plan."""
+
 _WALK: Final = """
 CREATE OR REPLACE TABLE walk AS
 SELECT lane, ticket, customer, agent, gap, second,
@@ -23,10 +27,9 @@ FROM (
     SELECT lane, ticket, customer, agent, second,
            CASE WHEN lag(lane) OVER () = lane THEN (second - lag(second) OVER ())::INTEGER END AS gap
     FROM (
-        SELECT hash(lane) AS lane, at_us // 1000000 AS second,
-               role = 'customer' AS customer, role = 'agent' AS agent,
-               CASE WHEN conversation IS NOT NULL THEN hash(conversation) END AS ticket
-        FROM read_parquet({messages})
+        SELECT lane, at_us // 1000000 AS second, role = 'customer' AS customer, role = 'agent' AS agent,
+               ticket
+        FROM ordered
     )
 )
 """
@@ -68,9 +71,9 @@ SELECT {counts} FROM (
 """
 
 
-def walk(connection: duckdb.DuckDBPyConnection, messages: Path, expiration_minutes: int) -> None:
-    """Make the table `walk`: the messages in order of the plan, with silences and conversations."""
-    connection.execute(_WALK.format(seconds=60 * expiration_minutes, messages=quoted(messages)))
+def walk(connection: duckdb.DuckDBPyConnection, expiration_minutes: int) -> None:
+    """Make the table `walk` out of `ordered`: the messages with silences and conversations."""
+    connection.execute(_WALK.format(seconds=60 * expiration_minutes))
 
 
 def preview(connection: duckdb.DuckDBPyConnection, beside: Executor, expiration_minutes: int) -> Preview:
