@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.plan import tables
+from etl.plan.ahead import ahead
 from etl.plan.payload import WRITTEN, Payload
 
 Numbers = npt.NDArray[np.int64]
@@ -51,7 +52,7 @@ def arranged(payload: Payload, order: Order, *, memory_bytes: int, spill: Path) 
     fits = payload.octets() <= memory_bytes
     piles = _picked(payload, order, ends) if fits else _dealt(payload, order, ends, spill)
     start = 0
-    for pieces, end in zip(piles, ends.tolist(), strict=True):
+    for pieces, end in zip(ahead(piles), ends.tolist(), strict=True):
         if pieces:
             yield from _sorted(pa.concat_batches(pieces), order, start)
         start = end

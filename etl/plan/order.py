@@ -5,7 +5,6 @@ first, because the replay can't end before its longest lane does, so that one mu
 """
 
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.model.rejects import RejectCode
+from etl.plan.ahead import ahead
 from etl.plan.arrange import Order, arranged
 from etl.plan.fingerprint import HASHED_COLUMNS, PlanHasher
 from etl.plan.payload import WRITTEN, Payload
@@ -159,18 +159,10 @@ class Ordered:
             memory_bytes=self.memory_bytes,
             spill=self.payload.path.with_name("piles"),
         )
-        with (
-            pq.ParquetWriter(path, WRITTEN, compression="snappy", use_dictionary=_REPEATING) as writer,
-            ThreadPoolExecutor(max_workers=1) as beside,
-        ):
-            writing: Future[None] | None = None
-            for batch in rows:
-                if writing is not None:
-                    writing.result()
-                writing = beside.submit(writer.write_batch, batch)
+        with pq.ParquetWriter(path, WRITTEN, compression="snappy", use_dictionary=_REPEATING) as writer:
+            for batch in ahead(rows):
+                writer.write_batch(batch)
                 hasher.update(batch)
-            if writing is not None:
-                writing.result()
         return hasher.hexdigest()
 
     def lane_rows(self) -> pa.RecordBatchReader:
