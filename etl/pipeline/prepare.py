@@ -1,8 +1,6 @@
 """Files -> plan: what `check` and `import` share up to the first byte (promise P4)."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
 from pathlib import Path
 
 from etl.config.load import JobFile
@@ -10,6 +8,7 @@ from etl.config.workspace import Workspace
 from etl.errors import UsageError
 from etl.ledger.interface import Ledger, PlanRecord
 from etl.model.events import Event, Planned, Warned
+from etl.model.lean import spare_pandas
 from etl.model.plan import PlanFolder
 from etl.model.schemas import REJECT_SCHEMA
 from etl.pipeline.build import Build
@@ -64,9 +63,8 @@ def draft(
         UsageError: the plan is not the expected one; or an unfinished plan, or one made under another
             identity, stands in the way.
     """
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        beside.submit(import_module, "pandas")  # pyarrow wants it for its first array, and it takes long
-        files = InputFiles(first=_discover(job_file, wish, observe), second=_second_files(job_file))
+    spare_pandas()
+    files = InputFiles(first=_discover(job_file, wish, observe), second=_second_files(job_file))
     fingerprint = digest_of({**shape(job_file, wish), "files": files.digests})
     mark = ledger.mark() if ledger and ledger.plans() else NEW_LEDGER_MARK
     under_way = ledger.open_plan() if ledger else None

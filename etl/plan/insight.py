@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import duckdb
@@ -12,7 +11,6 @@ from etl.config.sending import PLACEHOLDERS
 from etl.model.insight import BusyUser, Insight, LongLane, Preview, Sessions, Sides, Texts, Times, Users
 from etl.plan.digests import ALL_OPENINGS, EVERY
 from etl.plan.sessions import one, preview, walk
-from etl.plan.stage import quoted
 
 _TOP_LANES: Final = 10
 _TOP_USERS: Final = 5
@@ -60,7 +58,7 @@ GROUP BY ticket HAVING min(lane) <> max(lane) ORDER BY min(rowid)
 _BY_YEAR: Final = """
 SELECT year(make_timestamp(at_us)), count(*), count(*) FILTER (at_us // 1000000 % 60 = 0),
        count(*) FILTER (at_us < {early}), count(*) FILTER (at_us > {recent})
-FROM read_parquet({messages}) GROUP BY 1 ORDER BY 1
+FROM ordered GROUP BY 1 ORDER BY 1
 """
 
 
@@ -74,20 +72,20 @@ class Question:
     """The instant of planning."""
 
 
-def look(connection: duckdb.DuckDBPyConnection, messages: Path, question: Question) -> Insight:
-    """Look over the plan in `messages`, which `order.decide` made out of the connection's tables."""
-    walk(connection, messages, question.expiration_minutes)
+def look(connection: duckdb.DuckDBPyConnection, question: Question) -> Insight:
+    """Look over the plan that `order.decide` made: the tables `ordered`, `lanes`, `staged` and `gone`."""
+    walk(connection, question.expiration_minutes)
     total = one(connection, "SELECT count(*) FROM walk")[0]
     with ThreadPoolExecutor(max_workers=1) as beside, connection.cursor() as other:
-        times = beside.submit(_times, other, messages, question)
-        texts = beside.submit(_texts, other, messages)
+        times = beside.submit(_times, other, question)
+        texts = beside.submit(_texts, other)
         sides = beside.submit(_sides, other)
         sessions = preview(connection, beside, question.expiration_minutes)
         insight = Insight(
             preview=sessions,
             sides=sides.result(),
             longest=_longest(connection, total),
-            users=_users(connection, messages, question, total, tickets=sessions.tickets),
+            users=_users(connection, question, total, tickets=sessions.tickets),
             times=times.result(),
             texts=texts.result(),
         )
@@ -133,9 +131,7 @@ def _longest(connection: duckdb.DuckDBPyConnection, total: int) -> tuple[LongLan
     return tuple(LongLane(lane=lane, messages=length, share=length / total) for lane, length in rows)
 
 
-def _users(
-    connection: duckdb.DuckDBPyConnection, messages: Path, question: Question, total: int, *, tickets: int
-) -> Users:
+def _users(connection: duckdb.DuckDBPyConnection, question: Question, total: int, *, tickets: int) -> Users:
     given = {
         "names": [name.lower() for name in question.placeholders], "shown": _SHOWN, "top": _TOP_USERS,
     }  # fmt: skip
@@ -149,13 +145,13 @@ def _users(
             for lane, length, count, placeholder in rows
         ),
         shared_tickets=shared[0],
-        shared_examples=_names(connection, messages, shared[1]) if shared[0] else (),
+        shared_examples=_names(connection, shared[1]) if shared[0] else (),
     )
 
 
-def _names(connection: duckdb.DuckDBPyConnection, messages: Path, digests: Sequence[int]) -> tuple[str, ...]:
+def _names(connection: duckdb.DuckDBPyConnection, digests: Sequence[int]) -> tuple[str, ...]:
     rows = connection.execute(
-        f"SELECT left(conversation, ?) FROM read_parquet({quoted(messages)}) "  # noqa: S608  a path
+        "SELECT left(conversation, ?) FROM staged "
         "WHERE list_contains(?::UBIGINT[], hash(conversation)) "
         "GROUP BY conversation ORDER BY list_position(?::UBIGINT[], hash(conversation))",
         [_SHOWN, digests, digests],
@@ -163,9 +159,9 @@ def _names(connection: duckdb.DuckDBPyConnection, messages: Path, digests: Seque
     return tuple(name for (name,) in rows)
 
 
-def _times(connection: duckdb.DuckDBPyConnection, messages: Path, question: Question) -> Times:
+def _times(connection: duckdb.DuckDBPyConnection, question: Question) -> Times:
     recent = 1 << 62 if question.now_us is None else question.now_us - _DAY_US
-    query = _BY_YEAR.format(early=_YEAR_2005_US, recent=recent, messages=quoted(messages))
+    query = _BY_YEAR.format(early=_YEAR_2005_US, recent=recent)
     years = connection.execute(query).fetchall()
     gaps = connection.execute(
         f"SELECT {_CLASS.format(value='gap')} AS class, count(*) FROM walk WHERE gap IS NOT NULL "  # noqa: S608
@@ -191,16 +187,15 @@ def _histogram(connection: duckdb.DuckDBPyConnection, expiration: int) -> dict[s
     return dict(zip(names, one(connection, f"SELECT {counts} FROM walk"), strict=True))  # noqa: S608  numbers
 
 
-def _texts(connection: duckdb.DuckDBPyConnection, messages: Path) -> Texts:
+def _texts(connection: duckdb.DuckDBPyConnection) -> Texts:
     every = EVERY if one(connection, "SELECT coalesce(max(place), 0) FROM staged")[0] >= ALL_OPENINGS else 1
-    source = f"read_parquet({quoted(messages)})"
     classes = connection.execute(
-        f"SELECT {_CLASS.format(value='characters')} AS class, count(*) FROM {source} "  # noqa: S608  a path
+        f"SELECT {_CLASS.format(value='characters')} AS class, count(*) FROM ordered "  # noqa: S608  constants
         "GROUP BY class ORDER BY class",
     ).fetchall()
     longest, over = one(
         connection,
-        f"SELECT coalesce(max(characters), 0), count(*) FILTER (characters > {_LONG_TEXT}) FROM {source}",  # noqa: S608
+        f"SELECT coalesce(max(characters), 0), count(*) FILTER (characters > {_LONG_TEXT}) FROM ordered",  # noqa: S608
     )
     repeated = connection.execute(
         "SELECT count(*) AS times FROM staged ANTI JOIN gone USING (place) "  # noqa: S608  a number

@@ -8,7 +8,7 @@ packing and unpacking cost more than the disk that they save for so short a time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +22,16 @@ _BYTES_PER_PIECE: Final = 32 << 20
 
 def _as_it_is(rows: pa.Table) -> pa.Table:
     return rows
+
+
+class Writer(Protocol):
+    """Where the pieces of a spool go."""
+
+    def write_table(self, table: pa.Table) -> None:
+        """Take the next rows."""
+
+    def close(self) -> None:
+        """Make what was written readable; doing it again changes nothing."""
 
 
 class Spool:
@@ -38,8 +48,11 @@ class Spool:
         *,
         dictionary: tuple[str, ...] = (),
         finish: Callable[[pa.Table], pa.Table] = _as_it_is,
+        writer: Writer | None = None,
     ) -> None:
         """Prepare; what is added passes through `finish` in large pieces, and then has the schema.
+
+        With `writer` it goes there instead of into the file.
 
         `finish` is called in a thread of the spool's own, one piece after another.
         """
@@ -52,11 +65,11 @@ class Spool:
         self._writing: Future[None] | None = None
         try:
             path.touch(mode=0o600)
-            self._writer = pq.ParquetWriter(
+            self._writer: Writer = writer or pq.ParquetWriter(
                 path, schema, compression="none", use_dictionary=list(dictionary), write_statistics=False
             )
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise unwritable(path, error) from error
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take rows that all have one schema."""
@@ -76,7 +89,7 @@ class Spool:
         try:
             self._writer.close()
         except (OSError, pa.ArrowException) as error:
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
 
     def abandon(self) -> None:
         """End what is being written, whatever comes of it; the file is not wanted any more."""
@@ -99,10 +112,11 @@ class Spool:
         try:
             self._writer.write_table(self._finish(pa.Table.from_batches(gathered)))
         except (OSError, pa.ArrowException) as error:
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
 
 
-def _unwritable(path: Path, error: Exception) -> InputError:
+def unwritable(path: Path, error: Exception) -> InputError:
+    """Return the error that says where and why nothing can be staged."""
     reason = getattr(error, "strerror", None) or type(error).__name__
     return InputError(
         f"{path.parent.parent}: the input can't be staged there: {reason}",

@@ -8,13 +8,15 @@ from typing import Final, Self
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from etl.errors import InputError
 from etl.model.plan import PlanFolder
 from etl.model.schemas import FileSummary, NormalizedBatch
 from etl.plan.digests import OPENING, compute
-from etl.plan.spool import Spool
-from etl.plan.tables import ARRIVED, MESSAGES, STAGED, STAGED_REJECTS, TOUCHED
+from etl.plan.payload import DECIDING, WRITTEN, Halves, Payload
+from etl.plan.spool import Spool, unwritable
+from etl.plan.tables import ARRIVED, STAGED, STAGED_REJECTS, TOUCHED
 from etl.plan.tally import Tally
 
 _MB_PER_THREAD: Final = 128
@@ -41,6 +43,7 @@ class Staging:
         self.rows = 0
         self.carried = 0
         self.tally = Tally()
+        self.memory_bytes = memory_limit_mb << 20
         self._current = Tally()
         self._file_number = 0
         self._place = 0
@@ -50,12 +53,13 @@ class Staging:
         self._folder = folder / "spill"
         self._folder.mkdir(mode=0o700)
         self._source = source
-        self._staged = Spool(
-            self._folder / "staged.parquet",
-            STAGED,
-            dictionary=("role", "file"),
-            finish=self._finish_rows,
-        )
+        self._staged_path = self._folder / "staged.parquet"
+        try:
+            self.payload = Payload(self._folder / "payload.arrow")
+            halves = Halves(self._staged_path, self.payload)
+        except OSError as error:
+            raise unwritable(self._staged_path, error) from error
+        self._staged = Spool(self._staged_path, STAGED, finish=self._finish_rows, writer=halves)
         self._rejects = Spool(
             self._folder / "rejects.parquet", STAGED_REJECTS, dictionary=("file", "code", "column")
         )
@@ -147,16 +151,24 @@ class Staging:
 
     def carry(self, plan: PlanFolder) -> None:
         """Take over the untouched messages of an earlier plan."""
-        columns = ", ".join([*MESSAGES.names, "characters"])
         path = self._folder / "carried.parquet"
         self.connection().execute(
             f"COPY (SELECT *, {OPENING} AS opening FROM ("  # noqa: S608  constants
-            f"SELECT {columns}, -1::INTEGER AS file_number, file_row_number + {_CARRIED} AS place "
+            f"SELECT {', '.join(WRITTEN.names)}, -1::INTEGER AS file_number, "
+            f"file_row_number + {_CARRIED} AS place "
             f"FROM read_parquet(?, file_row_number = true) AS old ANTI JOIN touched USING (key))) "
             f"TO {quoted(path)} (FORMAT parquet, COMPRESSION lz4)",
             [str(plan.messages)],
         )
-        self._view_staged(self._staged.path, path)
+        with pq.ParquetFile(path) as file:
+            first = self.payload.rows
+            for batch in file.iter_batches():
+                self._append(pa.Table.from_batches([batch]))
+        self._view_staged(
+            f"SELECT * FROM read_parquet({quoted(self._staged_path)}) UNION ALL BY NAME "  # noqa: S608  constants
+            f"SELECT {', '.join(DECIDING.names)} FROM (SELECT *, file_row_number + {first} AS row "
+            f"FROM read_parquet({quoted(path)}, file_row_number = true))",
+        )
         self.carried = self._count("staged WHERE place < 0")
 
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -183,6 +195,12 @@ class Staging:
             (computed if name in computed.column_names else arrived).column(name) for name in STAGED.names
         ]
         return pa.Table.from_arrays(_cast(columns, STAGED), schema=STAGED)
+
+    def _append(self, rows: pa.Table) -> None:
+        try:
+            self.payload.add(rows.select(WRITTEN.names).cast(WRITTEN))
+        except (OSError, pa.ArrowException) as error:
+            raise unwritable(self.payload.path, error) from error
 
     def _next_file(self) -> None:
         self._current = Tally()
@@ -216,7 +234,8 @@ class Staging:
         )
         run(f"CREATE VIEW touched AS SELECT * FROM read_parquet({quoted(self._touched.path)})")  # noqa: S608
         run("CREATE TABLE repeats (place BIGINT, key BLOB)")
-        self._view_staged(self._staged.path)
+        staged = f"SELECT * FROM read_parquet({quoted(self._staged_path)})"  # noqa: S608
+        self._view_staged(staged)
         if self._all_named:
             return  # no key is a content
         # The hash only narrows down: what may repeat is then compared exactly.
@@ -231,11 +250,10 @@ class Staging:
                 ) d ON hash(s.content, s.file_number) = d.digest
                 WHERE s.key = s.content
             ) WHERE n > 0""")
-        self._view_staged(self._staged.path)
+        self._view_staged(staged)
 
-    def _view_staged(self, *paths: Path) -> None:
-        """Define `staged`; without repeats, which are rare, no query pays for telling them apart."""
-        files = ", ".join(quoted(path) for path in paths)
+    def _view_staged(self, rows: str) -> None:
+        """Define `staged` out of `rows`; without repeats, which are rare, no query pays for telling them."""
         repeats = self._connection.execute("SELECT count(*) FROM repeats").fetchone()
         named, joined = "s.*", ""
         if repeats and repeats[0]:
@@ -243,7 +261,7 @@ class Staging:
             joined = "LEFT JOIN repeats USING (place)"
         self._connection.execute(
             f"CREATE OR REPLACE VIEW staged AS SELECT {named} "  # noqa: S608  constants
-            f"FROM read_parquet([{files}]) s {joined} "
+            f"FROM ({rows}) s {joined} "
             f"WHERE s.file_number NOT IN ({', '.join(map(str, self._discarded))})"
         )
 

@@ -25,7 +25,7 @@ from etl.model.plan import Conservation, PlanFolder, PlanSummary
 from etl.model.schemas import REJECT_SCHEMA, FileSummary
 from etl.plan.fingerprint import PLAN_VERSION
 from etl.plan.insight import Question, look, read_insight
-from etl.plan.order import Ordered, hash_plan
+from etl.plan.order import Ordered
 from etl.plan.stage import Staging
 from etl.plan.tables import LANES, write_rows
 
@@ -77,12 +77,11 @@ def write_plan(
     """
     try:
         messages = folder / "messages.parquet"
-        ordered.write_messages(messages)
         with ThreadPoolExecutor(max_workers=1) as beside:
-            hash_ = beside.submit(hash_plan, messages, settings)
+            hash_ = beside.submit(ordered.write_messages, messages, settings)
             write_rows(ordered.lane_rows(), folder / "lanes.parquet", LANES)
             write_rows(ordered.reject_rows(), folder / "rejects.parquet", REJECT_SCHEMA)
-            insight = look(ordered.connection, messages, question or Question())
+            insight = look(ordered.connection, question or Question())
             summary = _summary(staging, ordered, hash_.result(), names, insight)
         if not summary.conservation.balanced:
             raise InputError(

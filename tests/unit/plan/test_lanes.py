@@ -78,6 +78,7 @@ def test_a_message_reads_back_with_every_value(planner, row):
 def test_the_cache_is_bounded_and_keeps_what_was_used_last(planner, row, monkeypatch):
     """Memory is bounded by the cache, not by the plan (promise P9)."""
     monkeypatch.setattr(lanes_module, "_CACHED_GROUPS", 2)
+    monkeypatch.setattr(tables, "ROWS_PER_GROUP", 2_048)
     reader = PlanReader(planner([row(str(at), at=at) for at in range(8_000)]))
     for first in (0, 2_048, 0, 4_096, 7_000, 5_000):
         assert [str(first)] == [message.text for message in reader.messages(first, first + 1)]

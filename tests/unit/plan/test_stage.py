@@ -96,7 +96,7 @@ def test_a_staged_input_is_private_whatever_the_umask(tmp_path, messages, row):
         with Staging(tmp_path, memory_limit_mb=128, source="acme") as staging:
             staging.add(batch(messages([row()])))
             staging.connection()
-            modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "spill").glob("*.parquet")}
+            modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "spill").glob("*.*")}
             folder = (tmp_path / "spill").stat().st_mode & 0o777
     finally:
         os.umask(before)
@@ -108,19 +108,19 @@ def test_nothing_of_a_discarded_file_stays(tmp_path, messages, row):
     counts = {"skipped": {"role": 1}, "changed": {"truncated": 1}, "found": {"email": 1}, "split": 2}
     bad = pa.RecordBatch.from_pylist([{"file": "b", "line": 1, "code": "empty_text"}], schema=REJECT_SCHEMA)
     with Staging(tmp_path, memory_limit_mb=128, source="acme") as staging:
-        staging.add(batch(messages([row("a")]), offsets={"Z": 1}))
+        staging.add(batch(messages([row(conversation="a")]), offsets={"Z": 1}))
         staging.finish_file(summary("a", 1))
-        staging.add(batch(messages([row("b"), row("a")]), offsets={"Z": 2}, **counts))
+        staging.add(batch(messages([row("b"), row(conversation="a")]), offsets={"Z": 2}, **counts))
         staging.add_rejects(bad)
         staging.add_extra(4)
         staging.discard_file()
         staging.skip_file("b", "cut off")
-        staging.add(batch(messages([row("c")]), offsets={"none": 1}))
+        staging.add(batch(messages([row(conversation="c")]), offsets={"none": 1}))
         staging.finish_file(summary("c", 1))
         connection = staging.connection()
-        texts = connection.execute("SELECT text FROM staged ORDER BY place").fetchall()
+        named = connection.execute("SELECT conversation FROM staged ORDER BY place").fetchall()
         rejects = connection.execute("SELECT count(*) FROM rejects").fetchall()
-    assert [("a",), ("c",)] == texts
+    assert [("a",), ("c",)] == named
     assert [(0,)] == rejects
     assert Tally(offsets=Counter({"Z": 1, "none": 1})) == staging.tally
     assert (["b: cut off"], ["a", "c"], 2) == (
@@ -164,9 +164,11 @@ def test_pieces_are_staged_in_the_order_in_which_they_came(tmp_path, messages, r
     texts = [str(number) for number in range(20)]
     with Staging(tmp_path, memory_limit_mb=128, source="acme") as staging:
         for text in texts:
-            staging.add(batch(messages([row(text)])))
-        found = staging.connection().execute("SELECT text FROM staged ORDER BY place").fetchall()
-    assert texts == [text for (text,) in found]
+            staging.add(batch(messages([row(text, conversation=text)])))
+        found = staging.connection().execute("SELECT conversation FROM staged ORDER BY row").fetchall()
+        staging.payload.close()
+        payload = [text for rows in staging.payload.mapped() for text in rows.column("text").to_pylist()]
+    assert (texts, texts) == ([text for (text,) in found], payload)
 
 
 def test_staging_that_fails_waits_for_the_piece_on_its_way(tmp_path, messages, row, monkeypatch):

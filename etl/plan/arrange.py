@@ -1,0 +1,180 @@
+"""A payload in the order of the plan, out of core: what does not fit into memory is first dealt out to piles.
+
+Rows are dealt in order of arrival, so nothing is read at random; then one pile after another is put in order.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from etl.plan import tables
+from etl.plan.ahead import ahead
+from etl.plan.payload import WRITTEN, Payload
+
+Numbers = npt.NDArray[np.int64]
+
+_PILE_BYTES: Final = 64 << 20
+_BLOCK_ROWS: Final = 1_024
+"""Piles end at multiples of it, so that weighing them takes no number per row."""
+_DEALT_ROWS: Final = 65_536
+_DEALT_BYTES: Final = 32 << 20
+_FIXED_BYTES: Final = 128
+"""What a row weighs beside its long columns."""
+_LONG: Final = ("text", "profile", "variables")
+_ORDINAL: Final = pa.field("ordinal", pa.int64())
+_DEALT: Final = WRITTEN.append(_ORDINAL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Where each row of a payload stands in the plan."""
+
+    ordinals: npt.NDArray[np.int32]
+    """By row; -1: it is not in the plan."""
+    planned: int
+    repeats: pa.Table
+    """`ordinal`, rising, and the `key` that replaces the one in the payload."""
+
+
+def arranged(payload: Payload, order: Order, *, memory_bytes: int, spill: Path) -> Iterator[pa.RecordBatch]:
+    """Yield the planned rows by `WRITTEN`, in order, each batch fit for one row group.
+
+    A payload of more than `memory_bytes` is dealt out to `spill`, a file that does not exist yet.
+    """
+    ends = _ends(payload, order)
+    fits = payload.octets() <= memory_bytes
+    piles = _picked(payload, order, ends) if fits else _dealt(payload, order, ends, spill)
+    start = 0
+    for pieces, end in zip(ahead(piles), ends.tolist(), strict=True):
+        if pieces:
+            yield from _sorted(pa.concat_batches(pieces), order, start)
+        start = end
+
+
+def _picked(payload: Payload, order: Order, ends: Numbers) -> Iterator[list[pa.RecordBatch]]:
+    """Yield the pieces of each pile, picked out of the payload where it lies."""
+    batches, picked, row = list(payload.mapped()), [], 0
+    for batch in batches:
+        ordinals = order.ordinals[row : row + batch.num_rows].astype(np.int64)
+        row += batch.num_rows
+        by_ordinal = np.argsort(ordinals, kind="stable")
+        ordinals = ordinals[by_ordinal]
+        picked.append((by_ordinal, ordinals, np.searchsorted(ordinals, [0, *ends]).tolist()))
+    for number in range(len(ends)):
+        yield [
+            _with_ordinals(
+                batch, by_ordinal[cuts[number] : cuts[number + 1]], ordinals[cuts[number] : cuts[number + 1]]
+            )
+            for batch, (by_ordinal, ordinals, cuts) in zip(batches, picked, strict=True)
+        ]
+
+
+def _dealt(payload: Payload, order: Order, ends: Numbers, spill: Path) -> Iterator[list[pa.RecordBatch]]:
+    """Yield the pieces of each pile, once all are dealt."""
+    piles = _deal(payload, order, ends, spill)
+    with pa.OSFile(str(spill)) as file:
+        for pile in piles:
+            yield [pa.ipc.read_record_batch(file.read_at(size, at), _DEALT) for at, size in pile]
+
+
+def _sorted(pile: pa.RecordBatch, order: Order, start: int) -> Iterator[pa.RecordBatch]:
+    """Yield a pile, whose least ordinal is `start`, in order."""
+    rows = pile.select(WRITTEN.names)
+    rows_in_order = np.empty(rows.num_rows, np.int64)
+    rows_in_order[pile.column("ordinal").to_numpy() - start] = np.arange(rows.num_rows)
+    weights = np.cumsum(_octets(rows)[rows_in_order])
+    begin = 0
+    while begin < len(rows_in_order):
+        room = (weights[begin - 1] if begin else 0) + tables.BYTES_PER_GROUP
+        fitting = int(np.searchsorted(weights, room, side="right"))
+        end = min(begin + tables.ROWS_PER_GROUP, max(fitting, begin + 1))
+        taken = rows.take(pa.array(rows_in_order[begin:end]))
+        yield _renamed(taken, order.repeats, start + begin)
+        begin = end
+
+
+def _renamed(rows: pa.RecordBatch, repeats: pa.Table, first: int) -> pa.RecordBatch:
+    """Return rows, which stand from `first` on, with the keys of repeats in place."""
+    places = repeats.column("ordinal").to_numpy()
+    begin, end = np.searchsorted(places, [first, first + rows.num_rows]).tolist()
+    if begin == end:
+        return rows
+    hit = np.zeros(rows.num_rows, np.bool_)
+    hit[places[begin:end] - first] = True
+    keys = repeats.column("key").slice(begin, end - begin).combine_chunks()
+    number = rows.schema.get_field_index("key")
+    return rows.set_column(number, "key", pc.replace_with_mask(rows.column("key"), pa.array(hit), keys))
+
+
+def _ends(payload: Payload, order: Order) -> Numbers:
+    """Return before which ordinals piles end: at multiples of a block, each of about `_PILE_BYTES`."""
+    blocks = np.zeros(order.planned // _BLOCK_ROWS + 1, np.int64)
+    row = 0
+    for batch in payload.mapped():
+        ordinals = order.ordinals[row : row + batch.num_rows]
+        planned = ordinals >= 0
+        blocks += np.bincount(
+            ordinals[planned] // _BLOCK_ROWS, weights=_octets(batch)[planned], minlength=len(blocks)
+        ).astype(np.int64)
+        row += batch.num_rows
+    number = np.cumsum(blocks) // _PILE_BYTES
+    last = np.flatnonzero(np.diff(number, append=number[-1] + 1))
+    return np.minimum((last + 1) * _BLOCK_ROWS, order.planned)
+
+
+def _deal(payload: Payload, order: Order, ends: Numbers, spill: Path) -> list[list[tuple[int, int]]]:
+    """Write each pile's rows, with their ordinals; return per pile where its pieces begin and their sizes."""
+    piles: list[list[tuple[int, int]]] = [[] for _ in ends]
+    spill.touch(mode=0o600)
+    row = 0
+    with pa.OSFile(str(spill), "wb") as file:
+        for rows in _gathered(payload):
+            ordinals = order.ordinals[row : row + rows.num_rows].astype(np.int64)
+            row += rows.num_rows
+            pile = np.searchsorted(ends, ordinals, side="right").astype(np.uint16)
+            pile[ordinals < 0] = len(ends)  # not in the plan: behind all piles
+            by_pile = np.argsort(pile, kind="stable")
+            dealt = _with_ordinals(rows, by_pile, ordinals[by_pile])
+            cuts = np.searchsorted(pile[by_pile], np.arange(len(ends) + 1)).tolist()
+            for number, (begin, end) in enumerate(pairwise(cuts)):
+                if begin < end:
+                    at = file.tell()
+                    file.write(dealt.slice(begin, end - begin).serialize())
+                    piles[number].append((at, file.tell() - at))
+    return piles
+
+
+def _with_ordinals(rows: pa.RecordBatch, chosen: Numbers, ordinals: Numbers) -> pa.RecordBatch:
+    """Return chosen rows by `_DEALT`."""
+    return rows.take(pa.array(chosen)).append_column(_ORDINAL, pa.array(ordinals))
+
+
+def _gathered(payload: Payload) -> Iterator[pa.RecordBatch]:
+    """Yield a payload in pieces that are worth dealing out."""
+    batches: list[pa.RecordBatch] = []
+    for batch in payload.loaded():
+        batches.append(batch)
+        rows, octets = sum(one.num_rows for one in batches), sum(one.nbytes for one in batches)
+        if rows >= _DEALT_ROWS or octets >= _DEALT_BYTES:
+            yield pa.concat_batches(batches)
+            batches = []
+    if batches:
+        yield pa.concat_batches(batches)
+
+
+def _octets(rows: pa.RecordBatch) -> Numbers:
+    """Return about how many bytes each row takes."""
+    octets = np.full(rows.num_rows, _FIXED_BYTES, np.int64)
+    for name in _LONG:
+        column = rows.column(name)
+        if column.null_count < len(column):
+            offsets = np.frombuffer(column.buffers()[1], np.int32)
+            octets += np.diff(offsets[column.offset : column.offset + len(column) + 1])
+    return octets
