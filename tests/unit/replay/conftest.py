@@ -112,6 +112,9 @@ class ScriptedApi:
     sent: list[Sent] = field(default_factory=list)
     attempts: dict[int, int] = field(default_factory=dict)
 
+    async def prepare(self) -> None:
+        """Connect in no time."""
+
     async def send(self, message: PlannedMessage) -> Exchange:
         """Return what the script says, after the latency."""
         began, on_disk = self.clock.now, _state_on_disk(self.path, message.ordinal)
