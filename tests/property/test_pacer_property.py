@@ -135,7 +135,7 @@ def test_no_window_holds_more_than_the_rate(rate, steps):
     lateness=st.lists(st.floats(0.0, SLACK_SECONDS), min_size=1, max_size=50),
 )
 def test_late_timers_cost_less_than_a_hundredth_of_the_rate(rate, lateness):
-    """A send that a timer delays must not make the guard delay the one a window later, and that one the next."""
+    """A send that a timer delays must not make the guard delay the one a window later, and so on."""
     pacer = Pacer(rate=Rate(amount=rate), now=0.0, since_last_send_seconds=None)
     now, sent, messages = 0.0, 0, int(8 * rate)
     for late in itertools.islice(itertools.cycle(lateness), messages):
