@@ -6,6 +6,7 @@ is only for records. Code that needs time takes a `Clock`, so tests pass one tha
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Final, Protocol
 
 MICROSECONDS: Final = 1_000_000
@@ -23,6 +24,19 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Wait at least `seconds`; zero or less yields once."""
+
+
+def boot() -> str | None:
+    """Return a name of the machine's present life; None where it has none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return None
+
+
+def since_boot_us() -> int:
+    """Return microseconds since the machine was started, its sleep included; the same for all programs."""
+    return time.clock_gettime_ns(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)) // 1_000
 
 
 class SystemClock:

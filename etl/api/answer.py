@@ -5,6 +5,7 @@ lines, bare line feeds and bad chunks. What it lets pass is refused here: other 
 codings, encoded content, and sizes beyond the bounds.
 """
 
+from functools import lru_cache
 from typing import Final
 
 import httptools
@@ -20,6 +21,12 @@ _SWITCHING_PROTOCOLS: Final = 101
 _SMALLEST_STATUS: Final = 100
 _WITHOUT_BODY: Final = frozenset({204, 304})
 _LAST_CHUNK: Final = b"0\r\n\r\n"
+
+
+@lru_cache(maxsize=256)
+def _lower(name: bytes) -> str:
+    """Return a header's name; a server's answers all have the same few."""
+    return name.lower().decode("latin-1")
 
 
 class _RefusedError(Exception):
@@ -141,9 +148,7 @@ class AnswerReader:
             raise _RefusedError
         if self._head_bytes > HEAD_LIMIT_BYTES:
             raise _RefusedError
-        self._headers = {
-            name.lower().decode("latin-1"): value.decode("latin-1") for name, value in self._pairs
-        }
+        self._headers = {_lower(name): value.decode("latin-1") for name, value in self._pairs}
         self._frame(version)
 
     def on_body(self, data: bytes) -> None:

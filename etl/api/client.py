@@ -23,6 +23,10 @@ class Sender:
         self._settings = settings
         self._token = token
 
+    async def prepare(self) -> None:
+        """Have a connection ready, so that the next message leaves as soon as it may."""
+        await self._transport.prepare()
+
     async def send(self, message: PlannedMessage) -> Exchange:
         """Send one message once and return what came of it; raises nothing but a cancellation."""
         answer = await self._transport.exchange(encode(message, self._settings))

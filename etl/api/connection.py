@@ -23,9 +23,9 @@ _HAPPY_EYEBALLS_DELAY_SECONDS: Final = 0.25
 """RFC 8305 recommends it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Origin:
-    """Where a connection leads."""
+    """Where a connection leads; compared by identity, since each message looks up its connections by it."""
 
     host: str
     port: int
@@ -74,12 +74,19 @@ class Connection(asyncio.Protocol):
         """Whether nothing but requests and their answers has passed, and the other side is there."""
         return not self._tainted and self._transport is not None and not self._transport.is_closing()
 
+    @property
+    def fresh(self) -> bool:
+        """Whether no request has gone over it yet."""
+        return self._exchanges == 0
+
+    def warm(self) -> bool:
+        """Return whether it may well carry another request."""
+        return self.pristine and self._loop.time() - self._idle_since < IDLE_LIMIT_SECONDS
+
     def fit(self) -> bool:
-        """Return whether an idle connection may carry another request."""
-        if not self.pristine or self._loop.time() - self._idle_since >= IDLE_LIMIT_SECONDS:
-            return False
+        """Return whether an idle connection may carry another request now."""
         # What the loop has not read yet counts too: an unasked answer must not go to the next message.
-        return not self._poll.poll(0)
+        return self.warm() and not self._poll.poll(0)
 
     async def exchange(self, request: bytes, *, deadline: float, limit_bytes: int) -> RawAnswer | Failure:
         """Write a request and return what came of it; from the write on every failure is in `SENT`.
@@ -118,6 +125,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over an open connection; for TLS after the handshake."""
+        self._idle_since = self._loop.time()
         self._transport = cast("asyncio.Transport", transport)
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 

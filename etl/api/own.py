@@ -9,6 +9,7 @@ server surprises once, each further message has a connection of its own.
 import asyncio
 import re
 import ssl
+from collections.abc import Callable
 from typing import Final
 
 import httpx
@@ -52,6 +53,7 @@ class OwnTransport(httpx.AsyncBaseTransport):
         self._tls = tls
         self._timeout_seconds = timeout_seconds
         self._answer_limit_bytes = answer_limit_bytes
+        self._origins: dict[tuple[str, int, str], Origin] = {}
         self._idle: dict[Origin, list[Connection]] = {}
         self._open: set[Connection] = set()
         self._surprising: set[Origin] = set()
@@ -64,23 +66,33 @@ class OwnTransport(httpx.AsyncBaseTransport):
         """
         if url.scheme not in _PORTS or not url.host:
             raise httpx.UnsupportedProtocol("only http and https addresses with a host can be reached")
-        return Origin(
-            host=url.raw_host.decode("ascii"),
-            port=_PORTS[url.scheme] if url.port is None else url.port,
-            tls=self._tls if url.scheme == "https" else None,
-        )
+        port = _PORTS[url.scheme] if url.port is None else url.port
+        place = (url.raw_host.decode("ascii"), port, url.scheme)
+        if place not in self._origins:
+            tls = self._tls if url.scheme == "https" else None
+            self._origins[place] = Origin(host=place[0], port=place[1], tls=tls)
+        return self._origins[place]
 
-    async def send(self, origin: Origin, request: bytes) -> RawAnswer | Failure:
-        """Send one request once; nothing but a cancellation escapes."""
-        deadline = asyncio.get_running_loop().time() + self._timeout_seconds
-        connection = self._take(origin)
+    async def reserve(self, origin: Origin) -> Connection | Failure:
+        """Return a connection for the caller alone, kept or new, or why there is none."""
+        return self._take(origin, Connection.warm) or await self._connect(origin, self._deadline())
+
+    async def send(
+        self, origin: Origin, request: bytes, *, reserved: Connection | None = None
+    ) -> RawAnswer | Failure:
+        """Send one request once, on the reserved connection if it is still fit.
+
+        Nothing but a cancellation escapes.
+        """
+        deadline = self._deadline()
+        connection = reserved
+        if connection is None or not self._usable(origin, connection, Connection.fit):
+            connection = self._take(origin, Connection.fit)
         if connection is None:
-            opened = await connect(origin, deadline=deadline)
+            opened = await self._connect(origin, deadline)
             if isinstance(opened, Failure):
                 return opened
             connection = opened
-            self._open.add(opened)
-            opened.closed.add_done_callback(lambda _: self._forget(origin, opened))
         outcome = await connection.exchange(request, deadline=deadline, limit_bytes=self._answer_limit_bytes)
         self._keep(origin, connection)
         return outcome
@@ -118,15 +130,31 @@ class OwnTransport(httpx.AsyncBaseTransport):
             connection.abort()
         await asyncio.gather(*(connection.closed for connection in self._open))
 
-    def _take(self, origin: Origin) -> Connection | None:
+    def _deadline(self) -> float:
+        return asyncio.get_running_loop().time() + self._timeout_seconds
+
+    async def _connect(self, origin: Origin, deadline: float) -> Connection | Failure:
+        opened = await connect(origin, deadline=deadline)
+        if isinstance(opened, Connection):
+            self._open.add(opened)
+            opened.closed.add_done_callback(lambda _: self._forget(origin, opened))
+        return opened
+
+    def _take(self, origin: Origin, fitness: Callable[[Connection], bool]) -> Connection | None:
         """Return the connection used last, if it is still fit: few stay warm, the rest grow too old."""
         idle = self._idle.get(origin, ())
         while idle:
             connection = idle.pop()
-            if connection.fit() and origin not in self._surprising:
+            if self._usable(origin, connection, fitness):
                 return connection
-            connection.abort()
         return None
+
+    def _usable(self, origin: Origin, connection: Connection, fitness: Callable[[Connection], bool]) -> bool:
+        """Return whether a connection may carry a request; end it if not."""
+        usable = fitness(connection) and (connection.fresh or origin not in self._surprising)
+        if not usable:
+            connection.abort()
+        return usable
 
     def _forget(self, origin: Origin, connection: Connection) -> None:
         self._open.discard(connection)
@@ -163,10 +191,20 @@ class Endpoint:
                 hint="look for odd characters in target.base_url, path, auth_scheme and the token",
             ) from None
         self._head = head + b"Content-Length: "
+        self._reserved: Connection | Failure | None = None
+
+    async def prepare(self) -> None:
+        """Have a connection ready for the next exchange, which tells if there is none to be had."""
+        if not (isinstance(self._reserved, Connection) and self._reserved.warm()):
+            self._reserved = await self._transport.reserve(self._origin)
 
     async def exchange(self, body: bytes) -> RawAnswer | Failure:
         """Post a body once; nothing but a cancellation escapes."""
-        return await self._transport.send(self._origin, b"%s%d\r\n\r\n%s" % (self._head, len(body), body))
+        reserved, self._reserved = self._reserved, None
+        if isinstance(reserved, Failure):
+            return reserved
+        request = b"%s%d\r\n\r\n%s" % (self._head, len(body), body)
+        return await self._transport.send(self._origin, request, reserved=reserved)
 
     async def close(self) -> None:
         """Do nothing: the connections belong to the transport."""

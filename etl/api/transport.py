@@ -63,6 +63,9 @@ class RawAnswer:
 class Exchanger(Protocol):
     """Sends bodies to one address, each once."""
 
+    async def prepare(self) -> None:
+        """Have ready what the next exchange needs; nothing but a cancellation escapes."""
+
     async def exchange(self, body: bytes) -> RawAnswer | Failure:
         """Return what came of it; nothing but a cancellation escapes."""
 
@@ -104,6 +107,9 @@ class Transport:
             trust_env=False,
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
         )
+
+    async def prepare(self) -> None:
+        """Do nothing: httpx connects as it sends."""
 
     async def close(self) -> None:
         """Release the connection."""

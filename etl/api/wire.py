@@ -137,9 +137,9 @@ def _receipt(data: dict[str, Any], sent_id: str, secret: str) -> Receipt | None:
         return None
     listed = data["message"] if isinstance(data["message"], list) else [data["message"]]
     replies = [item for item in listed if isinstance(item, dict)]
-    echoes = [_echo(item) for item in replies]
-    if any(echo not in (None, sent_id) for echo in echoes):
-        return None
+    for item in replies:
+        if _echo(item) not in (None, sent_id):
+            return None
     return Receipt(
         platform_id=_first_id(replies, "id", secret),
         conversation_id=_first_id(replies, "conversation_id", secret),
@@ -158,8 +158,9 @@ def _first_id(replies: list[dict[str, Any]], name: str, secret: str) -> str | No
         value = item.get(name)
         if not isinstance(value, int | str) or isinstance(value, bool):
             continue
-        if _PLATFORM_ID.fullmatch(str(value)) and secret not in str(value):
-            return str(value)
+        shown = str(value)
+        if _PLATFORM_ID.fullmatch(shown) and secret not in shown:
+            return shown
     return None
 
 

@@ -80,9 +80,9 @@ class Message(Table):
 class Replay(Table):
     """Pace, patience and what to do with doubt."""
 
-    rate_per_second: Annotated[float, Field(gt=0, le=10_000)] = 2.0
+    rate_per_second: Annotated[float, Field(gt=0, le=100_000)] = 2.0
     """The most requests in any second, retries included. The API documents no limit: ask for yours."""
-    rate_per_minute: Annotated[float, Field(gt=0, le=600_000)] | None = None
+    rate_per_minute: Annotated[float, Field(gt=0, le=6_000_000)] | None = None
     """The same for a limit that is stated by the minute; excludes `rate_per_second`."""
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Of that rate, the part to use, when others send to the same account."""

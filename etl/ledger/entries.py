@@ -1,6 +1,8 @@
 """Intents, outcomes and words as statements, each checked: one that breaks a rule is named."""
 
 import sqlite3
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, assert_never
 
 from etl.ledger import statements
@@ -25,17 +27,33 @@ def apply_all(cursor: sqlite3.Cursor, kind: type, entries: list[Any]) -> None:
 
 
 def _intend_all(cursor: sqlite3.Cursor, intents: list[Intent]) -> int:
-    cursor.executemany(statements.INTENT, intents)
-    return cursor.rowcount
+    return _execute_all(cursor, statements.intents, intents)
 
 
 def _record_all(cursor: sqlite3.Cursor, outcomes: list[Outcome]) -> int:
-    cursor.executemany(statements.OUTCOME, [_stored(outcome) for outcome in outcomes])
-    recorded = cursor.rowcount
+    recorded = _execute_all(cursor, statements.outcomes, [_stored(outcome) for outcome in outcomes])
     attempts = [_attempt(outcome) for outcome in outcomes if _is_told(outcome)]
     if attempts and recorded == len(outcomes):
         cursor.executemany(statements.ATTEMPT, attempts)
     return recorded
+
+
+def _execute_all(
+    cursor: sqlite3.Cursor, statement: Callable[[int], str], rows: Sequence[tuple[object, ...]]
+) -> int:
+    """Execute one statement for many rows and return how many it changed.
+
+    A statement a row would save, for each, what it has to undo if it fails, and would take Python's lock from
+    the thread that sends, and give it back: more than the row itself costs.
+    """
+    changed, done = 0, 0
+    size = statements.MOST_ROWS
+    while done < len(rows):
+        while size > len(rows) - done:
+            size //= 4  # few sizes, so that each statement is prepared once
+        cursor.execute(statement(size), tuple(chain.from_iterable(rows[done : done + size])))
+        changed, done = changed + cursor.rowcount, done + size
+    return changed
 
 
 def apply(cursor: sqlite3.Cursor, entry: Intent | Outcome | Decision) -> None:

@@ -15,11 +15,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from etl.clock import MICROSECONDS, SYSTEM
+from etl.clock import MICROSECONDS, SYSTEM, boot, since_boot_us
 from etl.errors import LaterError, LedgerError
 
 _NAME: Final = "lock"
 _FLAGS: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+_NOTICED_US: Final = MICROSECONDS
+"""Less is a time server's correction."""
+
 _ROUNDS: Final = 1_000
 """Tries while others only look; each takes microseconds."""
 
@@ -57,9 +60,14 @@ def private_folder(folder: Path) -> None:
 
 
 class TargetLock:
-    """Holds `<folder>/lock` while the context lasts, against every process of this machine."""
+    """Holds `<folder>/lock` while the context lasts, against every process of this machine.
+
+    Attributes:
+        clock_ahead_us: by how much the wall clock was set forward since the last holder, as far as is known.
+    """
 
     def __init__(self, folder: Path) -> None:
+        self.clock_ahead_us = 0
         self._folder = folder
         self._descriptor: int | None = None
 
@@ -70,7 +78,7 @@ class TargetLock:
         try:
             descriptor = os.open(path, _FLAGS | os.O_CREAT, 0o600)
             try:
-                _claim(descriptor, path)
+                self.clock_ahead_us = _claim(descriptor, path)
             except BaseException:
                 os.close(descriptor)
                 raise
@@ -87,6 +95,8 @@ class TargetLock:
     ) -> None:
         """Release it; the file stays, because removing it would allow two locks of one name."""
         if self._descriptor is not None:
+            with suppress(OSError):
+                _write_note(self._descriptor)  # a clock that was set meanwhile is no news to the next one
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -108,18 +118,38 @@ def holder(folder: Path) -> Holder | None:
         os.close(descriptor)
 
 
-def _claim(descriptor: int, path: Path) -> None:
+def _claim(descriptor: int, path: Path) -> int:
     os.fchmod(descriptor, 0o600)
     if not _taken(descriptor):
         raise LaterError(
             f"another run ({_read(descriptor)}) holds {path}",
             hint="wait until it ends, or stop it with Ctrl-C or SIGTERM; it can be resumed",
         )
-    note = {"pid": os.getpid(), "host": platform.node(), "since_us": SYSTEM.wall_us()}
+    ahead_us = _clock_ahead_us(descriptor)
+    _write_note(descriptor)
+    return ahead_us
+
+
+def _write_note(descriptor: int) -> None:
+    note = {
+        "pid": os.getpid(), "host": platform.node(), "since_us": SYSTEM.wall_us(),
+        "boot": boot(), "since_boot_us": since_boot_us(),
+    }  # fmt: skip
     line = json.dumps(note).encode() + b"\n"
     # Written over the old note before the rest is cut, so a reader never sees an empty file.
     os.pwrite(descriptor, line, 0)
     os.ftruncate(descriptor, len(line))
+
+
+def _clock_ahead_us(descriptor: int) -> int:
+    """Return how much more than the time since the last holder's note has passed on the wall clock."""
+    with suppress(ValueError, LookupError, TypeError):
+        note = json.loads(os.pread(descriptor, 4_096, 0).splitlines()[0])
+        if note["boot"] is not None and note["boot"] == boot():
+            passed_us = since_boot_us() - int(note["since_boot_us"])
+            ahead_us = SYSTEM.wall_us() - int(note["since_us"]) - passed_us
+            return ahead_us if ahead_us >= _NOTICED_US else 0
+    return 0
 
 
 def _taken(descriptor: int) -> bool:

@@ -1,5 +1,6 @@
 """The statements that change a SQLite ledger, each with its purpose."""
 
+from functools import cache
 from typing import Final
 
 # Draws a new mark; a new time of the last intent, if there is one.
@@ -8,24 +9,49 @@ CHANGED: Final = "UPDATE meta SET mark = lower(hex(randomblob(8))), last_send_us
 # Any copy made before is older from now on.
 ADVANCE: Final = "UPDATE meta SET generation = generation + 1"
 
-# pending -> in_flight, also for a message that is not stored yet; no row changes when that is not allowed.
-# Its parameters are an Intent's fields, in their order.
-INTENT: Final = """
+_INTENT_ROW: Final = "(?, ?, ?, ?, ?, ?, ?, ?, 'in_flight', 1)"
+_OUTCOME_ROW: Final = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+MOST_ROWS: Final = 256
+"""In one statement: 2,304 parameters of the 32,766 that SQLite takes."""
+
+
+@cache
+def intents(rows: int) -> str:
+    """Return the statement for so many intents, whose parameters are their fields, in their order.
+
+    pending -> in_flight, also for a message that is not stored yet; no row changes when that is not allowed.
+    """
+    return f"""
     INSERT INTO message (plan, ordinal, run, key, content, lane, at_us, intent_us, state, attempts)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'in_flight', 1)
+    VALUES {", ".join([_INTENT_ROW] * rows)}
     ON CONFLICT (plan, ordinal) DO UPDATE
     SET state = 'in_flight', attempts = attempts + 1, run = excluded.run, intent_us = excluded.intent_us,
         http_status = NULL, reason = NULL, platform_id = NULL, conversation_id = NULL
     WHERE state = 'pending' AND key = excluded.key AND content = excluded.content
       AND lane = excluded.lane AND at_us = excluded.at_us
-"""
+"""  # noqa: S608  constants of this module
 
-# in_flight -> what came of it, under the run that sent it.
-OUTCOME: Final = """
+
+@cache
+def outcomes(rows: int) -> str:
+    """Return the statement for so many outcomes: in_flight -> what came of it, under the run that sent it.
+
+    Its parameters are, for each, the columns that are set, then plan, ordinal and run.
+    """
+    # The plus sign keeps the partial index of what is in flight out of it: a row is found by its place.
+    return f"""
     UPDATE message
-    SET state = ?, http_status = ?, reason = ?, platform_id = ?, conversation_id = ?, settled_us = ?
-    WHERE plan = ? AND ordinal = ? AND run = ? AND state = 'in_flight'
-"""
+    SET state = given.column1, http_status = given.column2, reason = given.column3,
+        platform_id = given.column4, conversation_id = given.column5, settled_us = given.column6
+    FROM (VALUES {", ".join([_OUTCOME_ROW] * rows)}) AS given
+    WHERE message.plan = given.column7 AND message.ordinal = given.column8
+      AND message.run = given.column9 AND +message.state = 'in_flight'
+"""  # noqa: S608  constants of this module
+
+
+INTENT: Final = intents(1)
+OUTCOME: Final = outcomes(1)
 
 # Keeps how an attempt ended.
 ATTEMPT: Final = """

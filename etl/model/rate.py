@@ -7,7 +7,7 @@ from typing import Final, Self
 
 _MINUTE_SECONDS: Final = 60.0
 _WORDS: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:/(s|min))?")
-_MOST_PER_SECOND: Final = 10_000.0
+_MOST_PER_SECOND: Final = 100_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Rate:
         """Return the rate that `5`, `5/s` or `120/min` means.
 
         Raises:
-            ValueError: it is none, or not above 0 and at most 10,000 a second.
+            ValueError: it is none, or not above 0 and at most 100,000 a second.
         """
         words = _WORDS.fullmatch(text.strip())
         if words is None:

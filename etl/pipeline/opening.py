@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from etl.clock import SYSTEM
+from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.workspace import Workspace
 from etl.errors import UsageError
 from etl.ledger.interface import Ledger, LedgerName
@@ -37,6 +37,9 @@ class Opened:
     ledger: Ledger
     recovered: int
     """Messages whose outcome a dead run left unknown."""
+    clock_ahead_seconds: float = 0.0
+    """By how much the wall clock was set forward since the target was last used: what was stamped before
+    seems to be so much older than it is."""
 
 
 @contextmanager
@@ -57,7 +60,7 @@ def opened(
     where = place_of(space)
     if not create and where.is_missing():
         raise UsageError(f"there is no ledger {where}", hint="etl import JOB makes it")
-    with TargetLock(space.folder):
+    with TargetLock(space.folder) as lock:
         marks = marks_of(space)
         known = marks.read()
         fresh = where.is_missing()
@@ -70,7 +73,12 @@ def opened(
             _read_back(space, ledger, observe)
             recovered = ledger.recover(now_us=SYSTEM.wall_us())
             ledger.seal(now_us=SYSTEM.wall_us())
-            yield Opened(ledger=ledger, recovered=recovered)
+            _prolong_hold_off(ledger, lock.clock_ahead_us)
+            yield Opened(
+                ledger=ledger,
+                recovered=recovered,
+                clock_ahead_seconds=lock.clock_ahead_us / MICROSECONDS,
+            )
 
 
 @contextmanager
@@ -161,6 +169,13 @@ def _begin(
         marks.write(name)
     if space.lasting and memory_folder(os.environ) is None:
         observe(Warned(message=f"no home folder: the loss of {space.folder} as a whole would not be noticed"))
+
+
+def _prolong_hold_off(ledger: Ledger, clock_ahead_us: int) -> None:
+    """Keep what is left of a pause that the API asked for when the clock was set forward since."""
+    until_us = ledger.hold_off_us()
+    if clock_ahead_us and until_us is not None and until_us > SYSTEM.wall_us() - clock_ahead_us:
+        ledger.set_hold_off(until_us + clock_ahead_us)
 
 
 def _read_back(space: Workspace, ledger: Ledger, observe: Callable[[Event], None]) -> None:

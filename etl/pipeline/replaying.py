@@ -49,6 +49,8 @@ class Replaying:
     conversations: Conversations
     observe: Callable[[Event], None]
     rescue: Rescue
+    clock_ahead_seconds: float = 0.0
+    """As `Opened` has it."""
 
     async def replay(self, feed: Feed, *, target: Target, token: Secret, stop: Stop) -> Tally:
         """Send what is left of a plan until it is done or `stop` is asked for.
@@ -135,7 +137,9 @@ class Replaying:
 
     def _idle_seconds(self) -> float | None:
         last_us = self.ledger.last_send_us()
-        return None if last_us is None else (SYSTEM.wall_us() - last_us) / MICROSECONDS
+        if last_us is None:
+            return None
+        return (SYSTEM.wall_us() - last_us) / MICROSECONDS - self.clock_ahead_seconds
 
     def _pacer(self, adaptive: Adaptive | None) -> Pacer:
         """Return a pacer that respects what earlier runs sent and were told."""

@@ -70,7 +70,15 @@ def replayed(
         _follow_policy_on_uncertain(job, found.ledger)
         plan = choose(space, found.ledger)
         began, began_us = SYSTEM.monotonic(), SYSTEM.wall_us()
-        sending = Sending(job_file, space, found.ledger, wish, observe, started=started)
+        sending = Sending(
+            job_file,
+            space,
+            found.ledger,
+            wish,
+            observe,
+            started=started,
+            clock_ahead_seconds=found.clock_ahead_seconds,
+        )
         sent = sending.send(plan, token=token)
         path = report_path(space, "import", began_us)
         result = ImportResult(

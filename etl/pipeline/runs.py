@@ -45,6 +45,7 @@ class Runs:
         conversations: Conversations,
         expect_plan: str | None,
         trial: bool,
+        clock_ahead_seconds: float = 0.0,
     ) -> None:
         self._job_file = job_file
         self._job = job_file.job
@@ -55,6 +56,7 @@ class Runs:
         self._conversations = conversations
         self._expect_plan = expect_plan
         self._trial = trial
+        self._clock_ahead_seconds = clock_ahead_seconds
         self._blocking = blocking_states(hold_rejected=self._job.replay.on_rejected == "hold")
         self.numbers: list[int] = []
         """Those that were begun."""
@@ -104,6 +106,7 @@ class Runs:
             limits=self._limits,
             conversations=self._conversations,
             observe=self._observe,
+            clock_ahead_seconds=self._clock_ahead_seconds,
             rescue=SideFile(
                 self._space.folder,
                 identity=self._ledger.name().identity,

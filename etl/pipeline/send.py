@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 from etl.api.client import request_headers
@@ -87,7 +88,8 @@ def run_send(job_file: JobFile, message: HandMessage, *, sandbox: bool, beside_p
         ledger = found.ledger
         warnings = look_for_lane(ledger, space, message, beside_plan=beside_plan)
         _obey_hold_off(ledger)
-        asyncio.run(_wait_for_turn(ledger, job_file.job.replay.rate.per_second))
+        idle_seconds = _idle_seconds(ledger) - found.clock_ahead_seconds
+        asyncio.run(SYSTEM.sleep(1 / job_file.job.replay.rate.per_second - max(idle_seconds, 0.0)))
         answer = _sent(message, job_file=job_file, target=place, token=secret, space=space)
         judgement = judge(answer.exchange, retry_503=job_file.job.replay.status_503 == "retry")
         try:
@@ -125,13 +127,10 @@ def _obey_hold_off(ledger: Ledger) -> None:
         raise LaterError(f"the API asked everybody to wait another {left:.0f} s", hint="run it again then")
 
 
-async def _wait_for_turn(ledger: Ledger, rate_per_second: float) -> None:
-    """Wait until a request would be within the rate, going by the ledger's last one."""
+def _idle_seconds(ledger: Ledger) -> float:
+    """Return how long ago the ledger's last request was; endless without one."""
     last_us = ledger.last_send_us()
-    if last_us is None:
-        return
-    passed = max((SYSTEM.wall_us() - last_us) / MICROSECONDS, 0.0)
-    await SYSTEM.sleep(1 / rate_per_second - passed)
+    return inf if last_us is None else (SYSTEM.wall_us() - last_us) / MICROSECONDS
 
 
 def _keep_pace(rate_per_second: float) -> None:

@@ -65,7 +65,7 @@ class Sent:
 class Sending:
     """Sends what is left of one plan."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  wiring: each argument is one collaborator
         self,
         job_file: JobFile,
         space: Workspace,
@@ -74,6 +74,7 @@ class Sending:
         observe: Callable[[Event], None],
         *,
         started: float,
+        clock_ahead_seconds: float = 0.0,
     ) -> None:
         self._job_file = job_file
         self._job = job_file.job
@@ -101,6 +102,7 @@ class Sending:
             conversations=self._conversations,
             expect_plan=wish.expect_plan,
             trial=wish.limit_lanes is not None,
+            clock_ahead_seconds=clock_ahead_seconds,
         )
 
     def send(self, plan: PlanFolder, *, token: Secret | None) -> Sent:

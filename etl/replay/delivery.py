@@ -1,8 +1,8 @@
 """One message: wait for its turn, make the intent durable, send, judge, make the outcome durable.
 
 Order of the steps: the slot first, so that a message does not wait between intent and send, where a
-kill would make it uncertain; then the intent; then the guard and the request at once. What the answer
-means for everybody holds before its own outcome is on disk: meanwhile others could send.
+kill would make it uncertain; then the intent; then a connection, the guard, and the request at once. What
+the answer means for everybody holds before its own outcome is on disk: meanwhile others could send.
 Where the pace lets the lane's next message go at once, its intent shares the commit of that outcome: half
 the waits for the disk, and what is on disk still comes before what is sent.
 """
@@ -28,6 +28,9 @@ from etl.replay.stop import Stop
 
 class Sender(Protocol):
     """Sends one message once."""
+
+    async def prepare(self) -> None:
+        """Connect, if that is to be done; raises nothing but a cancellation, and sends nothing."""
 
     async def send(self, message: PlannedMessage) -> Exchange:
         """Return what came of it; raises nothing but a cancellation."""
@@ -105,6 +108,8 @@ class Delivery:
                 if slot is None:
                     return None
                 await self._writer.write(self._intent(message))
+            # What the guard counts must leave at once: behind a handshake it would fall into the next window.
+            await walk.sender.prepare()
             if await self._gate.guard(slot):
                 judgement = await self._attempt(message, walk, following)
                 if judgement.verdict is Verdict.STOP:

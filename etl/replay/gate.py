@@ -36,10 +36,13 @@ class Gate:
         return self._pacer.take(now, ahead_seconds=_AHEAD_SECONDS)
 
     async def room(self) -> None:
-        """Wait until there is a slot that those under way leave free; not longer than the run lasts."""
+        """Wait until there is a slot that those under way leave free; not longer than the run lasts.
+
+        They may take one an instant ahead, who is new takes it when it has come.
+        """
         pacer, clock = self._pacer, self._clock
         while not self._ends(now := clock.monotonic()) and self._breaker.closed:
-            left = pacer.backlog_seconds(now) - _AHEAD_SECONDS
+            left = pacer.backlog_seconds(now)
             if left <= 0:
                 return
             await clock.sleep(min(left, _NAP_SECONDS))

@@ -266,3 +266,54 @@ def test_kept_connection_over_tls_carries_the_next_message(identity):
         bodies(post("own", port, times=3, scheme="https", ca_file=own.certificate))
 
     assert (1, 3) == (server.connections, server.copies)
+
+
+def test_prepared_connection_carries_the_next_message():
+    """What the pace counts leaves at once, not behind a handshake."""
+
+    async def play(_transport: OwnTransport, endpoint: Endpoint) -> None:
+        await endpoint.prepare()
+        await endpoint.prepare()
+        await pause()
+        assert (1, 0) == (server.connections, server.copies)
+        bodies([await endpoint.exchange(BODY)])
+        await endpoint.prepare()
+        bodies([await endpoint.exchange(BODY)])
+
+    with serving(keeps_alive(answer())) as (server, port):
+        with_own(port, play)
+
+    assert (1, 2) == (server.connections, server.copies)
+
+
+def test_prepared_connection_that_the_server_closed_is_replaced_before_the_write():
+    """Nothing has left yet, so nothing is in doubt."""
+
+    def behave(server: Hostile, peer: socket.socket) -> None:
+        if server.connections > 1 and server.read_request(peer):
+            peer.sendall(answer())
+
+    async def play(_transport: OwnTransport, endpoint: Endpoint) -> None:
+        await endpoint.prepare()
+        await pause(3 * MOMENT_SECONDS)
+        bodies([await endpoint.exchange(BODY)])
+
+    with serving(behave) as (server, port):
+        with_own(port, play)
+
+    assert (2, 1) == (server.connections, server.copies)
+
+
+def test_failure_to_prepare_is_what_the_next_exchange_tells():
+    """Once: the one after it tries anew."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+    async def play(_transport: OwnTransport, endpoint: Endpoint) -> None:
+        await endpoint.prepare()
+        failure = Failure(phase=Phase.CONNECT, kind="connect_failed")
+        assert failure == await endpoint.exchange(BODY)
+        with serving(keeps_alive(answer()), port=port):
+            bodies([await endpoint.exchange(BODY)])
+
+    with_own(port, play)

@@ -130,6 +130,24 @@ def test_no_window_holds_more_than_the_rate(rate, steps):
     assert all(span >= rate.window_seconds - TINY for span in spans)
 
 
+@given(
+    rate=st.sampled_from((1.0, 2.0, 10.0, 100.0, 1_000.0)),
+    lateness=st.lists(st.floats(0.0, SLACK_SECONDS), min_size=1, max_size=50),
+)
+def test_late_timers_cost_less_than_a_hundredth_of_the_rate(rate, lateness):
+    """A send that a timer delays must not make the guard delay the one a window later, and so on."""
+    pacer = Pacer(rate=Rate(amount=rate), now=0.0, since_last_send_seconds=None)
+    now, sent, messages = 0.0, 0, int(8 * rate)
+    for late in itertools.islice(itertools.cycle(lateness), messages):
+        slot = pacer.book(now)
+        now = max(now, slot + late)
+        now += pacer.wait_seconds(now)
+        pacer.sent(now)
+        sent += 1
+
+    assert (sent - 1) / (now - lateness[(messages - 1) % len(lateness)]) >= 0.99 * rate
+
+
 @given(rate=MINUTES, steps=STEPS)
 def test_no_minute_holds_more_than_a_rate_by_the_minute(rate, steps):
     """The limit holds for the unit in which it is stated, across restarts that remember one send."""

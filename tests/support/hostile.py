@@ -89,10 +89,12 @@ class Hostile:
 
 
 @contextmanager
-def serving(behaviour: Behaviour, *, tls: ssl.SSLContext | None = None) -> Iterator[tuple[Hostile, int]]:
-    """Yield a server and its port."""
+def serving(
+    behaviour: Behaviour, *, tls: ssl.SSLContext | None = None, port: int = 0
+) -> Iterator[tuple[Hostile, int]]:
+    """Yield a server and its port, a free one unless it is given."""
     hostile = Hostile(behaviour, tls)
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", port))
     thread = threading.Thread(target=hostile.serve, args=(listener,))
     thread.start()
     try:

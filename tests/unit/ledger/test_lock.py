@@ -1,6 +1,7 @@
 """One run per target."""
 
 import fcntl
+import json
 import os
 import stat
 
@@ -114,3 +115,37 @@ def test_lock_is_taken_although_somebody_looks(tmp_path):
             TargetLock(tmp_path).__enter__()
     with TargetLock(tmp_path):
         pass
+
+
+def set_clock(folder, *, forward_us: int, **other: object) -> None:
+    """Change the last holder's note as if the wall clock had been set since."""
+    note = json.loads((folder / "lock").read_text())
+    note["since_us"] -= forward_us
+    (folder / "lock").write_text(json.dumps({**note, **other}))
+
+
+def test_clock_that_was_set_forward_since_the_last_holder_is_noticed(tmp_path):
+    """What it stamped seems older than it is: a pause would seem to be over."""
+    with TargetLock(tmp_path) as first:
+        assert 0 == first.clock_ahead_us
+    set_clock(tmp_path, forward_us=3_600_000_000)
+
+    with TargetLock(tmp_path) as lock:
+        assert pytest.approx(3_600_000_000, abs=1_000_000) == lock.clock_ahead_us
+    with TargetLock(tmp_path) as lock:
+        assert 0 == lock.clock_ahead_us
+
+
+@pytest.mark.parametrize(
+    ("forward_us", "other"),
+    [(-3_600_000_000, {}), (999_000, {}), (3_600_000_000, {"boot": "another"}), (3_600_000_000, {"boot": 7})],
+    ids=["set back", "corrected a little", "started anew", "no note of ours"],
+)
+def test_other_notes_say_nothing_of_the_clock(tmp_path, forward_us, other):
+    """Only a time that can be compared is."""
+    with TargetLock(tmp_path):
+        pass
+    set_clock(tmp_path, forward_us=forward_us, **other)
+
+    with TargetLock(tmp_path) as lock:
+        assert 0 == lock.clock_ahead_us

@@ -20,7 +20,9 @@ def test_rates_are_read_in_the_unit_they_are_stated_in(text, rate):
     assert rate == Rate.parse(text)
 
 
-@pytest.mark.parametrize("text", ["", "fast", "5/h", "-1", "0", "0/min", "10001", "600001/min", "1e3", "5/"])
+@pytest.mark.parametrize(
+    "text", ["", "fast", "5/h", "-1", "0", "0/min", "100001", "6000001/min", "1e3", "5/"]
+)
 def test_other_words_are_no_rate(text):
     """A typing error must not become a pace."""
     with pytest.raises(ValueError, match=r"is no rate|must be above 0"):

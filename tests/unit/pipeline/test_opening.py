@@ -1,6 +1,7 @@
 """Opening a ledger that may not be the one that is remembered."""
 
 import getpass
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.workspace import Workspace
 from etl.errors import LedgerError, UsageError
 from etl.ledger.interface import Intent, Ledger, Outcome, PlanRecord
@@ -244,3 +246,31 @@ def test_word_is_signed_even_where_the_user_has_no_name(monkeypatch):
     assert "@" in who()
     monkeypatch.setattr(getpass, "getuser", nameless)
     assert who().split("@")[0].isdigit()
+
+
+def test_pause_that_the_api_asked_for_outlasts_a_clock_that_was_set_forward(space):
+    """An operator's hour is no hour of waiting."""
+    with opening_of(space) as found:
+        found.ledger.set_hold_off(SYSTEM.wall_us() + 600 * MICROSECONDS)
+    note = json.loads((space.folder / "lock").read_text())
+    note["since_us"] -= 3_600 * MICROSECONDS
+    (space.folder / "lock").write_text(json.dumps(note))
+
+    with opening_of(space) as found:
+        assert pytest.approx(3_600, abs=1) == found.clock_ahead_seconds
+        left_us = (found.ledger.hold_off_us() or 0) - SYSTEM.wall_us()
+        assert pytest.approx(4_200 * MICROSECONDS, abs=MICROSECONDS) == left_us
+    with opening_of(space) as found:
+        assert 0 == found.clock_ahead_seconds
+
+
+def test_pause_that_was_over_stays_so_when_the_clock_is_set_forward(space):
+    """Nothing is waited for twice."""
+    with opening_of(space) as found:
+        found.ledger.set_hold_off(before := SYSTEM.wall_us() - 7_200 * MICROSECONDS)
+    note = json.loads((space.folder / "lock").read_text())
+    note["since_us"] -= 3_600 * MICROSECONDS
+    (space.folder / "lock").write_text(json.dumps(note))
+
+    with opening_of(space) as found:
+        assert before == found.ledger.hold_off_us()

@@ -1,6 +1,7 @@
 """What a replay takes over from the runs before it."""
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,13 @@ def test_job_that_keeps_its_pace_learns_nothing(ledger):
 
     assert replaying(ledger, [], adapt=False)._adaptive() is None
     assert 2.0 == ledger.learned_rate_per_second()
+
+
+@pytest.mark.parametrize(("ahead_seconds", "waits"), [(0.0, False), (12 * 3_600.0, True)])
+def test_first_message_waits_its_interval_although_the_clock_was_set_forward(ledger, ahead_seconds, waits):
+    """Twelve hours seem to have passed; by the machine's own count it was an instant."""
+    run = replace(replaying(ledger, []), clock_ahead_seconds=ahead_seconds)
+    now = SYSTEM.monotonic()
+    first = run._pacer(None).book(now)
+
+    assert waits is (first >= now + 0.9)

@@ -109,8 +109,15 @@ class ScriptedApi:
     path: Path
     script: Script
     latency_seconds: float
+    connects: Callable[[int], float] = lambda _: 0.0
+    connections: int = 0
     sent: list[Sent] = field(default_factory=list)
     attempts: dict[int, int] = field(default_factory=dict)
+
+    async def prepare(self) -> None:
+        """Connect, which takes a while."""
+        self.connections += 1
+        await self.clock.sleep(self.connects(self.connections))
 
     async def send(self, message: PlannedMessage) -> Exchange:
         """Return what the script says, after the latency."""
@@ -216,6 +223,8 @@ class World:
     rate: float = 10.0
     workers: int = 2
     latency_seconds: float = 0.05
+    connects: Callable[[int], float] = lambda _: 0.0
+    """Seconds that the n-th connection takes."""
     breaker: int = 3
     max_wait_seconds: float = 900.0
     max_throttles: int = 20
@@ -243,7 +252,7 @@ class World:
     async def _replay(self, script: Script) -> Tally:
         clock, ledger = self.clock, self.ledger
         self.begin()
-        api = self.api = ScriptedApi(clock, self.path, script, self.latency_seconds)
+        api = self.api = ScriptedApi(clock, self.path, script, self.latency_seconds, self.connects)
         committing = (
             ledger if self.commits_before_full < 0 else FailingLedger(ledger, self.commits_before_full)
         )

@@ -437,3 +437,13 @@ def test_observer_that_fails_leaves_no_doubt_behind(world):
         w.replay()
 
     assert {0: State.ACCEPTED, 1: State.PENDING} == w.states()
+
+
+def test_slow_connections_squeeze_no_message_into_the_next_second(world):
+    """What the guard counts is what leaves, not what begins to connect (promise P5)."""
+    w = world(*[1] * 60, rate=10.0, workers=20, connects=lambda number: 0.4 if number <= 8 else 0.0)
+    w.replay()
+
+    began = sorted(sent.began for sent in w.sent)
+    assert 60 == len(began)
+    assert all(later - earlier >= 1.0 for earlier, later in zip(began, began[10:], strict=False))

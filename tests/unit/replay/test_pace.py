@@ -118,7 +118,7 @@ def test_pace_stays_where_the_job_says_so(world):
     w.replay(lambda message, attempt: status(429, 1.0) if (message.ordinal, attempt) == (5, 1) else ACCEPTED)
 
     assert w.of(PaceChanged) == []
-    assert pytest.approx(0.2525) == gaps(w)[-1]
+    assert pytest.approx(0.25175) == gaps(w)[-1]
     assert w.ledger.learned_rate_per_second() is None
 
 
