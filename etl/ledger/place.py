@@ -1,5 +1,6 @@
 """Where a target's ledger is, before it is opened: a file of this machine, or a schema in a database."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -22,8 +23,10 @@ class Place(Protocol):
     def is_missing(self) -> bool:
         """Return whether there is no ledger yet."""
 
-    def open(self, *, create: bool, marks: Marks) -> Ledger:
+    def open(self, *, create: bool, marks: Marks, warn: Callable[[str], None]) -> Ledger:
         """Open it for writing, bring its schema up to date, and close it to others.
+
+        `warn` is told of what passes by itself, also from another thread.
 
         Raises:
             LaterError: another run holds it.
@@ -63,8 +66,9 @@ class SqlitePlace:
         """Return whether there is no ledger yet."""
         return is_missing(self._path)
 
-    def open(self, *, create: bool, marks: Marks) -> Ledger:
+    def open(self, *, create: bool, marks: Marks, warn: Callable[[str], None]) -> Ledger:
         """Open it for writing."""
+        del warn  # a file does not go away
         return open_ledger(self._path, target=self._target, create=create, marks=marks)
 
     def read(self) -> Ledger | None:

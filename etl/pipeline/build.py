@@ -98,8 +98,8 @@ class Build:
             staging.carry(old)
         elif left and old is None:
             raise UsageError(
-                f"plan {under_way.hash[:12]} is unfinished, {left} of its messages were not sent yet, and its "
-                f"folder is not here: {plan_path(self._workspace.plans, under_way.hash)}",
+                f"plan {under_way.hash[:12]} is unfinished, {left} of its messages were not sent yet, and "
+                f"its folder is not here: {plan_path(self._workspace.plans, under_way.hash)}",
                 hint="use the state folder in which it was made, which several machines may share; or say "
                 "--unfinished drop (they can be imported later, but not before newer ones)",
             )

@@ -57,6 +57,10 @@ def opened(
         LedgerError: the ledger can't be used, or is not the one that is remembered.
         UsageError: there is no ledger, or `trust` does not fit what is there.
     """
+
+    def warn(message: str) -> None:
+        observe(Warned(message=message))
+
     where = place_of(space)
     if not create and where.is_missing():
         raise UsageError(f"there is no ledger {where}", hint="etl import JOB makes it")
@@ -65,7 +69,7 @@ def opened(
         known = marks.read()
         fresh = where.is_missing()
         _refuse_missing(where, known, trust, fresh=fresh)
-        with closing(where.open(create=create, marks=marks)) as ledger:
+        with closing(where.open(create=create, marks=marks, warn=warn)) as ledger:
             _vouch(where, ledger, known, trust)
             if fresh and (trust is Trust.NEW or not known):
                 _begin(space, marks, ledger.name(), trust, observe)

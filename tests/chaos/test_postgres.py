@@ -161,7 +161,10 @@ def test_many_kills_end_with_every_message_once(folder, server):
         outputs += [killed.out, killed.err]
         doubt = keys_in(folder, "in_flight") | keys_in(folder, "uncertain")
         assert LANES >= len(doubt)
-        for keys, word in ((doubt & set(server.ids()), "--accepted"), (doubt - set(server.ids()), "--resend")):
+        for keys, word in (
+            (doubt & set(server.ids()), "--accepted"),
+            (doubt - set(server.ids()), "--resend"),
+        ):
             if keys:
                 settled = ran(folder, "settle", "job.toml", *sorted(keys), word)
                 outputs += [settled.out, settled.err]

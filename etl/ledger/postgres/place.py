@@ -1,5 +1,6 @@
 """A schema of a database as the place of a ledger, and what a look from outside finds there."""
 
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -41,9 +42,9 @@ class PostgresPlace:
         with translated(self._address), closing(connect(self._address, role="reader")) as connection:
             return is_missing(connection, self._address)
 
-    def open(self, *, create: bool, marks: Marks) -> Ledger:
+    def open(self, *, create: bool, marks: Marks, warn: Callable[[str], None]) -> Ledger:
         """Take the ledger's lock and open it for writing."""
-        return open_postgres(self._address, target=self._target, create=create, marks=marks)
+        return open_postgres(self._address, target=self._target, create=create, marks=marks, warn=warn)
 
     def read(self) -> Ledger | None:
         """Open it for questions; None when there is none."""

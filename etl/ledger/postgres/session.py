@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 
+from etl.clock import SYSTEM
 from etl.errors import LaterError, LedgerError
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.connection import Connection, connect
@@ -74,7 +75,15 @@ class Session:
         epoch: the number of this ownership.
     """
 
-    def __init__(self, address: Address, *, target: str, create: bool, patience_seconds: float) -> None:
+    def __init__(
+        self,
+        address: Address,
+        *,
+        target: str,
+        create: bool,
+        patience_seconds: float,
+        warn: Callable[[str], None],
+    ) -> None:
         """Take the lock, bring the ledger up to date, and become its owner.
 
         Raises:
@@ -83,6 +92,7 @@ class Session:
         """
         self._address = address
         self._patience_seconds = patience_seconds
+        self._warn = warn
         self._writing = threading.Lock()
         self._ended: LedgerError | None = None
         with translated(address):
@@ -182,12 +192,20 @@ class Session:
             raise error
         with suppress(psycopg.Error):
             self._connection.close()
+        applied = self._reconnected(failure(self._address, error))
+        if not applied and not is_lost(error):
+            raise error
+        return applied
+
+    def _reconnected(self, lost: LedgerError) -> bool:
+        """Wait for the database; return whether the last transaction was applied."""
+        self._warn(f"{lost.message}; trying again for {self._patience_seconds:.0f} s, nothing is lost")
+        began = SYSTEM.monotonic()
         try:
             applied = patiently(self._resumed, seconds=self._patience_seconds)
         except psycopg.Error as last:
             raise self._end(failure(self._address, last)) from None
-        if not applied and not is_lost(error):
-            raise error
+        self._warn(f"the ledger's database is back after {SYSTEM.monotonic() - began:.1f} s")
         return applied
 
     def _resumed(self) -> bool:

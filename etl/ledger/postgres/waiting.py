@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 import psycopg
 
 from etl.clock import SYSTEM, pause
-from etl.ledger.postgres.failures import is_lost
+from etl.ledger.postgres.failures import is_lost, state_of
 
 PATIENCE_SECONDS: Final = 120.0
 """Longer than a restart or a failover takes."""
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def patiently(attempt: Callable[[], T], *, seconds: float) -> T:
-    """Return what an attempt to connect gives, trying again for so long as the database can't be reached.
+    """Return what an attempt to connect gives, trying again as long as the database can't be reached.
 
     Raises:
         psycopg.Error: it still can't, or it refuses for another reason.
@@ -30,7 +30,7 @@ def patiently(attempt: Callable[[], T], *, seconds: float) -> T:
         try:
             return attempt()
         except psycopg.Error as error:
-            passing = is_lost(error) or error.sqlstate == _TOO_MANY_CONNECTIONS
+            passing = is_lost(error) or state_of(error) == _TOO_MANY_CONNECTIONS
             if not passing or SYSTEM.monotonic() + wait > until:
                 raise
         pause(wait)

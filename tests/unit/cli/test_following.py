@@ -1,7 +1,6 @@
 """The screen of a run that is followed."""
 
 from dataclasses import replace
-from pathlib import Path
 
 from etl.cli.following import done, screen
 from etl.errors import ExitCode
@@ -14,7 +13,7 @@ from support.replayed import RUN
 
 STATUS = StatusResult(
     target="https://api.example/",
-    ledger=Path("ledger.sqlite"),
+    ledger="ledger.sqlite",
     plan=PlanRecord(
         number=1, hash="a" * 64, fingerprint="f", identity="i", source="s", messages=1_000, lanes=9, open=True
     ),

@@ -49,7 +49,7 @@ def test_ledger_is_compared_with_all_that_is_remembered(name, remembered, expect
 @pytest.mark.parametrize("found", list(Concern))
 def test_concern_says_which_ledger_and_what_to_do(found):
     """A person in a hurry must not have to guess."""
-    error = explained(found, mark(), Path("/here/ledger.sqlite"))
+    error = explained(found, mark(), "/here/ledger.sqlite")
     assert ExitCode.LEDGER is error.exit_code
     assert "/here/ledger.sqlite" in error.message
     assert "--restored" in error.hint

@@ -63,12 +63,12 @@ def test_schema_allows_exactly_the_moves_of_the_model(ledger, raw, intent, outco
         "UPDATE restore SET who = 'x'",
         """INSERT INTO message
            (plan, ordinal, key, content, lane, at_us, run, intent_us, attempts, state, settled_us)
-           VALUES (2, 9, (SELECT key FROM message LIMIT 1), (SELECT key FROM message LIMIT 1), 'x', 5000, 2, 1, 1, 'uncertain', 1)""",
+           SELECT 2, 9, key, content, 'x', 5000, 2, 1, 1, 'uncertain', 1 FROM message LIMIT 1""",
         """INSERT INTO message
            (plan, ordinal, key, content, lane, at_us, run, intent_us, attempts, state, settled_us)
-           VALUES (2, 9, (SELECT key FROM message LIMIT 1), (SELECT key FROM message LIMIT 1), 'x', 1, 2, 1, 1, 'accepted', 1)""",
+           SELECT 2, 9, key, content, 'x', 1, 2, 1, 1, 'accepted', 1 FROM message LIMIT 1""",
         """INSERT INTO message (plan, ordinal, key, content, lane, at_us, run, intent_us, attempts, state)
-           VALUES (1, 9, (SELECT key FROM message LIMIT 1), (SELECT key FROM message LIMIT 1), 'x', 1, 1, 1, 1, 'in_flight')""",
+           SELECT 1, 9, key, content, 'x', 1, 1, 1, 1, 'in_flight' FROM message LIMIT 1""",
     ],
 )
 def test_schema_refuses_to_rewrite_history(ledger, raw, intent, outcome, new_plan, sql):
