@@ -5,8 +5,10 @@ Each step is asked for alone, so that `doctor` can say which one fails. The toke
 
 import socket
 import ssl
+import threading
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from queue import Empty, SimpleQueue
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -71,17 +73,31 @@ def config_url(base_url: str, path: str, deployment_id: str) -> str | None:
     return None
 
 
-def resolve(address: Address) -> tuple[str, ...]:
+def resolve(address: Address, *, timeout_seconds: float) -> tuple[str, ...]:
     """Return the addresses of a host.
 
     Raises:
-        ProbeError: it has none.
+        ProbeError: it has none, or no name server says so in time.
     """
+    answers: SimpleQueue[tuple[str, ...] | Exception] = SimpleQueue()
+    # The system's resolver knows no deadline; a thread that is left waiting ends with the program.
+    threading.Thread(target=_look_up, args=(address, answers), daemon=True).start()
+    try:
+        answer = answers.get(timeout=timeout_seconds)
+    except Empty:
+        raise ProbeError(f"no name server tells the address of {address.host} in time") from None
+    if isinstance(answer, Exception):
+        raise ProbeError(f"{address.host} has no address ({_reason(answer)})") from answer
+    return answer
+
+
+def _look_up(address: Address, answers: "SimpleQueue[tuple[str, ...] | Exception]") -> None:
     try:
         found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise ProbeError(f"{address.host} has no address ({_reason(error)})") from error
-    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+        answers.put(error)
+    else:
+        answers.put(tuple(dict.fromkeys(str(entry[4][0]) for entry in found)))
 
 
 def connect(address: Address, *, timeout_seconds: float) -> None:

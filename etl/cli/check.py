@@ -3,7 +3,7 @@
 import json
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Unpack
@@ -72,14 +72,25 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
         sandbox=sandbox,
         as_json=as_json,
         report=None if no_report else report,
+        words=options.words_of(pace),
     )
 
 
-def run(
-    job_file: JobFile, wish: Wish, *, log: LogWish, sandbox: bool, as_json: bool, report: ReportWish | None
+def run(  # noqa: PLR0913  one for each part of the command line
+    job_file: JobFile,
+    wish: Wish,
+    *,
+    log: LogWish,
+    sandbox: bool,
+    as_json: bool,
+    report: ReportWish | None,
+    words: Sequence[str] = (),
 ) -> int:
-    """Run the check, with its report if one is wished, print the result and return the exit code."""
-    rest = [*wish.files, *(["--sandbox"] if sandbox else [])]
+    """Run the check, with its report if one is wished, print the result and return the exit code.
+
+    `words` are those of the command line that `job_file` has taken in; a command to type needs them again.
+    """
+    rest = [*wish.files, *(["--sandbox"] if sandbox else []), *words, *_words(wish)]
     typed = Typed(
         check=shlex.join(["etl", "check", str(job_file.path), *rest]),
         send=shlex.join(["etl", "import", str(job_file.path), *rest]),
@@ -95,6 +106,14 @@ def run(
         for line in _lines(result, files):
             say(line)
     return result.exit_code
+
+
+def _words(wish: Wish) -> Iterator[str]:
+    """Yield what else decides which plan is made."""
+    if wish.unfinished is not None:
+        yield from ("--unfinished", wish.unfinished)
+    if wish.new_identity:
+        yield "--new-identity"
 
 
 def _as_json(result: CheckResult, files: ReportFiles | None) -> dict[str, object]:

@@ -50,7 +50,13 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
         if words["sandbox_profile"]:
             raise click.UsageError(NO_PROFILE)
         return check.run(
-            job_file, wish, log=log, sandbox=words["sandbox"], as_json=as_json, report=ReportWish()
+            job_file,
+            wish,
+            log=log,
+            sandbox=words["sandbox"],
+            as_json=as_json,
+            report=ReportWish(),
+            words=options.words_of(pace_of(words)),
         )
     trust = trust_of(words)
     return send(

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from etl.cli import kinds
+from etl.config.override import Pace
 from etl.sandbox.profiles import Profile
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -114,6 +115,11 @@ _PACE = (
 def typed(job: Path, *, sandbox: bool) -> str:
     """Return the words after a command's name that mean the same job and target again."""
     return f"{job}{' --sandbox' if sandbox else ''}"
+
+
+def words_of(pace: Pace) -> list[str]:
+    """Return the words of a command line that say that pace."""
+    return [word for name, value in pace.items() if value is not None for word in (f"--{name}", f"{value}")]
 
 
 def planning(function: Function) -> Function:

@@ -63,7 +63,7 @@ def _pace_lines(result: ImportResult) -> list[str]:
 
 
 def _place_lines(result: ImportResult) -> list[str]:
-    lines = [f"ledger   {result.ledger}", f"report   {result.page}"]
+    lines = [f"ledger   {result.ledger}", f"report   {result.page or 'could not be written'}"]
     if result.plan.summary.conservation.rejects:
         lines.append(f"rejects  {result.rejects_file}")
     if result.sandbox_store:

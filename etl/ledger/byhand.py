@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from etl.ledger.lock import unusable
+from etl.ledger.lock import sync_folder, unusable
 
 _FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -27,11 +27,6 @@ def append(path: Path, line: Mapping[str, str | int | None]) -> None:
             file.write(json.dumps(line).encode() + b"\n")
             file.flush()
             os.fsync(descriptor)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            # A new file's name is durable only with its folder.
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     except OSError as error:
         raise unusable(path, error) from error

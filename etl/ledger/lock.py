@@ -177,6 +177,19 @@ def _read(descriptor: int) -> Holder:
     return Holder()
 
 
+def sync_folder(folder: Path) -> None:
+    """Make the names of a folder's new files durable: a file that is synced has none before that.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def unusable(path: Path, error: OSError) -> LedgerError:
     """Return what an error of the file system means for a person."""
     return LedgerError(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from etl.ledger.interface import Outcome
+from etl.ledger.lock import sync_folder
 from etl.model.states import State
 
 BALLAST_BYTES: Final = 8 * 1024 * 1024
@@ -68,6 +69,7 @@ class SideFile:
                 file.write("".join(f"\n{line}" for line in lines).encode())
                 file.flush()
                 os.fsync(descriptor)
+            sync_folder(self._folder)
         except OSError:
             return False
         return True

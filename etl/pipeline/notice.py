@@ -23,7 +23,7 @@ def notice_of(result: ImportResult, job: Job) -> dict[str, Any]:
         "sent": result.sent,
         "seconds": round(result.seconds, 3),
         "stop": result.stop.message if result.stop else None,
-        "report": str(result.report.absolute()),
+        "report": str(result.report.absolute()) if result.report else None,
     }
 
 

@@ -66,15 +66,15 @@ def target_findings(target: Target, *, folder: Path, timeout_seconds: float) -> 
 
 def _steps(address: Address, *, tls: ssl.SSLContext, timeout_seconds: float) -> Iterator[Finding]:
     """Yield name, connection and certificate; whoever asks stops at the first that fails."""
-    yield _name(address)
+    yield _name(address, timeout_seconds=timeout_seconds)
     yield _connection(address, timeout_seconds=timeout_seconds)
     if address.tls:
         yield _certificate(address, tls=tls, timeout_seconds=timeout_seconds)
 
 
-def _name(address: Address) -> Finding:
+def _name(address: Address, *, timeout_seconds: float) -> Finding:
     try:
-        found = resolve(address)
+        found = resolve(address, timeout_seconds=timeout_seconds)
     except ProbeError as error:
         remedy = f"check target.base_url and this machine's name server; {_NO_PROXY}"
         return failed("dns", str(error), remedy, ExitCode.LATER)

@@ -155,7 +155,8 @@ class Replaying:
         )
         if until_us is not None and until_us > wall_us:
             seconds = (until_us - wall_us) / MICROSECONDS
-            self.observe(Warned(message=f"the API asked for a pause; {seconds:.0f} s of it are left"))
+            told = f"a pause of an earlier run is not over: {seconds:.0f} s of it are left"
+            self.observe(Warned(message=told))
             pacer.hold_off(now + seconds)
         return pacer
 

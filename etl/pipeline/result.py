@@ -43,9 +43,9 @@ class ImportResult:
     learned_per_second: float | None
     """The pace that the next run begins with, when it is below the allowed one."""
     ledger: str
-    report: Path
-    """As JSON."""
-    page: Path
+    report: Path | None
+    """As JSON; None: it could not be written, which changes nothing of what was sent."""
+    page: Path | None
     """The same report for people."""
     rejects_file: Path
     sandbox_store: Path | None
@@ -62,8 +62,8 @@ class ImportResult:
                 "allowed_per_second": self.allowed_per_second,
                 "learned_per_second": self.learned_per_second,
             },
-            "report": str(self.report),
-            "page": str(self.page),
+            "report": str(self.report) if self.report else None,
+            "page": str(self.page) if self.page else None,
             **self.command_json(),
         }
 

@@ -2,16 +2,17 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from etl.clock import SYSTEM
 from etl.config.job import Job
 from etl.config.load import JobFile
 from etl.config.secrets import read_token
 from etl.config.workspace import Workspace, workspace
-from etl.errors import LaterError
+from etl.errors import LaterError, UsageError
 from etl.ledger.interface import RESTORED, Ledger, Selection, Word
-from etl.model.events import Event, Finished
+from etl.model.events import Event, Finished, Warned
 from etl.model.plan import PlanFolder
 from etl.model.states import State
 from etl.pipeline.opening import Trust, opened, place_of
@@ -22,6 +23,7 @@ from etl.pipeline.result import ImportResult, exit_code
 from etl.pipeline.sending import Sending, SendWish
 from etl.pipeline.wish import Wish
 from etl.replay.limits import closed_message
+from etl.report.replayed import RunReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +105,22 @@ def replayed(
             ),
         )
         subject = subject_of(job_file, space, found.ledger, plan, sandbox=wish.sandbox, runs=sent.runs)
-        write_files(run_report(subject, command=result.command_json()), result.report)
-        observe(
-            Finished(exit_code=result.exit_code, counts=asdict(sent.states), report=str(result.page)),
-        )
+        result = _reported(result, run_report(subject, command=result.command_json()), path, observe)
+        page = None if result.page is None else str(result.page)
+        observe(Finished(exit_code=result.exit_code, counts=asdict(sent.states), report=page))
+    return result
+
+
+def _reported(
+    result: ImportResult, report: RunReport, path: Path, observe: Callable[[Event], None]
+) -> ImportResult:
+    """Write the report, and return the result that says so; a full disk can't undo what was sent."""
+    try:
+        write_files(report, path)
+    except UsageError as error:
+        again = f"etl report {report.job}"
+        observe(Warned(message=f"{error.message}; the ledger has the whole run: `{again}` makes its report"))
+        return replace(result, report=None, page=None)
     return result
 
 

@@ -125,12 +125,15 @@ class Conclusions:
             case Trip.PAUSE:
                 self._pause_for_probe(judgement.reason, now)
             case Trip.GIVE_UP:
+                self._keep(self._breaker.pause_seconds, judgement.reason)
                 self._stop.request(StopKind.FAILING, _failing(judgement.reason))
             case _:
                 assert_never(trip)
 
     def _pause_for_probe(self, reason: str, now: float) -> None:
         seconds = self._breaker.pause_seconds
+        # A run that cron starts meanwhile would begin with as many doubts again.
+        self._keep(seconds, reason)
         if seconds > self._policy.max_wait_seconds:
             self._stop.request(StopKind.FAILING, _failing(reason))
             return
@@ -174,8 +177,11 @@ class Conclusions:
             self._observe(Retrying(ordinal=ordinal, reason=judgement.reason, wait_seconds=wait_seconds))
 
     def _hold_off(self, seconds: float, reason: str) -> None:
-        """Store a hold-off for the next run; of two that overlap the one that ends later."""
         self._observe(HoldOff(seconds=seconds, reason=reason))
+        self._keep(seconds, reason)
+
+    def _keep(self, seconds: float, reason: str) -> None:
+        """Store a pause for the next run; of two that overlap the one that ends later."""
         now_us = self._clock.wall_us()
         until_us = now_us + int(seconds * MICROSECONDS)
         if until_us > self._held_until_us:

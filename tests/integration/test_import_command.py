@@ -412,3 +412,29 @@ def test_lost_plan_folder_is_made_anew(tmp_path, server):
 
     assert result.code == 0, result.err
     assert 30 == len(set(server.ids())) == len(server.arrivals)
+
+
+def test_report_that_cannot_be_written_changes_nothing_of_the_import(tmp_path, server):
+    """All was sent: cron must hear so, and a person which command makes the report."""
+    prepare(tmp_path, server, users=1, messages=3)
+
+    def answer(_arrival: Arrival, number: int) -> Reply:
+        if number == 3:
+            (folder,) = tmp_path.glob("etl-state/*/reports")
+            folder.rmdir()
+            folder.write_text("in the way")
+        return Reply()
+
+    server.answer = answer
+    result = run(tmp_path)
+
+    assert 0 == result.code, result.err
+    assert {"accepted": 3} == result.data["sent"]
+    assert (None, None) == (result.data["report"], result.data["page"])
+    assert "can't be written" in result.err
+    assert "`etl report job.toml` makes its report" in result.err
+
+    (folder,) = tmp_path.glob("etl-state/*/reports")
+    folder.unlink()
+    folder.mkdir()
+    assert 0 == etl("report", "job.toml", cwd=tmp_path, env=ENV).code

@@ -52,6 +52,17 @@ def test_the_json_has_the_documented_keys_and_a_page_beside(folder):
         assert 0 == (folder / done.data[name]).stat().st_mode & 0o077
 
 
+def test_the_commands_to_type_say_all_that_shaped_the_check(folder):
+    """A command without them would make another plan, or send it at another pace."""
+    words = ["--rate", "5", "--share", "0.5", "--unfinished", "carry", "--window", "22:00-06:00"]
+    zone = ["--timezone", "Europe/Copenhagen"]
+    done = check(folder, "--json", *words, *zone)
+    commands = [step["command"] for step in done.data["verdict"]["steps"] if step["command"]]
+    typed = "--rate 5/s --share 0.5 --window 22:00-06:00 --timezone Europe/Copenhagen --unfinished carry"
+    assert commands
+    assert all(typed in command for command in commands)
+
+
 def test_no_report_writes_none(folder):
     """For those who only want the exit code."""
     done = check(folder, "--no-report", "--json")

@@ -1,8 +1,11 @@
-"""Where a target's config endpoint is."""
+"""Where a target is, and its config endpoint."""
+
+import socket
+from threading import Event
 
 import pytest
 
-from etl.api.probe import Address, address_of, config_url
+from etl.api.probe import Address, ProbeError, address_of, config_url, resolve
 
 
 @pytest.mark.parametrize(
@@ -35,3 +38,14 @@ def test_config_endpoint_lies_beside_each_documented_path(path, url):
 def test_address_has_the_schemes_port(url, address):
     """The doctor connects to what a message would."""
     assert address == address_of(url)
+
+
+def test_name_server_that_says_nothing_is_not_waited_for(monkeypatch):
+    """The system's resolver knows no deadline, and a doctor who never comes back is no help."""
+    over = Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [] if over.wait(20) else None)
+    address = Address(host="app.example", port=443, tls=True)
+
+    with pytest.raises(ProbeError, match=r"no name server tells the address of app\.example in time"):
+        resolve(address, timeout_seconds=0.01)
+    over.set()

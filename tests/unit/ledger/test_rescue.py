@@ -1,6 +1,7 @@
 """What becomes of known outcomes when the ledger has no room for them."""
 
 import asyncio
+import os
 import stat
 from dataclasses import dataclass, field
 from typing import Any
@@ -190,3 +191,18 @@ def test_late_outcome_counts_only_for_a_message_still_in_flight(ledger, intent, 
     ledger.commit([intent(0), intent(10), outcome(10, State.UNCERTAIN), intent(20)])
     assert 1 == ledger.apply_late([outcome(0), outcome(10), outcome(30), outcome(20, run=99)])
     assert {State.ACCEPTED: 1, State.UNCERTAIN: 1, State.IN_FLIGHT: 1} == ledger.counts()
+
+
+def test_side_file_has_its_name_on_disk(tmp_path, outcome, monkeypatch):
+    """After a power cut a file that was synced is gone if its folder was not."""
+    synced: list[int] = []
+    real = os.fsync
+
+    def sync(descriptor: int) -> None:
+        real(descriptor)
+        synced.append(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    SideFile(tmp_path, identity="i", run=3, say=lambda _: None).keep([outcome(0)])
+
+    assert [(tmp_path / "outcomes-3.jsonl").stat().st_ino, tmp_path.stat().st_ino] == synced

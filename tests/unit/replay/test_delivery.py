@@ -265,6 +265,14 @@ def test_breaker_never_pauses_longer_than_the_job_waits(world):
     assert len(w.sent) == 3
 
 
+def test_pause_for_a_server_in_trouble_is_kept_for_the_next_run(world):
+    """Or each job of cron would leave as many messages in doubt as it takes to notice the trouble."""
+    w = world(*[1] * 40, workers=1, rate=10.0)
+    w.replay(lambda _, __: status(500))
+
+    assert pytest.approx(120.0, abs=1.0) == (w.ledger.hold_off_us() - w.clock.wall_us()) / 1_000_000
+
+
 def test_message_is_withdrawn_when_a_hold_off_comes_after_its_intent(world):
     """It would wait with a durable intent, and a kill would make it uncertain for nothing."""
     w = world(2, workers=1)
