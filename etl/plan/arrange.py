@@ -16,9 +16,12 @@ import pyarrow.compute as pc
 
 from etl.plan import tables
 from etl.plan.ahead import ahead
-from etl.plan.payload import WRITTEN, Payload
+from etl.plan.payload import WRITTEN, Rows
 
 Numbers = npt.NDArray[np.int64]
+
+_LEAST_ROWS_PER_GROUP: Final = 2_048
+"""With fewer the footers of a large plan become what is large."""
 
 _PILE_BYTES: Final = 64 << 20
 _BLOCK_ROWS: Final = 1_024
@@ -43,8 +46,10 @@ class Order:
     """`ordinal`, rising, and the `key` that replaces the one in the payload."""
 
 
-def arranged(payload: Payload, order: Order, *, memory_bytes: int, spill: Path) -> Iterator[pa.RecordBatch]:
-    """Yield the planned rows by `WRITTEN`, in order, each batch fit for one row group.
+def arranged(
+    payload: Rows, order: Order, *, memory_bytes: int, spill: Path, fraction: int = 1
+) -> Iterator[pa.RecordBatch]:
+    """Yield the planned rows by `WRITTEN`, in order, each batch fit for one row group, or a `fraction` of it.
 
     A payload of more than `memory_bytes` is dealt out to `spill`, a file that does not exist yet.
     """
@@ -54,11 +59,11 @@ def arranged(payload: Payload, order: Order, *, memory_bytes: int, spill: Path) 
     start = 0
     for pieces, end in zip(ahead(piles), ends.tolist(), strict=True):
         if pieces:
-            yield from _sorted(pa.concat_batches(pieces), order, start)
+            yield from _sorted(pa.concat_batches(pieces), order, start, fraction)
         start = end
 
 
-def _picked(payload: Payload, order: Order, ends: Numbers) -> Iterator[list[pa.RecordBatch]]:
+def _picked(payload: Rows, order: Order, ends: Numbers) -> Iterator[list[pa.RecordBatch]]:
     """Yield the pieces of each pile, picked out of the payload where it lies."""
     batches, picked, row = list(payload.mapped()), [], 0
     for batch in batches:
@@ -76,7 +81,7 @@ def _picked(payload: Payload, order: Order, ends: Numbers) -> Iterator[list[pa.R
         ]
 
 
-def _dealt(payload: Payload, order: Order, ends: Numbers, spill: Path) -> Iterator[list[pa.RecordBatch]]:
+def _dealt(payload: Rows, order: Order, ends: Numbers, spill: Path) -> Iterator[list[pa.RecordBatch]]:
     """Yield the pieces of each pile, once all are dealt."""
     piles = _deal(payload, order, ends, spill)
     with pa.OSFile(str(spill)) as file:
@@ -84,17 +89,19 @@ def _dealt(payload: Payload, order: Order, ends: Numbers, spill: Path) -> Iterat
             yield [pa.ipc.read_record_batch(file.read_at(size, at), _DEALT) for at, size in pile]
 
 
-def _sorted(pile: pa.RecordBatch, order: Order, start: int) -> Iterator[pa.RecordBatch]:
+def _sorted(pile: pa.RecordBatch, order: Order, start: int, fraction: int) -> Iterator[pa.RecordBatch]:
     """Yield a pile, whose least ordinal is `start`, in order."""
     rows = pile.select(WRITTEN.names)
     rows_in_order = np.empty(rows.num_rows, np.int64)
     rows_in_order[pile.column("ordinal").to_numpy() - start] = np.arange(rows.num_rows)
     weights = np.cumsum(_octets(rows)[rows_in_order])
+    fewer = max(tables.ROWS_PER_GROUP // fraction, _LEAST_ROWS_PER_GROUP)
+    most_rows = min(tables.ROWS_PER_GROUP, fewer)
     begin = 0
     while begin < len(rows_in_order):
-        room = (weights[begin - 1] if begin else 0) + tables.BYTES_PER_GROUP
+        room = (weights[begin - 1] if begin else 0) + tables.BYTES_PER_GROUP // fraction
         fitting = int(np.searchsorted(weights, room, side="right"))
-        end = min(begin + tables.ROWS_PER_GROUP, max(fitting, begin + 1))
+        end = min(begin + most_rows, max(fitting, begin + 1))
         taken = rows.take(pa.array(rows_in_order[begin:end]))
         yield _renamed(taken, order.repeats, start + begin)
         begin = end
@@ -113,7 +120,7 @@ def _renamed(rows: pa.RecordBatch, repeats: pa.Table, first: int) -> pa.RecordBa
     return rows.set_column(number, "key", pc.replace_with_mask(rows.column("key"), pa.array(hit), keys))
 
 
-def _ends(payload: Payload, order: Order) -> Numbers:
+def _ends(payload: Rows, order: Order) -> Numbers:
     """Return before which ordinals piles end: at multiples of a block, each of about `_PILE_BYTES`."""
     blocks = np.zeros(order.planned // _BLOCK_ROWS + 1, np.int64)
     row = 0
@@ -129,7 +136,7 @@ def _ends(payload: Payload, order: Order) -> Numbers:
     return np.minimum((last + 1) * _BLOCK_ROWS, order.planned)
 
 
-def _deal(payload: Payload, order: Order, ends: Numbers, spill: Path) -> list[list[tuple[int, int]]]:
+def _deal(payload: Rows, order: Order, ends: Numbers, spill: Path) -> list[list[tuple[int, int]]]:
     """Write each pile's rows, with their ordinals; return per pile where its pieces begin and their sizes."""
     piles: list[list[tuple[int, int]]] = [[] for _ in ends]
     spill.touch(mode=0o600)
@@ -156,7 +163,7 @@ def _with_ordinals(rows: pa.RecordBatch, chosen: Numbers, ordinals: Numbers) -> 
     return rows.take(pa.array(chosen)).append_column(_ORDINAL, pa.array(ordinals))
 
 
-def _gathered(payload: Payload) -> Iterator[pa.RecordBatch]:
+def _gathered(payload: Rows) -> Iterator[pa.RecordBatch]:
     """Yield a payload in pieces that are worth dealing out."""
     batches: list[pa.RecordBatch] = []
     for batch in payload.loaded():
