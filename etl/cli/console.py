@@ -19,6 +19,7 @@ from etl.model.events import (
     LaneHeld,
     PaceChanged,
     Planned,
+    PlanStep,
     RangeRead,
     Retrying,
     RunBegan,
@@ -87,7 +88,7 @@ class Progress(AbstractContextManager["Progress"]):
     ) -> None:
         self._close()
 
-    def __call__(self, event: Event) -> None:  # noqa: C901  one case for each event
+    def __call__(self, event: Event) -> None:  # noqa: C901, PLR0912  one case for each event
         """Take one event."""
         match event:
             case FileProgress():
@@ -115,6 +116,8 @@ class Progress(AbstractContextManager["Progress"]):
                 pass  # the command's own lines say it
             case RangeRead():
                 self._ranges(event)
+            case PlanStep():
+                self._planning(event)
             case _:
                 assert_never(event)
 
@@ -133,6 +136,27 @@ class Progress(AbstractContextManager["Progress"]):
         if self._bar is not None:
             self._bar.update(event.bytes_done - self._bar.n)
 
+    def _planning(self, event: PlanStep) -> None:
+        if self._quiet:
+            return
+        if not self._terminal:
+            if event.done == event.pieces or self._is_time():
+                say(f"{event.step}: {event.done:,} of {event.pieces:,} pieces")
+            return
+        if self._file != event.step:
+            self._close()
+            self._file = event.step
+            self._bar = _bar(event.step, event.pieces, unit="piece")
+        if self._bar is not None:
+            self._bar.update(event.done - self._bar.n)
+
+    def _is_time(self) -> bool:
+        """Return whether another plain line is due."""
+        due = SYSTEM.monotonic() - self._said_at >= _PLAIN_EVERY_SECONDS
+        if due:
+            self._said_at = SYSTEM.monotonic()
+        return due
+
     def _settled(self, event: Settled) -> None:
         self._counts[event.state] = self._counts.get(event.state, 0) + 1
         if self._quiet:
@@ -143,8 +167,7 @@ class Progress(AbstractContextManager["Progress"]):
                 self._bar = _bar("sending", self._total, unit="msg")
             self._bar.set_postfix_str(self._postfix(), refresh=False)
             self._bar.update(1)
-        elif SYSTEM.monotonic() - self._said_at >= _PLAIN_EVERY_SECONDS:
-            self._said_at = SYSTEM.monotonic()
+        elif self._is_time():
             say(f"{sum(self._counts.values()):,} of {self._total:,} messages, {self._postfix()}")
 
     def _paced(self, event: PaceChanged) -> None:

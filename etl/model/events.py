@@ -19,6 +19,16 @@ class FileProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanStep:
+    """Workers have done one more piece of a step of planning."""
+
+    step: str
+    """What they do, for people: `reading`, `comparing` or `sorting`."""
+    done: int
+    pieces: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
     """A plan is there: made now, or found again."""
 
@@ -135,6 +145,7 @@ class RangeRead:
 
 Event = (
     FileProgress
+    | PlanStep
     | RangeRead
     | Planned
     | Started

@@ -68,11 +68,13 @@ class PlanSummary:
     settings: str = ""
     """SHA-256 over the job's settings that decide which messages come out of an input: a replay, which does
     not read it, compares them."""
+    parts: int = 1
+    """Files that its messages lie in, each with whole lanes; one, unless several workers made the plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """One user's messages: the rows `first … first + length - 1` of the plan, in sending order."""
+    """One user's messages: the ordinals `first … first + length - 1` of the plan, in sending order."""
 
     name: str
     first: int
@@ -105,9 +107,9 @@ class PlanFolder:
     summary: PlanSummary
 
     @property
-    def messages(self) -> Path:
-        """Return the ordered messages."""
-        return self.path / "messages.parquet"
+    def messages(self) -> tuple[Path, ...]:
+        """Return the files of messages, each ordered as the whole is."""
+        return tuple(self.path / name for name in message_files(self.summary.parts))
 
     @property
     def lanes(self) -> Path:
@@ -123,3 +125,10 @@ class PlanFolder:
     def rejects_csv(self) -> Path:
         """Return the same rejects as a file for people."""
         return self.path / "rejects.csv"
+
+
+def message_files(parts: int) -> tuple[str, ...]:
+    """Return the names of the files that a plan's messages lie in."""
+    return (
+        ("messages.parquet",) if parts == 1 else tuple(f"messages-{part:05}.parquet" for part in range(parts))
+    )

@@ -60,6 +60,11 @@ class Normalizer:
             self._starts = TimeReader(job.time, job.columns.conversation_start, now_us=now_us, fmt=fmt)
         self._texts = TextReader(job, key=key)
 
+    @property
+    def time_format(self) -> str:
+        """Return the format in which times are read."""
+        return AUTO if self._times is None else self._times.format
+
     def for_file(self, first: RowBatch) -> "Normalizer":
         """Return the normalizer of one file, whose first batch is shown; a declared format stays.
 

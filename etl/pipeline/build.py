@@ -5,12 +5,13 @@ from collections.abc import Callable
 from etl.clock import SYSTEM
 from etl.config.load import JobFile
 from etl.config.workspace import Workspace
-from etl.errors import UsageError
 from etl.ledger.interface import Ledger, PlanRecord
 from etl.model.events import Event
 from etl.model.plan import PlanFolder
+from etl.pipeline.clustered import ClusterBuild, Draft
 from etl.pipeline.shape import identity_of, request_settings, settings_digest
-from etl.pipeline.staging import InputFiles, InputStage
+from etl.pipeline.staging import InputFiles, InputStage, decision_rules
+from etl.pipeline.unfinished import Unfinished
 from etl.pipeline.wish import Wish
 from etl.plan.insight import Question
 from etl.plan.order import decide
@@ -44,6 +45,31 @@ class Build:
         under_way: PlanRecord | None,
     ) -> PlanFolder:
         """Read everything, decide, and write the plan with its rejects."""
+        names = {
+            "fingerprint": fingerprint,
+            "identity": identity_of(self._job_file),
+            "source": self._job.source,
+            "ledger_mark": mark,
+            "settings": settings_digest(self._job_file),
+        }
+        unfinished = self._unfinished(under_way)
+        if self._wish.workers is None:
+            return self._build_here(files, names, unfinished)
+        if unfinished is not None and unfinished.plan is None:
+            unfinished.carries(unfinished.unsent(self._ledger))  # refuses, before anything is read
+        draft = Draft(
+            files=files,
+            names=names,
+            settings=request_settings(self._job),
+            question=self._question(),
+            unfinished=unfinished,
+        )
+        workers, observe = self._wish.workers, self._observe
+        return ClusterBuild(self._job_file, self._workspace, self._ledger, workers, observe).build(draft)
+
+    def _build_here(
+        self, files: InputFiles, names: dict[str, str], unfinished: Unfinished | None
+    ) -> PlanFolder:
         with (
             building(self._workspace.plans) as folder,
             Staging(
@@ -54,59 +80,34 @@ class Build:
             if self._ledger is not None:
                 for batch in self._ledger.touched():
                     staging.add_touched(batch)
-            if under_way is not None:
-                self._settle_unfinished(under_way, staging)
-            names = {
-                "fingerprint": fingerprint,
-                "identity": identity_of(self._job_file),
-                "source": self._job.source,
-                "ledger_mark": mark,
-                "settings": settings_digest(self._job_file),
-            }
-            settings = request_settings(self._job)
-            ordered = decide(
-                staging,
-                reject_late=self._job.replay.late == "reject",
-                rows_split=self._job.text.too_long == "split" and self._job.input.transcript is None,
-            )
-            question = Question(
-                expiration_minutes=self._job.message.session_expiration_minutes,
-                placeholders=self._job.users.placeholders,
-                now_us=SYSTEM.wall_us(),
-            )
+            if unfinished is not None:
+                self._settle(unfinished, staging)
+            ordered = decide(staging, **decision_rules(self._job))
             return write_plan(
                 folder,
                 staging,
                 ordered,
-                settings=settings,
+                settings=request_settings(self._job),
                 names=names,
-                question=question,
+                question=self._question(),
             )
 
-    def _settle_unfinished(self, under_way: PlanRecord, staging: Staging) -> None:
-        """Decide what becomes of an earlier plan's unsent messages: none may vanish unnoticed."""
+    def _question(self) -> Question:
+        return Question(
+            expiration_minutes=self._job.message.session_expiration_minutes,
+            placeholders=self._job.users.placeholders,
+            now_us=SYSTEM.wall_us(),
+        )
+
+    def _unfinished(self, under_way: PlanRecord | None) -> Unfinished | None:
         policy = self._wish.unfinished or self._job.plan.unfinished
-        if policy == "drop":
-            return
-        old = load_plan(plan_path(self._workspace.plans, under_way.hash))
-        if old is None:
-            stored = sum(self._ledger.counts(under_way.number).values()) if self._ledger else 0
-            left = under_way.messages - stored
-        else:
-            left = staging.left_behind(old)
-        if left and policy == "carry" and old is not None:
-            staging.carry(old)
-        elif left and old is None:
-            raise UsageError(
-                f"plan {under_way.hash[:12]} is unfinished, {left} of its messages were not sent yet, and "
-                f"its folder is not here: {plan_path(self._workspace.plans, under_way.hash)}",
-                hint="use the state folder in which it was made, which several machines may share; or say "
-                "--unfinished drop (they can be imported later, but not before newer ones)",
-            )
-        elif left:
-            raise UsageError(
-                f"plan {under_way.hash[:12]} is unfinished: {left} of its messages were not sent yet and "
-                "are not in this input",
-                hint="finish it with its own files first; or say --unfinished carry (send them too, in "
-                "order) or --unfinished drop (they can be imported later, but not before newer ones)",
-            )
+        if under_way is None or policy == "drop":
+            return None
+        folder = plan_path(self._workspace.plans, under_way.hash)
+        return Unfinished(record=under_way, folder=folder, plan=load_plan(folder), policy=policy)
+
+    def _settle(self, unfinished: Unfinished, staging: Staging) -> None:
+        plan = unfinished.plan
+        left = unfinished.unsent(self._ledger) if plan is None else staging.left_behind(plan)
+        if unfinished.carries(left) and plan is not None:
+            staging.carry(plan)

@@ -108,7 +108,7 @@ def _plans(job_file: JobFile, space: Workspace, wanted: str | None) -> list[Plan
 def _refuse_changed(plan: PlanFolder, job_file: JobFile) -> None:
     """Refuse a plan whose hash no longer covers what would be sent: files changed, or settings."""
     try:
-        now = hash_plan(plan.messages, request_settings(job_file.job))
+        now = hash_plan(plan.messages, plan.lanes, request_settings(job_file.job))
     except (OSError, ValueError) as error:
         raise InputError(
             f"plan {plan.path} can't be read: {type(error).__name__}",

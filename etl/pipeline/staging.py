@@ -4,7 +4,8 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -64,6 +65,25 @@ class InputFiles:
         return [file.digest for file in (*self.first, *second)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What is the same for every part of one input, wherever it is read."""
+
+    now_us: int
+    """The instant of planning."""
+    key: bytes | None = field(repr=False)
+    """That of pseudonyms, if the job wants any."""
+
+
+def basis_of(job: Job) -> Basis:
+    """Return the basis of an input that is read now.
+
+    Raises:
+        UsageError: the job wants pseudonyms and there is no key.
+    """
+    return Basis(now_us=SYSTEM.wall_us(), key=pseudonym_key(job))
+
+
 class InputStage:
     """Reads a job's input into a staging area."""
 
@@ -73,8 +93,9 @@ class InputStage:
         staging: Staging,
         folder: Path,
         observe: Callable[[Event], None],
+        basis: Basis | None = None,
     ) -> None:
-        """Prepare; `folder` is for what does not fit into memory.
+        """Prepare; `folder` is for what does not fit into memory, `basis` is that of now where not given.
 
         Raises:
             UsageError: the job wants pseudonyms and there is no key.
@@ -83,7 +104,8 @@ class InputStage:
         self._staging = staging
         self._folder = folder
         self._observe = observe
-        self._normalizer = Normalizer(self._job, now_us=SYSTEM.wall_us(), key=pseudonym_key(self._job))
+        basis = basis or basis_of(self._job)
+        self._normalizer = Normalizer(self._job, now_us=basis.now_us, key=basis.key)
         # What is special about the first files is not true of the second ones.
         self._second = self._job.input.model_copy(
             update={"explode": None, "transcript": None, "skip_lines": 0, "format": "auto"},
@@ -123,6 +145,18 @@ class InputStage:
                     self._staging.add(ahead.popleft().result())
                 if not isinstance(item, RowBatch):
                     self._take(item)
+
+    def time_format(self, file: SourceFile) -> str | None:
+        """Return the format of all times of a first file, if its beginning settles that.
+
+        Raises:
+            InputError: the file can't be read, or no format fits.
+        """
+        rows = (item for item in together(self._read_main(file)) if isinstance(item, RowBatch))
+        with closing(rows):
+            first = next(rows, None)
+        found = None if first is None else self._normalizer.for_file(first)
+        return found.time_format if found is not None and found.settled else None
 
     def _stage_gathered(self, files: InputFiles) -> None:
         job = self._job
@@ -257,6 +291,14 @@ def effective(job: Job) -> Job:
     columns = job.columns.model_copy(update={"role": job.columns.role or SPEAKER_COLUMN})
     time = job.time.model_copy(update={"format": "iso8601"})
     return job.model_copy(update={"columns": columns, "time": time})
+
+
+def decision_rules(job: Job) -> dict[str, bool]:
+    """Return the words of `order.decide` that a job gives."""
+    return {
+        "reject_late": job.replay.late == "reject",
+        "rows_split": job.text.too_long == "split" and job.input.transcript is None,
+    }
 
 
 def pseudonym_key(job: Job) -> bytes | None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from etl.pipeline.workers import Workers
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
@@ -15,3 +17,5 @@ class Wish:
     """Plan although messages sent under other settings will not be recognised."""
     expect_plan: str | None = None
     """Refuse any plan whose hash does not begin so."""
+    workers: Workers | None = None
+    """Who makes a new plan, where it is not this process."""

@@ -16,9 +16,12 @@ import pyarrow.compute as pc
 
 from etl.plan import tables
 from etl.plan.ahead import ahead
-from etl.plan.payload import WRITTEN, Payload
+from etl.plan.payload import WRITTEN, Rows
 
 Numbers = npt.NDArray[np.int64]
+
+_LEAST_ROWS_PER_GROUP: Final = 2_048
+"""With fewer the footers of a large plan become what is large."""
 
 _PILES: Final = 16
 """So small a part of the memory is a pile: while one is put in order, the next is gathered out of pieces."""
@@ -44,8 +47,10 @@ class Order:
     """`ordinal`, rising, and the `key` that replaces the one in the payload."""
 
 
-def arranged(payload: Payload, order: Order, *, memory_bytes: int, spill: Path) -> Iterator[pa.RecordBatch]:
-    """Yield the planned rows by `WRITTEN`, in order, each batch fit for one row group.
+def arranged(
+    payload: Rows, order: Order, *, memory_bytes: int, spill: Path, fraction: int = 1
+) -> Iterator[pa.RecordBatch]:
+    """Yield the planned rows by `WRITTEN`, in order, each batch fit for one row group, or a `fraction` of it.
 
     A payload of more than `memory_bytes` is dealt out to `spill`, a file that does not exist yet.
     """
@@ -55,11 +60,11 @@ def arranged(payload: Payload, order: Order, *, memory_bytes: int, spill: Path) 
     start = 0
     for pile, end in zip(ahead(piles), ends.tolist(), strict=True):
         if pile is not None:
-            yield from _sorted(pile, order, start)
+            yield from _sorted(pile, order, start, fraction)
         start = end
 
 
-def _picked(payload: Payload, order: Order, ends: Numbers) -> Iterator[pa.RecordBatch | None]:
+def _picked(payload: Rows, order: Order, ends: Numbers) -> Iterator[pa.RecordBatch | None]:
     """Yield each pile, picked out of the payload where it lies."""
     batches, picked, row = list(payload.mapped()), [], 0
     for batch in batches:
@@ -74,7 +79,7 @@ def _picked(payload: Payload, order: Order, ends: Numbers) -> Iterator[pa.Record
         yield _joined([_with_ordinals(*one) for one in chosen])
 
 
-def _dealt(payload: Payload, order: Order, ends: Numbers, spill: Path) -> Iterator[pa.RecordBatch | None]:
+def _dealt(payload: Rows, order: Order, ends: Numbers, spill: Path) -> Iterator[pa.RecordBatch | None]:
     """Yield each pile, once all are dealt."""
     piles = _deal(payload, order, ends, spill)
     with pa.OSFile(str(spill)) as file:
@@ -86,17 +91,19 @@ def _joined(pieces: list[pa.RecordBatch]) -> pa.RecordBatch | None:
     return pa.concat_batches(pieces) if pieces else None
 
 
-def _sorted(pile: pa.RecordBatch, order: Order, start: int) -> Iterator[pa.RecordBatch]:
+def _sorted(pile: pa.RecordBatch, order: Order, start: int, fraction: int) -> Iterator[pa.RecordBatch]:
     """Yield a pile, whose least ordinal is `start`, in order."""
     rows = pile.select(WRITTEN.names)
     rows_in_order = np.empty(rows.num_rows, np.int64)
     rows_in_order[pile.column("ordinal").to_numpy() - start] = np.arange(rows.num_rows)
     weights = np.cumsum(_octets(rows)[rows_in_order])
+    fewer = max(tables.ROWS_PER_GROUP // fraction, _LEAST_ROWS_PER_GROUP)
+    most_rows = min(tables.ROWS_PER_GROUP, fewer)
     begin = 0
     while begin < len(rows_in_order):
-        room = (weights[begin - 1] if begin else 0) + tables.BYTES_PER_GROUP
+        room = (weights[begin - 1] if begin else 0) + tables.BYTES_PER_GROUP // fraction
         fitting = int(np.searchsorted(weights, room, side="right"))
-        end = min(begin + tables.ROWS_PER_GROUP, max(fitting, begin + 1))
+        end = min(begin + most_rows, max(fitting, begin + 1))
         taken = rows.take(pa.array(rows_in_order[begin:end]))
         yield _renamed(taken, order.repeats, start + begin)
         begin = end
@@ -115,7 +122,7 @@ def _renamed(rows: pa.RecordBatch, repeats: pa.Table, first: int) -> pa.RecordBa
     return rows.set_column(number, "key", pc.replace_with_mask(rows.column("key"), pa.array(hit), keys))
 
 
-def _ends(payload: Payload, order: Order, pile_bytes: int) -> Numbers:
+def _ends(payload: Rows, order: Order, pile_bytes: int) -> Numbers:
     """Return before which ordinals piles end: at multiples of a block, each of about so many bytes."""
     blocks = np.zeros(order.planned // _BLOCK_ROWS + 1, np.int64)
     row = 0
@@ -131,7 +138,7 @@ def _ends(payload: Payload, order: Order, pile_bytes: int) -> Numbers:
     return np.minimum((last + 1) * _BLOCK_ROWS, order.planned)
 
 
-def _deal(payload: Payload, order: Order, ends: Numbers, spill: Path) -> list[list[tuple[int, int]]]:
+def _deal(payload: Rows, order: Order, ends: Numbers, spill: Path) -> list[list[tuple[int, int]]]:
     """Write each pile's rows, with their ordinals; return per pile where its pieces begin and their sizes."""
     piles: list[list[tuple[int, int]]] = [[] for _ in ends]
     spill.touch(mode=0o600)
@@ -158,7 +165,7 @@ def _with_ordinals(rows: pa.RecordBatch, chosen: Numbers, ordinals: Numbers) -> 
     return rows.take(pa.array(chosen)).append_column(_ORDINAL, pa.array(ordinals))
 
 
-def _gathered(payload: Payload) -> Iterator[pa.RecordBatch]:
+def _gathered(payload: Rows) -> Iterator[pa.RecordBatch]:
     """Yield a payload in pieces that are worth dealing out."""
     batches: list[pa.RecordBatch] = []
     for batch in payload.loaded():

@@ -72,13 +72,42 @@ class Question:
     """The instant of planning."""
 
 
-def look(connection: duckdb.DuckDBPyConnection, question: Question) -> Insight:
-    """Look over the plan that `order.decide` made: the tables `ordered`, `lanes`, `staged` and `gone`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Openings:
+    """How texts begin."""
+
+    rows: str
+    """Openings of longer texts and how many `times` each occurs, as it stands after FROM."""
+    every: int
+    """Only one message of so many is counted there."""
+
+
+def staged_openings(connection: duckdb.DuckDBPyConnection) -> Openings:
+    """Return the openings of what `order.decide` left of `staged`."""
+    every = every_of(one(connection, "SELECT coalesce(max(place), 0) FROM staged")[0])
+    return Openings(rows=openings_sql(every), every=every)
+
+
+def every_of(last_place: int) -> int:
+    """Return of how many messages one is counted, when the last one stands at that place."""
+    return EVERY if last_place >= ALL_OPENINGS else 1
+
+
+def openings_sql(every: int) -> str:
+    """Return the openings of what stays of `staged`, as they stand after FROM."""
+    return (
+        "(SELECT opening, count(*) AS times FROM staged ANTI JOIN gone USING (place) "  # noqa: S608  a number
+        f"WHERE opening IS NOT NULL AND hash(content) % {every} = 0 GROUP BY opening)"
+    )
+
+
+def look(connection: duckdb.DuckDBPyConnection, question: Question, openings: Openings) -> Insight:
+    """Look over a plan: the tables `ordered` and `lanes`, and the conversations in `staged`."""
     walk(connection, question.expiration_minutes)
     total = one(connection, "SELECT count(*) FROM walk")[0]
     with ThreadPoolExecutor(max_workers=1) as beside, connection.cursor() as other:
         times = beside.submit(_times, other, question)
-        texts = beside.submit(_texts, other)
+        texts = beside.submit(_texts, other, openings)
         sides = beside.submit(_sides, other)
         sessions = preview(connection, beside, question.expiration_minutes)
         insight = Insight(
@@ -187,8 +216,7 @@ def _histogram(connection: duckdb.DuckDBPyConnection, expiration: int) -> dict[s
     return dict(zip(names, one(connection, f"SELECT {counts} FROM walk"), strict=True))  # noqa: S608  numbers
 
 
-def _texts(connection: duckdb.DuckDBPyConnection) -> Texts:
-    every = EVERY if one(connection, "SELECT coalesce(max(place), 0) FROM staged")[0] >= ALL_OPENINGS else 1
+def _texts(connection: duckdb.DuckDBPyConnection, openings: Openings) -> Texts:
     classes = connection.execute(
         f"SELECT {_CLASS.format(value='characters')} AS class, count(*) FROM ordered "  # noqa: S608  constants
         "GROUP BY class ORDER BY class",
@@ -198,16 +226,14 @@ def _texts(connection: duckdb.DuckDBPyConnection) -> Texts:
         f"SELECT coalesce(max(characters), 0), count(*) FILTER (characters > {_LONG_TEXT}) FROM ordered",  # noqa: S608
     )
     repeated = connection.execute(
-        "SELECT count(*) AS times FROM staged ANTI JOIN gone USING (place) "  # noqa: S608  a number
-        f"WHERE opening IS NOT NULL AND hash(content) % {every} = 0 "
-        f"GROUP BY opening HAVING times > 1 ORDER BY times DESC LIMIT {_TOP_USERS}",
+        f"SELECT times FROM {openings.rows} WHERE times > 1 ORDER BY times DESC LIMIT {_TOP_USERS}",  # noqa: S608
     ).fetchall()
     return Texts(
         median=round(_quantile(classes, 0.5)),
         most=round(_quantile(classes, 0.99)),
         longest=longest,
         over_1000=over,
-        repeated=tuple(times * every for (times,) in repeated),
+        repeated=tuple(times * openings.every for (times,) in repeated),
     )
 
 

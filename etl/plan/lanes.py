@@ -3,6 +3,8 @@
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
+from itertools import accumulate
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -13,6 +15,8 @@ import pyarrow.parquet as pq
 from etl.errors import InputError
 from etl.model.plan import Lane, PlanFolder, PlannedMessage
 from etl.model.schemas import REJECT_SCHEMA, Role
+from etl.plan.merge import in_order
+from etl.plan.places import LanePlaces
 
 LANES_PER_BATCH: Final = 4_096
 """How many lanes are looked at together."""
@@ -21,7 +25,8 @@ _PIECE_ROWS: Final = 64
 """Messages of a lane that become objects at once; a lane may be longer than memory."""
 
 _CACHED_GROUPS: Final = 16
-"""Row groups that stay decoded: neighbouring lanes share one."""
+"""Row groups that stay decoded: neighbouring lanes share one. Of a plan in several parts at least one each,
+which then are so much smaller."""
 
 _COLUMNS: Final = (
     "key", "content", "lane", "at_us", "role", "text", "conversation", "profile", "variables",
@@ -31,7 +36,7 @@ _LANE_SCHEMA: Final = pa.schema([("lane", pa.string()), ("first", pa.int64()), (
 
 
 class PlanReader:
-    """Random access to a plan by row range. Memory is bounded by the cache, not by the plan.
+    """Random access to a plan by ordinals. Memory is bounded by the caches, not by the plan.
 
     Raises:
         InputError: the plan's files are missing or damaged.
@@ -39,19 +44,18 @@ class PlanReader:
 
     def __init__(self, plan: PlanFolder) -> None:
         self._plan = plan
-        self._groups: OrderedDict[int, list[pa.Array]] = OrderedDict()
         try:
-            self._messages = pq.ParquetFile(plan.messages)
+            self._files = [_MessageFile(path) for path in plan.messages]
             self._lanes = pq.ParquetFile(plan.lanes, pre_buffer=False)
         except (OSError, pa.ArrowException) as error:
             raise self._damaged(type(error).__name__) from error
-        metadata = self._messages.metadata
+        rows = sum(file.rows for file in self._files)
         expected = (plan.summary.conservation.planned, plan.summary.lanes)
-        if (metadata.num_rows, self._lanes.metadata.num_rows) != expected:
+        if (rows, self._lanes.metadata.num_rows) != expected:
             raise self._damaged("it holds other numbers of messages or lanes than its summary says")
-        self._starts = [0]
-        for group in range(metadata.num_row_groups):
-            self._starts.append(self._starts[-1] + metadata.row_group(group).num_rows)
+        self._places = LanePlaces(self._lanes) if len(self._files) > 1 else None
+        self._groups: OrderedDict[tuple[int, int], list[pa.Array]] = OrderedDict()
+        self._most_groups = max(_CACHED_GROUPS, len(self._files))
 
     def lanes(self, *, first: int | None = None) -> Iterator[list[Lane]]:
         """Yield the lanes in order, up to `LANES_PER_BATCH` at a time.
@@ -88,7 +92,7 @@ class PlanReader:
         """Yield ordinal, key, content, lane and at_us of the messages before an instant, in order."""
         first = 0
         try:
-            for batch in self._messages.iter_batches(columns=["key", "content", "lane", "at_us"]):
+            for batch in in_order(self._plan.messages, self._plan.lanes, ("key", "content", "lane", "at_us")):
                 ordinals = pa.array(np.arange(first, first + batch.num_rows))
                 first += batch.num_rows
                 addressed = batch.add_column(0, "ordinal", ordinals)
@@ -108,29 +112,35 @@ class PlanReader:
     def _piece(self, first: int, end: int) -> list[PlannedMessage]:
         messages: list[PlannedMessage] = []
         while first < end:
-            group = self._group_of(first)
-            start, stop = self._starts[group], min(self._starts[group + 1], end)
-            pieces = [column.slice(first - start, stop - first) for column in self._decoded(group)]
+            part, row, more = self._place(first)
+            group, start, stop = self._files[part].group_of(row)
+            rows = min(more, stop - row, end - first)
+            pieces = [column.slice(row - start, rows) for column in self._decoded(part, group)]
             messages += _messages(first, pieces)
-            first = stop
+            first += rows
         return messages
 
-    def _group_of(self, row: int) -> int:
-        return bisect_right(self._starts, row) - 1
+    def _place(self, ordinal: int) -> tuple[int, int, int]:
+        """Return part and row of a message, and how many from it on follow each other there."""
+        if self._places is None:
+            return 0, ordinal, self._plan.summary.conservation.planned - ordinal
+        try:
+            return self._places.of(ordinal)
+        except (OSError, pa.ArrowException) as error:
+            raise self._damaged(type(error).__name__) from error
 
-    def _decoded(self, group: int) -> list[pa.Array]:
+    def _decoded(self, part: int, group: int) -> list[pa.Array]:
         """Return the columns of a row group, each in one piece: slices of it are cheap."""
-        columns = self._groups.get(group)
+        columns = self._groups.get((part, group))
         if columns is None:
             try:
-                table = self._messages.read_row_group(group, columns=list(_COLUMNS), use_threads=False)
+                columns = self._files[part].read(group)
             except (OSError, pa.ArrowException) as error:
                 raise self._damaged(type(error).__name__) from error
-            columns = [column.combine_chunks() for column in table.columns]
-            self._groups[group] = columns
-            if len(self._groups) > _CACHED_GROUPS:
+            self._groups[part, group] = columns
+            if len(self._groups) > self._most_groups:
                 self._groups.popitem(last=False)
-        self._groups.move_to_end(group)
+        self._groups.move_to_end((part, group))
         return columns
 
     def _damaged(self, fault: str) -> InputError:
@@ -138,6 +148,27 @@ class PlanReader:
             f"plan {self._plan.path} can't be read: {fault}",
             hint="delete that folder; the same command makes the plan anew",
         )
+
+
+class _MessageFile:
+    """One file of messages, by row groups."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = pq.ParquetFile(path)
+        metadata = self._file.metadata
+        self.rows = metadata.num_rows
+        sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+        self._starts = [0, *accumulate(sizes)]
+
+    def group_of(self, row: int) -> tuple[int, int, int]:
+        """Return the row group of a row, with the rows where it starts and ends."""
+        group = bisect_right(self._starts, row) - 1
+        return group, self._starts[group], self._starts[group + 1]
+
+    def read(self, group: int) -> list[pa.Array]:
+        """Return a row group's columns, each in one piece."""
+        table = self._file.read_row_group(group, columns=list(_COLUMNS), use_threads=False)
+        return [column.combine_chunks() for column in table.columns]
 
 
 def plan_rejects(plan: PlanFolder) -> Iterator[pa.RecordBatch]:

@@ -4,7 +4,7 @@ Order within a lane: instant, then the mapped sequence, then place (file order, 
 first, because the replay can't end before its longest lane does, so that one must start early.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,11 +18,11 @@ from etl.model.rejects import RejectCode
 from etl.plan.ahead import ahead
 from etl.plan.arrange import Order, arranged
 from etl.plan.fingerprint import HASHED_COLUMNS, PlanHasher
-from etl.plan.payload import WRITTEN, Payload
+from etl.plan.merge import BATCH_ROWS, in_order
+from etl.plan.payload import WRITTEN, Rows
 from etl.plan.sessions import FACTS
 from etl.plan.stage import Staging
 
-_BATCH_ROWS: Final = 8_192
 _ORDER_ROWS: Final = 122_880
 _REPEATING: Final = ["role", "file", "lane", "conversation"]
 
@@ -113,9 +113,11 @@ ORDER BY ordinal
 """
 
 _ORDERED_LANES: Final = """
-SELECT lane, CAST(sum(length) OVER (ORDER BY rank ROWS UNBOUNDED PRECEDING) - length AS BIGINT) AS first,
-       length, first_at_us, last_at_us
-FROM lanes ORDER BY rank
+SELECT lane, first, length, first_at_us, last_at_us, 0 AS part, first AS row FROM (
+    SELECT lane, CAST(sum(length) OVER (ORDER BY rank ROWS UNBOUNDED PRECEDING) - length AS BIGINT) AS first,
+           length, first_at_us, last_at_us, rank
+    FROM lanes
+) ORDER BY rank
 """
 
 _ORDERED_REJECTS: Final = """
@@ -124,11 +126,9 @@ SELECT file, line, code, "column", detail FROM all_rejects ORDER BY file_number,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ordered:
-    """The decided plan, still in DuckDB; its parts are read one after another."""
+class Decided:
+    """What became of the staged rows, in numbers."""
 
-    connection: duckdb.DuckDBPyConnection
-    payload: Payload
     duplicates: int
     known_by_state: dict[str, int]
     rejects_by_code: dict[str, int]
@@ -138,11 +138,23 @@ class Ordered:
     planned: int
     first_at_us: int | None
     last_at_us: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordered(Decided):
+    """The decided plan, still in DuckDB; its parts are read one after another."""
+
+    connection: duckdb.DuckDBPyConnection
+    payload: Rows
     memory_bytes: int
     """What the messages may take in memory while they are put in order."""
 
-    def write_messages(self, path: Path, settings: Mapping[str, Any]) -> str:
-        """Write the messages in sending order into a private Parquet file; return the hash of the plan.
+    def write_messages(
+        self, path: Path, *, each: Callable[[pa.RecordBatch], None], fraction: int = 1
+    ) -> None:
+        """Write the messages in sending order into a private Parquet file; `each` sees them, too.
+
+        With `fraction` row groups are so much smaller: a reader holds one of each file of a plan.
 
         Packed by Snappy: with Zstandard the file is a quarter smaller, and writing it costs twice as much.
 
@@ -152,18 +164,17 @@ class Ordered:
         """
         path.touch(mode=0o600, exist_ok=False)
         self.payload.close()
-        hasher = PlanHasher(settings)
         rows = arranged(
             self.payload,
             self._order(),
             memory_bytes=self.memory_bytes,
-            spill=self.payload.path.with_name("piles"),
+            spill=self.payload.spill,
+            fraction=fraction,
         )
         with pq.ParquetWriter(path, WRITTEN, compression="snappy", use_dictionary=_REPEATING) as writer:
             for batch in ahead(rows):
                 writer.write_batch(batch)
-                hasher.update(batch)
-        return hasher.hexdigest()
+                each(batch)
 
     def lane_rows(self) -> pa.RecordBatchReader:
         """Return the lanes in order, with the ordinal of their first message."""
@@ -185,7 +196,7 @@ class Ordered:
         return Order(ordinals=ordinals, planned=done, repeats=repeats)
 
     def _reader(self, query: str) -> pa.RecordBatchReader:
-        return self.connection.sql(query).to_arrow_reader(_BATCH_ROWS)
+        return self.connection.sql(query).to_arrow_reader(BATCH_ROWS)
 
 
 def decide(staging: Staging, *, reject_late: bool, rows_split: bool = False) -> Ordered:
@@ -194,9 +205,32 @@ def decide(staging: Staging, *, reject_late: bool, rows_split: bool = False) -> 
     With `rows_split` messages of one file and line are parts of one text and share a conflict.
     """
     connection = staging.connection()
+    decide_keys(connection)
+    return decide_lanes(
+        connection,
+        staging.payload,
+        memory_bytes=staging.memory_bytes // 2,
+        reject_late=reject_late,
+        rows_split=rows_split,
+    )
+
+
+def decide_keys(connection: duckdb.DuckDBPyConnection) -> None:
+    """Fill the table `gone` with the rows of `staged` whose key another row or the ledger has."""
     connection.execute(_GONE)
     connection.execute(_REPEATED_KEYS)
     connection.execute(_IN_LEDGER)
+
+
+def decide_lanes(
+    connection: duckdb.DuckDBPyConnection,
+    payload: Rows,
+    *,
+    memory_bytes: int,
+    reject_late: bool,
+    rows_split: bool = False,
+) -> Ordered:
+    """Add to `gone` what is decided within a lane, and return the rest in order."""
     if rows_split:
         connection.execute(_PARTS_OF_CONFLICTS)
     if reject_late:
@@ -211,8 +245,8 @@ def decide(staging: Staging, *, reject_late: bool, rows_split: bool = False) -> 
     ).fetchall()[0]
     return Ordered(
         connection=connection,
-        payload=staging.payload,
-        memory_bytes=staging.memory_bytes // 2,
+        payload=payload,
+        memory_bytes=memory_bytes,
         duplicates=gone.get("duplicate", 0),
         known_by_state={why[6:]: count for why, count in sorted(gone.items()) if why.startswith("known:")},
         rejects_by_code=_by_code(connection),
@@ -234,10 +268,14 @@ def _by_code(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     return {code.value: counts[code.value] for code in RejectCode if code.value in counts}
 
 
-def hash_plan(path: Path, settings: Mapping[str, Any]) -> str:
-    """Return the hash of a plan, from the file that `write_messages` made and the settings that shape it."""
+def hash_plan(messages: Sequence[Path], lanes: Path, settings: Mapping[str, Any]) -> str:
+    """Return the hash of a plan, from its files and the settings that shape it.
+
+    Raises:
+        OSError: a file can't be read.
+        pyarrow.ArrowException: a file is damaged.
+    """
     hasher = PlanHasher(settings)
-    with pq.ParquetFile(path, pre_buffer=False) as file:  # else all of the file is held at once
-        for batch in file.iter_batches(_BATCH_ROWS, columns=list(HASHED_COLUMNS)):
-            hasher.update(batch)
+    for batch in in_order(messages, lanes, HASHED_COLUMNS):
+        hasher.update(batch)
     return hasher.hexdigest()

@@ -6,7 +6,7 @@ costs about twice as much, for carrying the texts along.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,30 @@ DECIDING: Final = pa.schema(
     + [pa.field("row", pa.int64())],
 )
 """What decides about a message; `row` is its number in the payload."""
+
+
+class Rows(Protocol):
+    """Rows by `WRITTEN`, in order of arrival, wherever they lie."""
+
+    @property
+    def rows(self) -> int:
+        """Return how many."""
+
+    @property
+    def spill(self) -> Path:
+        """Return where a file can be made meanwhile."""
+
+    def close(self) -> None:
+        """End adding; doing it again changes nothing."""
+
+    def octets(self) -> int:
+        """Return about how many bytes they take."""
+
+    def mapped(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows without copying: of a page that nobody looks at nothing is read."""
+
+    def loaded(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows in memory of their own: what was mapped once would count until the end."""
 
 
 class Payload:
@@ -42,6 +66,11 @@ class Payload:
         """Add rows that have at least the columns of `WRITTEN`."""
         self._writer.write_table(table.select(WRITTEN.names))
         self.rows += table.num_rows
+
+    @property
+    def spill(self) -> Path:
+        """Return where a file can be made meanwhile."""
+        return self.path.with_name("piles")
 
     def close(self) -> None:
         """End adding; doing it again changes nothing."""

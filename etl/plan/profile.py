@@ -18,8 +18,8 @@ from etl.model.profile import (
     minutes_name,
 )
 from etl.model.schemas import Role
+from etl.plan.parts import messages_sql
 from etl.plan.sessions import one
-from etl.plan.stage import quoted
 from etl.plan.store import building
 
 _MB_PER_THREAD: Final = 128
@@ -126,8 +126,8 @@ def opened(plan: PlanFolder, *, memory_limit_mb: int) -> Iterator[duckdb.DuckDBP
                 one(connection, "SELECT current_setting('threads')")[0], memory_limit_mb // _MB_PER_THREAD
             )
             connection.execute(f"SET threads = {max(1, threads)}")
-            for name, path in (("messages", plan.messages), ("lanes", plan.lanes)):
-                connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM read_parquet({quoted(path)})")  # noqa: S608
+            for name, paths in (("messages", plan.messages), ("lanes", (plan.lanes,))):
+                connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM {messages_sql(paths)}")  # noqa: S608
             yield connection
         except duckdb.Error as error:
             raise InputError(

@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 from etl.errors import InputError
 from etl.model.plan import PlanFolder
 from etl.model.schemas import FileSummary, NormalizedBatch
+from etl.plan.connection import connected, quoted
 from etl.plan.digests import OPENING, compute
+from etl.plan.parts import messages_sql, numbered_sql
 from etl.plan.payload import DECIDING, WRITTEN, Halves, Payload
-from etl.plan.spool import Spool, unwritable
+from etl.plan.repeats import find_repeats, view_staged
+from etl.plan.spool import Spool, Writer, unwritable
 from etl.plan.tables import ARRIVED, STAGED, STAGED_REJECTS, TOUCHED
 from etl.plan.tally import Tally
-
-_MB_PER_THREAD: Final = 128
-"""Each thread of DuckDB pins blocks of its own; with less it runs out of memory instead of spilling."""
 
 _CARRIED: Final = -(1 << 40)
 """Added to the place in an unfinished plan, it is the place of a message taken over from there: these
@@ -36,8 +36,13 @@ class Staging:
         InputError: the disk is full, or DuckDB's memory limit is too low for the input.
     """
 
-    def __init__(self, folder: Path, *, memory_limit_mb: int, source: str) -> None:
-        """Prepare; `source` is the one to which native ids belong."""
+    def __init__(
+        self, folder: Path, *, memory_limit_mb: int, source: str, writer: Writer | None = None
+    ) -> None:
+        """Prepare; `source` is the one to which native ids belong.
+
+        With `writer` the messages, by `STAGED`, go there and nowhere else; then there is no `connection`.
+        """
         self.files: list[FileSummary] = []
         self.skipped_files: list[str] = []
         self.rows = 0
@@ -56,7 +61,7 @@ class Staging:
         self._staged_path = self._folder / "staged.parquet"
         try:
             self.payload = Payload(self._folder / "payload.arrow")
-            halves = Halves(self._staged_path, self.payload)
+            halves = writer or Halves(self._staged_path, self.payload)
         except OSError as error:
             raise unwritable(self._staged_path, error) from error
         self._staged = Spool(self._staged_path, STAGED, finish=self._finish_rows, writer=halves)
@@ -64,15 +69,7 @@ class Staging:
             self._folder / "rejects.parquet", STAGED_REJECTS, dictionary=("file", "code", "column")
         )
         self._touched = Spool(self._folder / "touched.parquet", TOUCHED, dictionary=("lane", "state"))
-        self._connection = duckdb.connect(
-            config={
-                "memory_limit": f"{memory_limit_mb}MB",
-                "temp_directory": str(self._folder),
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-            },
-        )
-        self._limit_threads(memory_limit_mb)
+        self._connection = connected(self._folder, memory_limit_mb=memory_limit_mb)
 
     def __enter__(self) -> Self:
         return self
@@ -88,7 +85,7 @@ class Staging:
         self._connection.close()
         if isinstance(error, duckdb.Error):
             raise InputError(
-                f"planning failed: {_reason(error)}",
+                f"planning failed: {duckdb_reason(error)}",
                 hint="free disk space beside the plans, or raise plan.memory_limit_mb",
             ) from error
 
@@ -145,20 +142,14 @@ class Staging:
 
     def left_behind(self, plan: PlanFolder) -> int:
         """Return how many untouched messages of an earlier plan this input does not hold."""
-        return self._count(
-            "read_parquet(?) AS old ANTI JOIN touched USING (key) ANTI JOIN staged USING (key)", plan
-        )
+        old = messages_sql(plan.messages)
+        return self._count(f"{old} AS old ANTI JOIN touched USING (key) ANTI JOIN staged USING (key)")
 
     def carry(self, plan: PlanFolder) -> None:
         """Take over the untouched messages of an earlier plan."""
         path = self._folder / "carried.parquet"
         self.connection().execute(
-            f"COPY (SELECT *, {OPENING} AS opening FROM ("  # noqa: S608  constants
-            f"SELECT {', '.join(WRITTEN.names)}, -1::INTEGER AS file_number, "
-            f"file_row_number + {_CARRIED} AS place "
-            f"FROM read_parquet(?, file_row_number = true) AS old ANTI JOIN touched USING (key))) "
-            f"TO {quoted(path)} (FORMAT parquet, COMPRESSION lz4)",
-            [str(plan.messages)],
+            f"COPY ({untouched_sql(plan)}) TO {quoted(path)} (FORMAT parquet, COMPRESSION lz4)"
         )
         with pq.ParquetFile(path) as file:
             first = self.payload.rows
@@ -170,6 +161,21 @@ class Staging:
             f"FROM read_parquet({quoted(path)}, file_row_number = true))",
         )
         self.carried = self._count("staged WHERE place < 0")
+
+    @property
+    def places(self) -> int:
+        """Return how many places were given away."""
+        return self._place
+
+    @property
+    def rejects_file(self) -> Path:
+        """Return the file of rejects, by `STAGED_REJECTS`; whole once closed."""
+        return self._rejects.path
+
+    def close(self) -> None:
+        """End adding; the files can then be read. Doing it again changes nothing."""
+        for spool in (self._staged, self._rejects, self._touched):
+            spool.close()
 
     def connection(self) -> duckdb.DuckDBPyConnection:
         """Return the connection with `staged`, `rejects` and `touched` in place, equal rows told apart."""
@@ -206,25 +212,13 @@ class Staging:
         self._current = Tally()
         self._file_number += 1
 
-    def _limit_threads(self, memory_limit_mb: int) -> None:
-        row = self._connection.execute("SELECT current_setting('threads')").fetchone()
-        threads = min(int(row[0]) if row else 1, max(1, memory_limit_mb // _MB_PER_THREAD))
-        self._connection.execute(f"SET threads = {threads}")
-
-    def _count(self, what: str, plan: PlanFolder | None = None) -> int:
-        given = [] if plan is None else [str(plan.messages)]
-        row = self.connection().execute(f"SELECT count(*) FROM {what}", given).fetchone()  # noqa: S608  constants
+    def _count(self, what: str) -> int:
+        row = self.connection().execute(f"SELECT count(*) FROM {what}").fetchone()  # noqa: S608  constants
         return int(row[0]) if row else 0
 
     def _seal(self) -> None:
-        """End staging, and give the n-th equal message of one file an identity of its own.
-
-        Without a native id two equal texts of one lane and instant are two messages ("ok", "ok"), while
-        the same message in two overlapping files is one: so occurrences are counted within a file. The
-        n-th (from 1, after the first) has SHA-256(HEX(content) ":" n) as key, cut to 128 bits.
-        """
-        for spool in (self._staged, self._rejects, self._touched):
-            spool.close()
+        """End staging, and give the n-th equal message of one file an identity of its own."""
+        self.close()
         pa.default_memory_pool().release_unused()  # the sort needs the room
         run = self._connection.execute
         kept = f"file_number NOT IN ({', '.join(map(str, self._discarded))})"
@@ -233,49 +227,32 @@ class Staging:
             f"WHERE {kept}"
         )
         run(f"CREATE VIEW touched AS SELECT * FROM read_parquet({quoted(self._touched.path)})")  # noqa: S608
-        run("CREATE TABLE repeats (place BIGINT, key BLOB)")
         staged = f"SELECT * FROM read_parquet({quoted(self._staged_path)})"  # noqa: S608
         self._view_staged(staged)
         if self._all_named:
             return  # no key is a content
-        # The hash only narrows down: what may repeat is then compared exactly.
-        run("""
-            INSERT INTO repeats
-            SELECT place, unhex(left(sha256(hex(content) || ':' || n), 32)) FROM (
-                SELECT s.place, s.content,
-                       row_number() OVER (PARTITION BY s.content, s.file_number ORDER BY s.place) - 1 AS n
-                FROM staged s SEMI JOIN (
-                    SELECT hash(content, file_number) AS digest FROM staged WHERE key = content
-                    GROUP BY digest HAVING count(*) > 1
-                ) d ON hash(s.content, s.file_number) = d.digest
-                WHERE s.key = s.content
-            ) WHERE n > 0""")
+        find_repeats(self._connection)
         self._view_staged(staged)
 
     def _view_staged(self, rows: str) -> None:
-        """Define `staged` out of `rows`; without repeats, which are rare, no query pays for telling them."""
-        repeats = self._connection.execute("SELECT count(*) FROM repeats").fetchone()
-        named, joined = "s.*", ""
-        if repeats and repeats[0]:
-            named = "s.* REPLACE (coalesce(repeats.key, s.key) AS key)"
-            joined = "LEFT JOIN repeats USING (place)"
-        self._connection.execute(
-            f"CREATE OR REPLACE VIEW staged AS SELECT {named} "  # noqa: S608  constants
-            f"FROM ({rows}) s {joined} "
-            f"WHERE s.file_number NOT IN ({', '.join(map(str, self._discarded))})"
-        )
+        kept = f"file_number NOT IN ({', '.join(map(str, self._discarded))})"
+        view_staged(self._connection, f"(SELECT * FROM ({rows}) WHERE {kept}) s")  # noqa: S608  constants
 
 
-def quoted(path: Path) -> str:
-    """Return a path as a literal of SQL."""
-    return "'" + str(path).replace("'", "''") + "'"
+def untouched_sql(plan: PlanFolder) -> str:
+    """Return the query of a plan's messages that are not in `touched`, as rows of `staged`."""
+    return (
+        f"SELECT *, {OPENING} AS opening FROM ("  # noqa: S608  constants
+        f"SELECT {', '.join(WRITTEN.names)}, -1::INTEGER AS file_number, ordinal + {_CARRIED} AS place "
+        f"FROM {numbered_sql(plan.messages, plan.lanes)} AS old ANTI JOIN touched USING (key))"
+    )
 
 
 def _cast(columns: list[pa.Array], schema: pa.Schema) -> list[pa.Array]:
     return [column.cast(kind.type) for column, kind in zip(columns, schema, strict=True)]
 
 
-def _reason(error: duckdb.Error) -> str:
+def duckdb_reason(error: duckdb.Error) -> str:
     """Return DuckDB's first line where it speaks of memory or files; others might quote a message's text."""
     if isinstance(error, (duckdb.OutOfMemoryException, duckdb.IOException)):
         return str(error).partition("\n")[0]

@@ -7,30 +7,27 @@ import fcntl
 import json
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import UTC, datetime
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
 
 import pyarrow as pa
 
-from etl.errors import InputError
-from etl.model.insight import Insight
+from etl.errors import InputError, LaterError
 from etl.model.plan import Conservation, PlanFolder, PlanSummary
 from etl.model.schemas import REJECT_SCHEMA, FileSummary
-from etl.plan.fingerprint import PLAN_VERSION
-from etl.plan.insight import Question, look, read_insight
+from etl.plan.fingerprint import PLAN_VERSION, PlanHasher
+from etl.plan.insight import Question, look, read_insight, staged_openings
 from etl.plan.order import Ordered
 from etl.plan.stage import Staging
+from etl.plan.summary import summary_of
 from etl.plan.tables import LANES, write_rows
 
 _BUILDING: Final = ".building-"
-_OFFSETS: Final = 20
 _PULSE: Final = "pulse"
 """A file in a folder under construction, locked while its builder lives."""
 
@@ -57,6 +54,37 @@ def building(plans: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def resuming(plans: Path, name: str) -> Iterator[Path]:
+    """Give the private folder of that name, with what a dead build has left in it; remove all other ones'.
+
+    It is removed when its builder comes to a good end, and by the next build of anything else.
+
+    Raises:
+        InputError: the folder can't be written.
+        LaterError: another process builds there.
+    """
+    folder = plans / f"{_BUILDING}{name}"
+    try:
+        plans.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _alone(plans):
+            folder.mkdir(exist_ok=True, mode=0o700)
+            pulse = _lock(folder / _PULSE, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove_dead(plans)
+    except BlockingIOError as error:
+        raise LaterError(
+            "another process makes this very plan now",
+            hint="wait for it; the same command then finds the plan",
+        ) from error
+    except OSError as error:
+        raise InputError(f"{plans}: plans can't be written there: {_reason(error)}") from error
+    try:
+        yield folder
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(pulse)
+
+
 def write_plan(
     folder: Path,
     staging: Staging,
@@ -76,26 +104,22 @@ def write_plan(
         InputError: the disk is full or not writable, or the counts don't add up.
     """
     try:
-        messages = folder / "messages.parquet"
+        messages, lanes = folder / "messages.parquet", folder / "lanes.parquet"
+        hasher = PlanHasher(settings)
         with ThreadPoolExecutor(max_workers=1) as beside:
-            hash_ = beside.submit(ordered.write_messages, messages, settings)
-            write_rows(ordered.lane_rows(), folder / "lanes.parquet", LANES)
+            written = beside.submit(ordered.write_messages, messages, each=hasher.update)
+            write_rows(ordered.lane_rows(), lanes, LANES)
             write_rows(ordered.reject_rows(), folder / "rejects.parquet", REJECT_SCHEMA)
-            insight = look(ordered.connection, question or Question())
-            summary = _summary(staging, ordered, hash_.result(), names, insight)
-        if not summary.conservation.balanced:
-            raise InputError(
-                f"rows do not add up: {asdict(summary.conservation)}",
-                hint="this is a defect of etl: please report it with these numbers",
-            )
-        _write_json(folder / "plan.json", {"plan_version": PLAN_VERSION, **asdict(summary)})
-        path = _publish(folder, summary.hash)
+            connection = ordered.connection
+            insight = look(connection, question or Question(), staged_openings(connection))
+            written.result()
+            summary = summary_of(staging, ordered, hasher.hexdigest(), names, insight)
+        return publish(folder, summary)
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"{folder.parent}: the plan can't be written: {_reason(error)}",
             hint="free disk space beside the plans, or raise plan.memory_limit_mb",
         ) from error
-    return PlanFolder(path=path, summary=summary)
 
 
 def load_plan(path: Path) -> PlanFolder | None:
@@ -113,7 +137,7 @@ def load_plan(path: Path) -> PlanFolder | None:
         plan = PlanFolder(path=path, summary=PlanSummary(**data))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return plan if all(file.is_file() for file in (plan.messages, plan.lanes, plan.rejects)) else None
+    return plan if all(file.is_file() for file in (*plan.messages, plan.lanes, plan.rejects)) else None
 
 
 def plan_path(plans: Path, plan_hash: str) -> Path:
@@ -130,80 +154,41 @@ def find_plan(plans: Path, *, fingerprint: str, ledger_mark: str) -> PlanFolder 
     return None
 
 
-def _summary(
-    staging: Staging, ordered: Ordered, hash_: str, names: Mapping[str, str], insight: Insight
-) -> PlanSummary:
-    tally = staging.tally
-    conservation = Conservation(
-        rows=staging.rows,
-        carried=staging.carried,
-        rejects=sum(ordered.rejects_by_code.values()),
-        split=tally.split,
-        skipped=sum(tally.skipped.values()),
-        duplicates=ordered.duplicates,
-        known=sum(ordered.known_by_state.values()),
-        planned=ordered.planned,
-    )
-    return PlanSummary(
-        hash=hash_,
-        fingerprint=names["fingerprint"],
-        identity=names["identity"],
-        source=names["source"],
-        ledger_mark=names["ledger_mark"],
-        conservation=conservation,
-        lanes=ordered.lanes,
-        longest_lane=ordered.longest_lane,
-        first_at=_iso(ordered.first_at_us),
-        last_at=_iso(ordered.last_at_us),
-        rejects_by_code=ordered.rejects_by_code,
-        skipped_by_reason=dict(sorted(tally.skipped.items())),
-        known_by_state=ordered.known_by_state,
-        roles=ordered.roles,
-        changed=dict(sorted(tally.changed.items())),
-        found=dict(sorted(tally.found.items())),
-        offsets=_most_common(tally.offsets),
-        files=tuple(staging.files),
-        skipped_files=tuple(staging.skipped_files),
-        insight=insight,
-        settings=names.get("settings", ""),
-    )
+def publish(folder: Path, summary: PlanSummary) -> PlanFolder:
+    """Put a plan that was built in `folder` in its place, and return it there.
 
-
-def _most_common(offsets: Counter[str]) -> dict[str, int]:
-    """Return the offsets, most common first; beyond the first 20 only their sum, as `others`."""
-    ranked = sorted(offsets.items(), key=lambda item: (-item[1], item[0]))
-    rest = sum(count for _, count in ranked[_OFFSETS:])
-    return {**dict(ranked[:_OFFSETS]), **({"others": rest} if rest else {})}
-
-
-def _publish(folder: Path, plan_hash: str) -> Path:
-    path = plan_path(folder.parent, plan_hash)
+    Raises:
+        OSError: the disk is full or not writable.
+    """
+    path = plan_path(folder.parent, summary.hash)
+    _write_summary(folder, summary)
     shutil.rmtree(folder / "spill", ignore_errors=True)
     for file in folder.glob("*.*"):
         _sync(file)  # a power cut must not leave a plan whose summary is whole and whose messages are not
     with _alone(folder.parent):
         (folder / _PULSE).unlink(missing_ok=True)
         there = load_plan(path)
-        if there is None or there.summary.hash != plan_hash:
+        if there is None or there.summary.hash != summary.hash:
             shutil.rmtree(path, ignore_errors=True)
             folder.rename(path)
         else:
             # A run may be reading the messages there; by the hash they are the same: only the rest changes.
             (path / "rejects.csv").unlink(missing_ok=True)  # of the rejects that are replaced
+            summary = replace(summary, parts=there.summary.parts)
+            _write_summary(folder, summary)
             for name in ("rejects.parquet", "plan.json"):
                 (folder / name).replace(path / name)
         _sync(path)
         _sync(folder.parent)
-    return path
+    return PlanFolder(path=path, summary=summary)
 
 
-def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+def _write_summary(folder: Path, summary: PlanSummary) -> None:
+    """Write `plan.json` into a folder."""
+    path = folder / "plan.json"
+    data = {"plan_version": PLAN_VERSION, **asdict(summary)}
     path.write_text(json.dumps(data, indent=2, ensure_ascii=True) + "\n", encoding="utf-8")
     path.chmod(0o600)
-
-
-def _iso(at_us: int | None) -> str | None:
-    return None if at_us is None else datetime.fromtimestamp(at_us // 1_000_000, UTC).isoformat()
 
 
 def _remove_dead(plans: Path) -> None:

@@ -26,8 +26,10 @@ LANES: Final = pa.schema(
     [
         ("lane", pa.string()), ("first", pa.int64()), ("length", pa.int64()),
         ("first_at_us", pa.int64()), ("last_at_us", pa.int64()),
+        ("part", pa.int32()), ("row", pa.int64()),
     ],
 )  # fmt: skip
+"""`first` is the ordinal of a lane's first message in the plan, `row` its row in the file of that `part`."""
 
 _PLACES: Final = pa.schema([("file_number", pa.int32()), ("place", pa.int64())])
 _COMPUTED: Final = frozenset({"key", "content"})

@@ -27,6 +27,7 @@ from etl.model.events import (
     LaneHeld,
     PaceChanged,
     Planned,
+    PlanStep,
     RangeRead,
     Retrying,
     RunBegan,
@@ -134,6 +135,8 @@ def line_of(event: Event) -> Line | None:  # noqa: C901, PLR0911, PLR0912  one c
             if event.reason is None:
                 return _info("pace_raised", **fields)
             return _warning("pace_cut", **fields, reason=event.reason)
+        case PlanStep():
+            return _info("plan_step", step=event.step, done=event.done, pieces=event.pieces)
         case RangeRead():
             return _info("range_read", done=event.done, known=event.known)
         case Draining():

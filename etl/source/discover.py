@@ -32,6 +32,8 @@ class SourceFile:
     """By its first bytes, unpacked; `[input] format` may overrule it."""
     compression: Compression
     partitions: Partitions = ()
+    row_groups: tuple[int, int] | None = None
+    """Of a Parquet file only the row groups from the first number up to the second, that one excluded."""
 
 
 def _silent(_: str) -> None:

@@ -51,16 +51,20 @@ def read_parquet(
         InputError: the file is damaged (the message says how many rows were readable), lacks a column, or
             a column's type can't be what it is mapped as.
     """
-    done = records = 0
+    records = 0
     reading: list[str] = []
     with _readable(file, reading), _opened(file) as source:
+        groups = range(*(file.row_groups or (0, source.num_row_groups)))
+        before = sum(source.metadata.row_group(group).num_rows for group in range(groups.start))
+        done, total = before, before + sum(source.metadata.row_group(group).num_rows for group in groups)
         layout = _layout(file, source.schema_arrow, columns, explode)
         reading += layout.read
         for column in layout.columns:
             check = check_time_type if column.name in times else check_text_type
             check(file.label, column.name, column.kind)
-        total = source.metadata.num_rows
-        for batch in source.iter_batches(_BATCH_ROWS, columns=reading, use_threads=False):
+        for batch in source.iter_batches(
+            _BATCH_ROWS, row_groups=list(groups), columns=reading, use_threads=False
+        ):
             for values, parents in _rows(batch, layout):
                 rows = pa.RecordBatch.from_arrays(
                     [
@@ -72,13 +76,14 @@ def read_parquet(
                 records += len(parents)
                 yield RowBatch(file=file.label, rows=rows, lines=pa.array(parents + (done + 1), pa.int64()))
             done += batch.num_rows
-            progress(file.size * done // max(total, 1))
+            progress(file.size * done // max(source.metadata.num_rows, 1))
     if done != total:
         raise InputError(f"{file.label}: its footer says {total} rows but {done} could be read")
-    progress(file.size)
+    if file.row_groups is None:
+        progress(file.size)
     yield FileSummary(
         file=file.label,
-        format=f"parquet, {done} rows exploded by {explode}" if layout.list_steps else "parquet",
+        format=f"parquet, {done - before} rows exploded by {explode}" if layout.list_steps else "parquet",
         records=records,
         blank_lines=0,
         bytes_read=file.size,

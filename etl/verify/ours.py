@@ -7,7 +7,6 @@ flight), 2 touched but not accepted, 3 never sent.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
@@ -45,13 +44,13 @@ _STANDING: Final = """
 # A pending message of a closed plan is planned anew in a later one, under the same key.
 _WITH_TEXTS: Final = f"""
     INSERT INTO ours
-    SELECT ($number::BIGINT << {ORDINAL_BITS}) + m.file_row_number, lower(hex(m.key)), m.lane,
+    SELECT ($number::BIGINT << {ORDINAL_BITS}) + m.ordinal, lower(hex(m.key)), m.lane,
         m.at_us // {MICROSECONDS}, m.at_us // {MICROSECONDS} // $resolution::BIGINT,
         digest(CASE m.role WHEN 'agent' THEN $agent ELSE CASE m.role WHEN 'bot' THEN $bot ELSE '' END END
                || m.text),
         {_STANDING}, coalesce(t.maybe_doubled, false), t.sent
-    FROM read_parquet($path, file_row_number = true) m
-    LEFT JOIN (SELECT * FROM touched WHERE plan = $hash) t ON t.ordinal = m.file_row_number
+    FROM {{messages}} m
+    LEFT JOIN (SELECT * FROM touched WHERE plan = $hash) t ON t.ordinal = m.ordinal
     WHERE CASE WHEN $open THEN true ELSE t.state <> 'pending' END
 """  # noqa: S608  constants
 
@@ -104,7 +103,8 @@ class PlanTexts:
     number: int
     hash: str
     open: bool
-    messages: Path | None
+    messages: str | None
+    """What stands after FROM for them, each with its `ordinal`."""
 
 
 class Ours:
@@ -139,10 +139,9 @@ class Ours:
             return
         prefixed = settings.speaker in {"prefix", "both"}
         self._database.run(
-            _WITH_TEXTS,
+            _WITH_TEXTS.format(messages=plan.messages),
             {
                 **parameters,
-                "path": str(plan.messages),
                 "agent": settings.agent_prefix if prefixed else "",
                 "bot": settings.bot_prefix if prefixed else "",
             },

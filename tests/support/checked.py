@@ -120,7 +120,7 @@ def checked(result: CheckResult, events: Sequence[Event]) -> Checked:
     """Return what a dry run made, once its books are found to balance."""
     plan = result.plan
     rejects = [row for batch in plan_rejects(plan) for row in batch.to_pylist()]
-    messages = pq.read_table(plan.messages).to_pylist()
+    messages = pq.read_table(list(plan.messages)).to_pylist()
     counts = plan.summary.conservation
     assert counts.balanced
     assert counts.rows == sum(file.records for file in plan.summary.files)

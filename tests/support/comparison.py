@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from etl.config.sending import Message
 from etl.ledger.interface import EXPORT_SCHEMA
+from etl.plan.parts import numbered_sql
 from etl.verify.comparison import Comparison
 from etl.verify.ours import PlanTexts
 from etl.verify.theirs import HEARD
@@ -70,7 +71,7 @@ def compared(  # noqa: PLR0913  what a comparison depends on
     """Give the verdicts on `ours`, sent in that order, by what the answers `theirs` show."""
     messages = folder / "messages.parquet"
     pq.write_table(_plan(ours), messages)
-    known = plan or PlanTexts(number=1, hash=PLAN, open=True, messages=messages)
+    known = plan or PlanTexts(number=1, hash=PLAN, open=True, messages=numbered_sql([messages], folder))
     with Comparison(folder, memory_limit_mb=256, text=text) as comparison:
         comparison.ours.add_ledger([_ledger(ours)])
         comparison.ours.add_plan(known, settings or Message(), resolution_seconds=resolution_seconds)

@@ -9,7 +9,7 @@ from urllib.parse import quote_plus
 
 import pyarrow.parquet as pq
 
-TEXT_HOLDERS = ("messages.parquet", "sandbox.sqlite", "history.csv")
+TEXT_HOLDERS = ("messages.parquet", "messages-", "sandbox.sqlite", "history.csv")
 """The plan, the stand-in's own store and the test's input hold texts by design."""
 
 

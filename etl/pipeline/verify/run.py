@@ -24,6 +24,7 @@ from etl.pipeline.verify.settling import recover, settle
 from etl.pipeline.verify.spool import Spool
 from etl.pipeline.verify.wish import VerifyWish
 from etl.plan.lanes import PlanReader
+from etl.plan.parts import numbered_sql
 from etl.plan.store import load_plan, plan_path
 from etl.report.export import TableFormat, write_file
 from etl.report.outcome import write_report
@@ -169,7 +170,7 @@ class _Verification:
                 number=record.number,
                 hash=record.hash,
                 open=record.open,
-                messages=None if plan is None else plan.messages,
+                messages=None if plan is None else numbered_sql(plan.messages, plan.lanes),
             )
             ours.add_plan(
                 texts, self._job_file.job.message, resolution_seconds=self._settings.resolution_seconds

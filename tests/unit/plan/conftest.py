@@ -1,11 +1,13 @@
 """Plans from a few words: rows in, plan on disk out, through the real stages."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from etl.ledger.interface import TOUCHED_SCHEMA
@@ -15,6 +17,7 @@ from etl.plan.lanes import PlanReader
 from etl.plan.order import decide
 from etl.plan.stage import Staging
 from etl.plan.store import building, write_plan
+from etl.plan.tables import LANES
 
 START = 1_700_000_000
 Row = dict[str, Any]
@@ -160,3 +163,25 @@ def known() -> Callable[..., Row]:
 def messages() -> Callable[..., pa.RecordBatch]:
     """Return the maker of message batches."""
     return make_messages
+
+
+@pytest.fixture
+def parted() -> Callable[[PlanFolder, int], PlanFolder]:
+    """Return what lays a plan out in several parts, as workers would have made it."""
+
+    def lay_out(plan: PlanFolder, parts: int) -> PlanFolder:
+        lanes = pq.read_table(plan.lanes).to_pylist()
+        messages = pq.read_table(plan.messages[0])
+        made = PlanFolder(path=plan.path, summary=replace(plan.summary, parts=parts))
+        held = [0] * parts
+        for number, lane in enumerate(lanes):
+            lane["part"] = number * 7 % parts
+            lane["row"] = held[lane["part"]]
+            held[lane["part"]] += lane["length"]
+        for part, path in enumerate(made.messages):
+            mine = [messages.slice(lane["first"], lane["length"]) for lane in lanes if lane["part"] == part]
+            pq.write_table(pa.concat_tables([messages.slice(0, 0), *mine]), path, row_group_size=100)
+        pq.write_table(pa.Table.from_pylist(lanes, schema=LANES), plan.lanes, row_group_size=64)
+        return made
+
+    return lay_out

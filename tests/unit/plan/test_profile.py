@@ -158,7 +158,8 @@ def test_looking_through_leaves_nothing_behind(planner, row):
 def test_a_damaged_plan_is_an_error_without_its_content(planner, row):
     """DuckDB's own words might quote a text."""
     plan = planner([row("a secret")])
-    plan.messages.write_bytes(plan.messages.read_bytes()[:200])
+    (messages,) = plan.messages
+    messages.write_bytes(messages.read_bytes()[:200])
     with (
         pytest.raises(InputError, match="can't be looked through") as caught,
         opened(plan, memory_limit_mb=256) as connection,

@@ -112,10 +112,10 @@ def test_a_build_that_lives_in_another_process_stays(tmp_path):
 def test_the_same_plan_again_keeps_the_messages_that_a_run_may_be_reading(planner, row):
     """By the hash they are equal; the summary and the rejects are the new ones."""
     plan = planner([row()])
-    inode = plan.messages.stat().st_ino
+    inode = plan.messages[0].stat().st_ino
     again = planner([row()], rejects=(7,), names={"ledger_mark": "m2"})
     assert plan.path == again.path
-    assert inode == again.messages.stat().st_ino
+    assert inode == again.messages[0].stat().st_ino
     assert again == load_plan(plan.path)
 
 

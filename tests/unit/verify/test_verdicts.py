@@ -3,6 +3,7 @@
 import pytest
 
 from etl.config.sending import Message
+from etl.plan.parts import numbered_sql
 from etl.verify.findings import Finding
 from etl.verify.ours import PlanTexts
 from support.comparison import BEGIN, PLAN, Sent, Shown, compared, found, key
@@ -206,7 +207,8 @@ def test_plan_that_is_gone_is_unknown_without_ids_and_known_with_them(tmp_path):
 
 def test_pending_message_of_a_closed_plan_is_left_to_the_next_one(tmp_path):
     """A later plan has it under the same key."""
-    closed = PlanTexts(number=1, hash=PLAN, open=False, messages=tmp_path / "messages.parquet")
+    messages = numbered_sql([tmp_path / "messages.parquet"], tmp_path)
+    closed = PlanTexts(number=1, hash=PLAN, open=False, messages=messages)
     ours = [Sent(text="a"), Sent(text="b", state="pending"), Sent(text="c", state=None)]
     rows = [Shown(text="a"), Shown(text="b"), Shown(text="c")]
     assert {"present": 1, "foreign": 2} == found(tmp_path, ours, rows, plan=closed)

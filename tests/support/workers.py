@@ -1,0 +1,36 @@
+"""Workers for tests of planning: this process, one call after another, each sent as to a real worker."""
+
+import pickle
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+class OneByOne:
+    """Runs every call as an engine hands it over; `fail_at` is the number of a call that never returns."""
+
+    def __init__(self, workers: int = 2, *, fail_at: int | None = None) -> None:
+        self.workers = workers
+        self.calls: list[str] = []
+        self._fail_at = fail_at
+
+    def map(
+        self,
+        function: Callable[[Any], Any],
+        items: Iterable[Any],
+        *,
+        each: Callable[[Any], None] = lambda _: None,
+    ) -> list[Any]:
+        """Return each item's result."""
+        results = []
+        for item in items:
+            if len(self.calls) == self._fail_at:
+                raise LostError
+            self.calls.append(function.__name__)
+            sent, told = pickle.loads(pickle.dumps((function, item)))  # noqa: S301  our own
+            results.append(sent(told))
+            each(results[-1])
+        return results
+
+
+class LostError(Exception):
+    """The scheduler is gone."""
