@@ -144,7 +144,7 @@ def test_second_machine_is_told_who_holds_the_ledger(folder, server, database):
     assert 75 == refused.code, refused.err
     assert f"pid {process.pid} on host " in refused.err
     assert process.pid == seen.data["running"]["pid"], seen.out
-    assert f"pid {process.pid} on host " in looked.out
+    assert f"pid {process.pid} on host " in looked.err
     assert 143 == stopped.code, stopped.err
 
 

@@ -2,7 +2,6 @@
 
 import secrets
 from importlib import resources
-from typing import Any
 
 from psycopg import sql
 
@@ -11,6 +10,10 @@ from etl.errors import LedgerError
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.connection import Connection, quoted
 
+_CONTENT = """
+    SELECT count(*), count(*) FILTER (WHERE relname = 'meta')
+    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = %s
+"""
 _VERSION = "SELECT version, target FROM meta"
 _FIRST = """
     INSERT INTO meta (one, version, identity, target, created_us, mark) VALUES (1, 1, %s, %s, %s, %s)
@@ -23,13 +26,10 @@ def is_missing(connection: Connection, address: Address) -> bool:
     Raises:
         LedgerError: something else is in it.
     """
-    if _found(connection, "SELECT to_regclass(%s)", (f"{address.schema}.meta",)) is not None:
+    # The catalogue tells everybody, also an account without rights in the schema.
+    others, found = connection.execute(_CONTENT, (address.schema,)).fetchone() or (0, 0)
+    if found:
         return False
-    others = _found(
-        connection,
-        "SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace(%s)",
-        (address.schema,),
-    )
     if others:
         raise LedgerError(
             f"the schema of {address} holds {others} other tables and indexes, but no ledger",
@@ -94,10 +94,5 @@ def schema_files() -> list[str]:
 
 def _make_schema(connection: Connection, address: Address) -> None:
     # Asked first: CREATE … IF NOT EXISTS wants the right to create also where it does nothing.
-    if _found(connection, "SELECT to_regnamespace(%s)", (address.schema,)) is None:
+    if not connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (address.schema,)).fetchone():
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(quoted(address.schema)))
-
-
-def _found(connection: Connection, question: str, parameters: tuple[object, ...]) -> Any:  # noqa: ANN401
-    row = connection.execute(question.encode(), parameters).fetchone()
-    return row[0] if row else None
