@@ -55,9 +55,10 @@ CREATE TABLE run (
     CHECK ((ended_us IS NULL) = (exit_code IS NULL))
 );
 
--- Every message that was ever about to be sent. `settled_us` is when the present state was reached.
+-- Every message that was ever about to be sent. `settled_us` is when the present state was reached. That plan
+-- and run exist is seen to by the triggers, once for each statement: foreign keys would look and lock each time.
 CREATE TABLE message (
-    plan            integer NOT NULL REFERENCES plan (number),
+    plan            integer NOT NULL,
     ordinal         bigint  NOT NULL CHECK (ordinal >= 0),
     key             bytea   NOT NULL CHECK (octet_length(key) = 16),
     content         bytea   NOT NULL CHECK (octet_length(content) = 16),
@@ -67,7 +68,7 @@ CREATE TABLE message (
                     CHECK (state IN ('pending', 'in_flight', 'accepted', 'rejected', 'uncertain', 'skipped')),
     attempts        integer NOT NULL CHECK (attempts > 0),
     maybe_doubled   boolean NOT NULL DEFAULT false,
-    run             integer NOT NULL REFERENCES run (number),
+    run             integer NOT NULL,
     http_status     integer,
     reason          text    COLLATE "C" CHECK (length(reason) <= 500),
     platform_id     text    COLLATE "C",
@@ -241,9 +242,13 @@ CREATE FUNCTION message_accepted() RETURNS trigger LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO tally AS known (plan, slot, accepted)
-    SELECT after.plan, pg_backend_pid() % 64, count(*)
-    FROM after JOIN before ON before.plan = after.plan AND before.ordinal = after.ordinal
-    WHERE after.state = 'accepted' AND before.state <> 'accepted' GROUP BY after.plan
+    SELECT plan, pg_backend_pid() % 64, sum(more)
+    FROM (
+        SELECT plan, 1 AS more FROM after WHERE state = 'accepted'
+        UNION ALL
+        SELECT plan, -1 FROM before WHERE state = 'accepted'
+    ) AS changed
+    GROUP BY plan HAVING sum(more) <> 0
     ON CONFLICT (plan, slot) DO UPDATE SET accepted = known.accepted + excluded.accepted;
     RETURN NULL;
 END
