@@ -17,7 +17,7 @@ import psycopg
 from etl.clock import SYSTEM
 from etl.errors import LaterError, LedgerError
 from etl.ledger.postgres.address import Address
-from etl.ledger.postgres.connection import Connection, connect
+from etl.ledger.postgres.connection import Connection, connect, tune_for_commits
 from etl.ledger.postgres.failures import FENCED, failure, is_lost, translated
 from etl.ledger.postgres.holders import Holding, end_session, lock_holder, myself, take_lock
 from etl.ledger.postgres.migrations import is_missing, migrate, require
@@ -98,6 +98,7 @@ class Session:
         with translated(address):
             self._connection = connect(address, role="import")
             try:
+                tune_for_commits(self._connection)
                 self._take_lock()
                 self._prepare(target, create=create)
                 self._me = myself(self._connection)
@@ -212,6 +213,7 @@ class Session:
         """Connect anew as the owner; return whether the last transaction was applied."""
         connection = connect(self._address, role="import")
         try:
+            tune_for_commits(connection)
             self._retake(connection)
             commits = self._found_commits(connection)
             self._me = myself(connection)
