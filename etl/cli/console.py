@@ -23,6 +23,7 @@ from etl.model.events import (
     Retrying,
     RunBegan,
     Settled,
+    SettledElsewhere,
     Started,
     Warned,
 )
@@ -87,7 +88,7 @@ class Progress(AbstractContextManager["Progress"]):
     ) -> None:
         self._close()
 
-    def __call__(self, event: Event) -> None:  # noqa: C901  one case for each event
+    def __call__(self, event: Event) -> None:  # noqa: C901, PLR0912  one case for each event
         """Take one event."""
         match event:
             case FileProgress():
@@ -97,7 +98,9 @@ class Progress(AbstractContextManager["Progress"]):
                 self._total = event.messages
                 self._note(f"sending {event.messages:,} messages to {event.target}")
             case Settled():
-                self._settled(event)
+                self._settled(event.state, 1)
+            case SettledElsewhere():
+                self._settled(event.state, event.messages)
             case LaneHeld():
                 self._held += event.messages
             case Retrying():
@@ -133,8 +136,8 @@ class Progress(AbstractContextManager["Progress"]):
         if self._bar is not None:
             self._bar.update(event.bytes_done - self._bar.n)
 
-    def _settled(self, event: Settled) -> None:
-        self._counts[event.state] = self._counts.get(event.state, 0) + 1
+    def _settled(self, state: State, messages: int) -> None:
+        self._counts[state] = self._counts.get(state, 0) + messages
         if self._quiet:
             return
         if self._terminal:
@@ -142,7 +145,7 @@ class Progress(AbstractContextManager["Progress"]):
                 self._close()
                 self._bar = _bar("sending", self._total, unit="msg")
             self._bar.set_postfix_str(self._postfix(), refresh=False)
-            self._bar.update(1)
+            self._bar.update(messages)
         elif SYSTEM.monotonic() - self._said_at >= _PLAIN_EVERY_SECONDS:
             self._said_at = SYSTEM.monotonic()
             say(f"{sum(self._counts.values()):,} of {self._total:,} messages, {self._postfix()}")
