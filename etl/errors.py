@@ -11,6 +11,7 @@ sqlite3, pyarrow, duckdb, pydantic) are turned into these at the edge of the pac
     │   └── LedgerFullError     its disk has no room
     ├── RefusedError    6   the API refused the run: credentials, address, contract
     └── LaterError     75   nothing is wrong: another run is active, or the API said "later"
+        └── EngineError         the cluster of --cluster is gone, or lost a part of the work
 """
 
 from enum import IntEnum
@@ -46,8 +47,8 @@ _MEANINGS: dict[ExitCode, str] = {
     ExitCode.INPUT: "the input can't be read or fails validation; nothing was sent",
     ExitCode.LEDGER: "the ledger can't be used; sending stopped",
     ExitCode.REFUSED: "the API refused the run (credentials, address, contract); sending stopped",
-    ExitCode.LATER: "another run holds the lock, the API can't be reached, is in trouble or said later, or "
-    "`replay.window` is closed; try again later",
+    ExitCode.LATER: "another run holds the lock, the API can't be reached, is in trouble or said later, "
+    "`replay.window` is closed, or the cluster is gone; try again later",
     ExitCode.INTERRUPTED: "interrupted (Ctrl-C) and drained; the same command resumes",
     ExitCode.TERMINATED: "terminated (SIGTERM) and drained; the same command resumes",
 }
@@ -101,3 +102,7 @@ class LaterError(EtlError):
     """Nothing is wrong; the same command works later."""
 
     exit_code = ExitCode.LATER
+
+
+class EngineError(LaterError):
+    """The cluster is gone, or lost a part of the work; what is recorded stands."""

@@ -24,6 +24,7 @@ from etl.model.events import (
     Retrying,
     RunBegan,
     Settled,
+    SettledElsewhere,
     Started,
     Warned,
 )
@@ -98,7 +99,9 @@ class Progress(AbstractContextManager["Progress"]):
                 self._total = event.messages
                 self._note(f"sending {event.messages:,} messages to {event.target}")
             case Settled():
-                self._settled(event)
+                self._settled(event.state, 1)
+            case SettledElsewhere():
+                self._settled(event.state, event.messages)
             case LaneHeld():
                 self._held += event.messages
             case Retrying():
@@ -157,8 +160,8 @@ class Progress(AbstractContextManager["Progress"]):
             self._said_at = SYSTEM.monotonic()
         return due
 
-    def _settled(self, event: Settled) -> None:
-        self._counts[event.state] = self._counts.get(event.state, 0) + 1
+    def _settled(self, state: State, messages: int) -> None:
+        self._counts[state] = self._counts.get(state, 0) + messages
         if self._quiet:
             return
         if self._terminal:
@@ -166,7 +169,7 @@ class Progress(AbstractContextManager["Progress"]):
                 self._close()
                 self._bar = _bar("sending", self._total, unit="msg")
             self._bar.set_postfix_str(self._postfix(), refresh=False)
-            self._bar.update(1)
+            self._bar.update(messages)
         elif self._is_time():
             say(f"{sum(self._counts.values()):,} of {self._total:,} messages, {self._postfix()}")
 

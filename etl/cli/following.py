@@ -16,6 +16,7 @@ import click
 from etl.cli.console import printable, say
 from etl.clock import SYSTEM
 from etl.errors import EtlError
+from etl.ledger.sharing import Worked
 from etl.pipeline.status import StatusResult
 from etl.report.summary import duration
 
@@ -111,6 +112,8 @@ def screen(result: StatusResult, per_second: float | None, job: str) -> list[str
         f"accepted {states.accepted:,}   rejected {states.rejected:,}   skipped {states.skipped:,}",
         f"open     pending {states.pending:,}   {unknown}   held {states.held:,}",
     ]
+    if result.worked:
+        lines += shard_lines(result.worked)
     if result.hold_off_seconds:
         lines.append(f"hold-off the API asked to wait another {duration(result.hold_off_seconds)}")
     if result.learned_per_second:
@@ -134,3 +137,16 @@ def _rest(result: StatusResult, per_second: float | None) -> str:
         return "nothing was settled for a while"
     # The pace of the moment says nothing of the longest lane, which may end alone.
     return f"about {duration(max(pending / per_second, result.forecast.seconds))} left"
+
+
+def shard_lines(worked: Worked) -> list[str]:
+    """Return how the shards of a run by many workers stand, and who has the open ones."""
+    counts = [
+        f"{worked.done:,} of {worked.shards:,} done",
+        f"{worked.live:,} open",
+        f"{worked.waiting:,} waiting",
+    ]
+    if worked.expired:
+        counts.append(f"{worked.expired:,} without a live worker: another one takes them over")
+    owners = [f"         {count:,} open by {owner}" for owner, count in sorted(worked.open.items())]
+    return [f"shards   {', '.join(counts)}", *owners]

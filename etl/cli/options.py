@@ -41,6 +41,16 @@ def sandbox(function: Function) -> Function:
     )(function)
 
 
+def cluster(function: Function) -> Function:
+    """Add --cluster."""
+    return click.option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Let the workers of a Dask cluster do it: tcp://host:8786, tls://host:8786; or local, local:4: "
+        "threads of this process. Needs a ledger in PostgreSQL.",
+    )(function)
+
+
 def profiles(name: str, text: str) -> Callable[[Function], Function]:
     """Return an option, by its name and help, that takes profiles of the sandbox."""
     kind = kinds.Parsed("profile", _profile)

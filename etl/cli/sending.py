@@ -30,6 +30,7 @@ class Words(Pace):
     """The options by name."""
 
     sandbox: bool
+    cluster: str | None
     sandbox_profile: tuple[Profile, ...]
     limit_lanes: int | None
     canary: bool
@@ -46,6 +47,7 @@ _OPTIONS = (
         "--sandbox-profile",
         "Rehearse trouble: the stand-in of --sandbox behaves so (README: profiles); repeatable.",
     ),
+    options.cluster,
     options.pace,
     click.option("--limit-lanes", type=click.IntRange(min=1), help="A trial: the first N users, by name."),
     click.option(
@@ -111,6 +113,7 @@ def send(
     with observing(log, quiet=as_json) as watch:
         wish = SendWish(
             sandbox=words["sandbox"],
+            cluster=words["cluster"],
             sandbox_profiles=words["sandbox_profile"],
             expect_plan=words["expect_plan"],
             limit_lanes=words["limit_lanes"],

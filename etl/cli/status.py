@@ -11,10 +11,11 @@ import click
 from etl.cli import options
 from etl.cli.console import at_terminal, say
 from etl.cli.entries import entry_json, entry_line, iso
-from etl.cli.following import Following
+from etl.cli.following import Following, shard_lines
 from etl.config.load import load_job
 from etl.ledger.interface import RunRecord
 from etl.ledger.lock import Holder
+from etl.ledger.sharing import Worked
 from etl.model.states import State
 from etl.pipeline.status import StatusResult, run_status
 from etl.report.steps import Standing, Step, next_steps
@@ -72,6 +73,8 @@ FIELDS: Final[dict[str, str]] = {
     "running": "who holds the lock: pid, host, since; null: nobody",
     "last_run": "the newest run: number, host, pid, version, started_at, ended_at, exit_code; "
     "no end: it runs or was killed",
+    "shards": "of the newest run, where a cluster sends: done, waiting, expired (their worker is gone or "
+    "hangs), and owners, the open ones by worker; null: one process sends",
     "forecast_seconds": "how long the pending messages take at least",
     "next": "the commands to type next, most likely first; empty: nothing is left to do, or a run is active",
     "exit_code": "that of `status`: 0 all accepted or skipped, 3 not yet",
@@ -104,6 +107,7 @@ def _as_json(result: StatusResult, job: str) -> dict[str, Any]:
         "closed": result.closed,
         "running": _holder_json(holder) if holder else None,
         "last_run": _run_json(run) if run else None,
+        "shards": _shards_json(result.worked) if result.worked else None,
         "forecast_seconds": result.forecast.seconds,
         "next": [step.command for step in _next(result, job)],
         "exit_code": result.exit_code,
@@ -113,6 +117,15 @@ def _as_json(result: StatusResult, job: str) -> dict[str, Any]:
 def _holder_json(holder: Holder) -> dict[str, object]:
     since = iso(holder.since_us) if holder.since_us else None
     return {"pid": holder.pid, "host": holder.host, "since": since}
+
+
+def _shards_json(worked: Worked) -> dict[str, object]:
+    return {
+        "done": worked.done,
+        "waiting": worked.waiting,
+        "expired": worked.expired,
+        "owners": worked.open,
+    }
 
 
 def _run_json(run: RunRecord) -> dict[str, object]:
@@ -138,6 +151,8 @@ def _lines(result: StatusResult, job: str) -> list[str]:
         lines.append(f"running  {result.holder}")
     if result.last_run:
         lines.append(f"last run {_run(result)}")
+    if result.worked:
+        lines += shard_lines(result.worked)
     if result.hold_off_seconds:
         lines.append(f"hold-off the API asked to wait another {duration(result.hold_off_seconds)}")
     if result.learned_per_second:

@@ -61,13 +61,14 @@ class Workspace:
 def workspace(state: Path, target: Target, *, sandbox: bool, ledger: str | None = None) -> Workspace:
     """Return the workspace of a target, or of the embedded sandbox that stands in for it.
 
-    The sandbox's ledger is always a file: it goes with what the sandbox keeps in the same folder.
+    The sandbox has a ledger of its own, beside the target's.
     """
     if sandbox:
         return Workspace(
             folder=state / f"sandbox-{target.deployment_id}",
             target=f"sandbox:{target.deployment_id}",
             lasting=False,
+            ledger_url=ledger,
         )
     host = re.sub(r"[^A-Za-z0-9.-]", "_", urlsplit(target.base_url).netloc)
     return Workspace(

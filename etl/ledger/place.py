@@ -11,6 +11,7 @@ from etl.ledger.interface import Ledger
 from etl.ledger.lock import Holder, holder
 from etl.ledger.marks import Marks
 from etl.ledger.migrations import is_missing
+from etl.ledger.sharing import Worked
 from etl.ledger.sqlite import advance_beside, open_ledger, open_readonly
 
 
@@ -34,6 +35,15 @@ class Place(Protocol):
 
     def read(self) -> Ledger | None:
         """Open it for questions, beside a running import too; None when there is none."""
+
+    def end_workers(self, say: Callable[[str], None]) -> None:
+        """End the work that a run by many goes on with although its driver has gone, and wait for that.
+
+        Call it while the ledger is open for writing, before anything in flight is called uncertain.
+        """
+
+    def worked(self, run: int) -> Worked | None:
+        """Return how a run by many workers stands; None: it is one process's."""
 
     def holder(self) -> Holder | None:
         """Return the run that holds it for writing, as far as the place itself knows."""
@@ -74,6 +84,13 @@ class SqlitePlace:
     def read(self) -> Ledger | None:
         """Open it for questions; None when there is none."""
         return open_readonly(self._path, target=self._target)
+
+    def end_workers(self, say: Callable[[str], None]) -> None:
+        """Return at once: only one process ever writes."""
+
+    def worked(self, run: int) -> Worked | None:  # noqa: ARG002  as the protocol has it
+        """Return None: every run is one process's."""
+        return None
 
     def holder(self) -> Holder | None:
         """Return the process of this machine that holds the folder's lock."""

@@ -6,16 +6,24 @@ wake-up per entry would cost more than the row itself.
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from etl.errors import LedgerError, LedgerFullError
-from etl.ledger.interface import Intent, Ledger, Outcome
+from etl.ledger.interface import Intent, Outcome
 from etl.ledger.rescue import Rescue
 from etl.model.states import State
 
 _Waiter = tuple[asyncio.Future[None], bool]
 """Who waits for entries, and whether an intent is among them."""
+
+
+class Committing(Protocol):
+    """A ledger as the writer uses it."""
+
+    def commit(self, entries: Sequence[Intent | Outcome]) -> None:
+        """Apply all in one durable transaction, or none."""
 
 
 class GroupCommit:
@@ -29,7 +37,7 @@ class GroupCommit:
     `rescue`. Leaving the context commits what was written and stops the thread.
     """
 
-    def __init__(self, ledger: Ledger, rescue: Rescue | None = None) -> None:
+    def __init__(self, ledger: Committing, rescue: Rescue | None = None) -> None:
         self._ledger = ledger
         self._rescue = rescue
         self._changed = threading.Condition()

@@ -66,6 +66,14 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettledElsewhere:
+    """Messages reached a stored state by the work of others; the ledger says so."""
+
+    messages: int
+    state: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaneHeld:
     """A lane waits behind a message of unknown (or, if the job says so, refused) fate."""
 
@@ -151,6 +159,7 @@ Event = (
     | Started
     | RunBegan
     | Settled
+    | SettledElsewhere
     | LaneHeld
     | Retrying
     | HoldOff

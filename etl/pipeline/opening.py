@@ -74,6 +74,7 @@ def opened(
             if fresh and (trust is Trust.NEW or not known):
                 _begin(space, marks, ledger.name(), trust, observe)
             keep_ballast(space.folder)
+            where.end_workers(warn)
             _read_back(space, ledger, observe)
             recovered = ledger.recover(now_us=SYSTEM.wall_us())
             ledger.seal(now_us=SYSTEM.wall_us())

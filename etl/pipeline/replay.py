@@ -9,6 +9,7 @@ from etl.errors import InputError, UsageError
 from etl.ledger.interface import Ledger
 from etl.model.events import Event, Planned
 from etl.model.plan import PlanFolder
+from etl.pipeline.engines import opened_engine
 from etl.pipeline.opening import Trust
 from etl.pipeline.prepare import NEW_LEDGER_MARK
 from etl.pipeline.refusing import refuse_broken_limits, refuse_unknown_roles
@@ -61,7 +62,8 @@ def run_replay(job_file: JobFile, wish: ReplayWish, observe: Callable[[Event], N
         )
         return plan
 
-    return replayed(job_file, wish.send, choose, trust=wish.trust, observe=observe)
+    with opened_engine(wish.send.cluster, job_file.job) as engine:
+        return replayed(job_file, wish.send, choose, trust=wish.trust, observe=observe, engine=engine)
 
 
 def chosen_plan(job_file: JobFile, space: Workspace, ledger: Ledger, wanted: str | None) -> PlanFolder:

@@ -117,23 +117,8 @@ class Replaying:
 
     def _adaptive(self) -> Adaptive | None:
         """Return the share to begin with, as earlier runs have learned it; None when the job wants none."""
-        if not self.job.replay.adapt:
-            return None
-        allowed, learned = self.job.replay.rate.per_second, self.ledger.learned_rate_per_second()
-        share = remembered_share(
-            learned_per_second=learned,
-            allowed_per_second=allowed,
-            idle_seconds=self._idle_seconds(),
-        )
-        if learned is not None and learned < allowed:
-            # What has faded stays so, or runs too short to learn would keep a lesson for ever.
-            self.ledger.remember_learned_rate(allowed * share if share < 1.0 else None)
-        if share < 1.0:
-            slower = "as an earlier run has learned"
-            self.observe(
-                PaceChanged(per_second=allowed * share, allowed_per_second=allowed, reason=slower),
-            )
-        return Adaptive(share=share, now=SYSTEM.monotonic())
+        share = share_to_begin_with(self.job, self.ledger, self.observe, idle_seconds=self._idle_seconds())
+        return None if share is None else Adaptive(share=share, now=SYSTEM.monotonic())
 
     def _idle_seconds(self) -> float | None:
         last_us = self.ledger.last_send_us()
@@ -159,6 +144,27 @@ class Replaying:
             self.observe(Warned(message=told))
             pacer.hold_off(now + seconds)
         return pacer
+
+
+def share_to_begin_with(
+    job: Job, ledger: Ledger, observe: Callable[[Event], None], *, idle_seconds: float | None
+) -> float | None:
+    """Return the share of the rate that earlier runs have learned, faded; None when the job wants none."""
+    if not job.replay.adapt:
+        return None
+    allowed, learned = job.replay.rate.per_second, ledger.learned_rate_per_second()
+    share = remembered_share(
+        learned_per_second=learned,
+        allowed_per_second=allowed,
+        idle_seconds=idle_seconds,
+    )
+    if learned is not None and learned < allowed:
+        # What has faded stays so, or runs too short to learn would keep a lesson for ever.
+        ledger.remember_learned_rate(allowed * share if share < 1.0 else None)
+    if share < 1.0:
+        slower = "as an earlier run has learned"
+        observe(PaceChanged(per_second=allowed * share, allowed_per_second=allowed, reason=slower))
+    return share
 
 
 @contextmanager

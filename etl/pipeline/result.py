@@ -101,6 +101,7 @@ EXIT_CODES: Final[dict[StopKind, ExitCode]] = {
     StopKind.MAX_MESSAGES: ExitCode.INCOMPLETE,
     StopKind.MAX_ERRORS: ExitCode.INCOMPLETE,
     StopKind.CANARY: ExitCode.INCOMPLETE,
+    StopKind.CLUSTER_LOST: ExitCode.LATER,
     StopKind.ABORTED: ExitCode.DEFECT,
 }
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from etl.clock import SYSTEM
+from etl.cluster.interface import Engine
 from etl.config.job import Job
 from etl.config.load import JobFile
 from etl.config.secrets import read_token
@@ -15,6 +16,7 @@ from etl.ledger.interface import RESTORED, Ledger, Selection, Word
 from etl.model.events import Event, Finished, Warned
 from etl.model.plan import PlanFolder
 from etl.model.states import State
+from etl.pipeline.engines import opened_engine
 from etl.pipeline.opening import Trust, opened, place_of
 from etl.pipeline.prepare import prepare
 from etl.pipeline.refusing import refuse_unknown_roles
@@ -47,7 +49,8 @@ def run_import(job_file: JobFile, wish: ImportWish, observe: Callable[[Event], N
         refuse_unknown_roles(plan, job_file)
         return plan
 
-    return replayed(job_file, wish.send, choose, trust=wish.trust, observe=observe)
+    with opened_engine(wish.send.cluster, job_file.job) as engine:
+        return replayed(job_file, wish.send, choose, trust=wish.trust, observe=observe, engine=engine)
 
 
 def replayed(
@@ -57,6 +60,7 @@ def replayed(
     *,
     trust: Trust,
     observe: Callable[[Event], None],
+    engine: Engine | None,
 ) -> ImportResult:
     """Send the plan that `choose` gives, asked under the target's lock, and report.
 
@@ -80,6 +84,7 @@ def replayed(
             observe,
             started=started,
             clock_ahead_seconds=found.clock_ahead_seconds,
+            engine=engine,
         )
         sent = sending.send(plan, token=token)
         path = report_path(space, "import", began_us)

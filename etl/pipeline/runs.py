@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from etl import __version__
 from etl.clock import SYSTEM
@@ -30,6 +31,9 @@ from etl.replay.limits import Limits
 from etl.replay.runner import Scope, Tally
 from etl.replay.stop import Stop, StopReason
 
+if TYPE_CHECKING:
+    from etl.pipeline.spreading import Spread  # an extra
+
 
 class Runs:
     """The runs of one command."""
@@ -46,7 +50,9 @@ class Runs:
         expect_plan: str | None,
         trial: bool,
         clock_ahead_seconds: float = 0.0,
+        spread: "Spread | None",
     ) -> None:
+        """`spread` sends by many workers; None: this process does."""
         self._job_file = job_file
         self._job = job_file.job
         self._space = space
@@ -57,6 +63,7 @@ class Runs:
         self._expect_plan = expect_plan
         self._trial = trial
         self._clock_ahead_seconds = clock_ahead_seconds
+        self._spread = spread
         self._blocking = blocking_states(hold_rejected=self._job.replay.on_rejected == "hold")
         self.numbers: list[int] = []
         """Those that were begun."""
@@ -89,10 +96,42 @@ class Runs:
         Raises:
             LedgerError: an entry can't be made durable.
         """
+        if self._spread is not None and only_first_lanes is None:
+            self._spread.require(plan, place[0])
         run = self._start_run(record, self._aim(plan, expected))
-        target, token = place
         self._observe(RunBegan(run=run))
         stop = Stop(self._observe)
+        try:
+            if self._spread is not None and only_first_lanes is None:
+                part = self._spread.part(plan, record.number, run, place)
+                tally = asyncio.run(self._spread.replay(part, self._limits, stop))
+            else:
+                tally = self._replayed(plan, record, run, place, stop, only_first_lanes)
+        except asyncio.CancelledError:
+            tally = Tally()  # the second signal: what was in flight is uncertain at the next start
+        except BaseException as error:
+            ended = error.exit_code if isinstance(error, EtlError) else ExitCode.DEFECT
+            # A ledger that refuses this, too, must not hide why the run ended.
+            why = error.message if isinstance(error, EtlError) else type(error).__name__
+            with suppress(LedgerError):
+                self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us(), stop=why)
+            raise
+        states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
+        ended = exit_code(states, plan.summary, stop=stop.reason, trial=self._trial)
+        self._end_run(run, ended, why=stop.reason.message if stop.reason else None)
+        return tally, stop.reason
+
+    def _replayed(
+        self,
+        plan: PlanFolder,
+        record: PlanRecord,
+        run: int,
+        place: tuple[Target, Secret],
+        stop: Stop,
+        only_first_lanes: int | None,
+    ) -> Tally:
+        """Replay in this process."""
+        target, token = place
         replaying = Replaying(
             job=self._job,
             folder=self._job_file.folder,
@@ -114,21 +153,7 @@ class Runs:
                 say=_say,
             ),
         )
-        try:
-            tally = asyncio.run(replaying.replay(PlanReader(plan), target=target, token=token, stop=stop))
-        except asyncio.CancelledError:
-            tally = Tally()  # the second signal: what was in flight is uncertain at the next start
-        except BaseException as error:
-            ended = error.exit_code if isinstance(error, EtlError) else ExitCode.DEFECT
-            # A ledger that refuses this, too, must not hide why the run ended.
-            why = error.message if isinstance(error, EtlError) else type(error).__name__
-            with suppress(LedgerError):
-                self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us(), stop=why)
-            raise
-        states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
-        ended = exit_code(states, plan.summary, stop=stop.reason, trial=self._trial)
-        self._end_run(run, ended, why=stop.reason.message if stop.reason else None)
-        return tally, stop.reason
+        return asyncio.run(replaying.replay(PlanReader(plan), target=target, token=token, stop=stop))
 
     def _aim(self, plan: PlanFolder, expected: int) -> Aim:
         rate = self._job.replay.rate.per_second

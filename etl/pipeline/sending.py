@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from etl.clock import MICROSECONDS, SYSTEM
+from etl.cluster.interface import Engine
 from etl.config.load import JobFile
 from etl.config.secrets import Secret
 from etl.config.target import Target
@@ -25,12 +27,17 @@ from etl.replay.runner import Tally
 from etl.replay.stop import StopKind, StopReason
 from etl.sandbox.profiles import Profile
 
+if TYPE_CHECKING:
+    from etl.pipeline.spreading import Spread  # an extra
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendWish:
     """What the command line asks of sending, beyond the job file."""
 
     sandbox: bool = False
+    cluster: str | None = None
+    """The address of the engine whose workers send; None: this process does."""
     sandbox_profiles: tuple[Profile, ...] = ()
     """How the sandbox behaves otherwise than well."""
     expect_plan: str | None = None
@@ -75,7 +82,9 @@ class Sending:
         *,
         started: float,
         clock_ahead_seconds: float = 0.0,
+        engine: Engine | None = None,
     ) -> None:
+        """`started` is when the command began (monotonic seconds); an `engine` does the sending."""
         self._job_file = job_file
         self._job = job_file.job
         self._space = space
@@ -103,6 +112,7 @@ class Sending:
             expect_plan=wish.expect_plan,
             trial=wish.limit_lanes is not None,
             clock_ahead_seconds=clock_ahead_seconds,
+            spread=None if engine is None else self._spread(engine),
         )
 
     def send(self, plan: PlanFolder, *, token: Secret | None) -> Sent:
@@ -131,6 +141,21 @@ class Sending:
             canary=self._canary,
             conversations=self._conversations,
             runs=tuple(self._runs.numbers),
+        )
+
+    def _spread(self, engine: Engine) -> "Spread":
+        from etl.ledger.postgres.address import address  # noqa: PLC0415  an extra
+        from etl.pipeline.spreading import Spread  # noqa: PLC0415
+
+        return Spread(
+            engine,
+            address(self._space.ledger_url or "", target=self._space.target),
+            self._job,
+            folder=self._job_file.folder,
+            sandbox=self._wish.sandbox,
+            ledger=self._ledger,
+            conversations=self._conversations,
+            observe=self._observe,
         )
 
     def _start(self, plan: PlanFolder) -> PlanRecord:

@@ -8,6 +8,7 @@ from etl.config.workspace import workspace
 from etl.errors import ExitCode, UsageError
 from etl.ledger.interface import Entry, Ledger, PlanRecord, RunRecord
 from etl.ledger.lock import Holder
+from etl.ledger.sharing import Worked
 from etl.model.states import State
 from etl.model.window import Window
 from etl.pipeline.opening import ledger_concern, place_of, read
@@ -49,6 +50,8 @@ class StatusResult:
     last_run: RunRecord | None
     forecast: Forecast
     exit_code: ExitCode
+    worked: Worked | None = None
+    """How the last run's shards stand; None: it is one process's."""
 
 
 def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
@@ -72,7 +75,7 @@ def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
             )
         blocking = blocking_states(hold_rejected=job.replay.on_rejected == "hold")
         states = plan_states(ledger, record.number, plan, blocking=blocking)
-        hold_off_seconds = _hold_off_seconds(ledger)
+        hold_off_seconds, last_run = _hold_off_seconds(ledger), ledger.last_run()
         return StatusResult(
             target=space.target,
             ledger=str(place_of(space)),
@@ -91,7 +94,8 @@ def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
             generation=ledger.name().generation,
             concern=ledger_concern(space, ledger),
             holder=place_of(space).holder(),
-            last_run=ledger.last_run(),
+            last_run=last_run,
+            worked=place_of(space).worked(last_run.number) if last_run else None,
             forecast=forecast(
                 messages=states.pending,
                 longest_lane=min(plan.summary.longest_lane, states.pending),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -70,6 +71,44 @@ class PlanReader:
                 yield _lanes(batch)
         except (OSError, pa.ArrowException) as error:
             raise self._damaged(type(error).__name__) from error
+
+    def sizes(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return each lane's number of messages and the part that holds them, in order of the plan.
+
+        A plan in one part has -1 for all.
+        """
+        try:
+            table = self._lanes.read(columns=["length", *self._part_column()])
+        except (OSError, pa.ArrowException) as error:
+            raise self._damaged(type(error).__name__) from error
+        lengths = table.column("length").to_numpy()
+        if not self._part_column():
+            return lengths, np.full(len(lengths), -1, np.int64)
+        return lengths, table.column("part").to_numpy().astype(np.int64)
+
+    def between(self, first: int, end: int, *, part: int) -> list[Lane]:
+        """Return the lanes from place `first` to before `end`, those of one part unless it is -1."""
+        found: list[Lane] = []
+        start = 0
+        metadata = self._lanes.metadata
+        try:
+            for group in range(metadata.num_row_groups):
+                rows = metadata.row_group(group).num_rows
+                if start < end and first < start + rows:
+                    table = self._lanes.read_row_group(
+                        group, columns=[*_LANE_SCHEMA.names, *self._part_column()]
+                    )
+                    table = table.slice(max(first - start, 0), min(end, start + rows) - max(first, start))
+                    if part >= 0 and self._part_column():
+                        table = table.filter(pc.equal(table.column("part"), part))
+                    found += _lanes(table)
+                start += rows
+        except (OSError, pa.ArrowException) as error:
+            raise self._damaged(type(error).__name__) from error
+        return found
+
+    def _part_column(self) -> list[str]:
+        return [name for name in self._lanes.schema_arrow.names if name == "part"]
 
     def named(self, names: Collection[str]) -> Iterator[Lane]:
         """Yield the lanes with those names, in order of the plan."""

@@ -78,6 +78,11 @@ class Adaptive:
             return True
         return False
 
+    def adopt(self, share: float, *, now: float) -> None:
+        """Take over what another sender of the same run has learned."""
+        if share != self.share:
+            self._cut(share, now)
+
     def _judge_latency(self, now: float) -> bool:
         median = sorted(self._samples)[SAMPLES // 2]
         self._samples.clear()

@@ -12,7 +12,6 @@ from etl.model.exchange import Answer, Exchange
 from etl.replay.adaptive import Adaptive
 from etl.replay.breaker import Breaker, Trip
 from etl.replay.outcome import Judgement, Verdict
-from etl.replay.pacer import Pacer
 from etl.replay.patience import Patience
 from etl.replay.stop import Stop, StopKind
 
@@ -25,6 +24,16 @@ class Memory(Protocol):
 
     def remember_learned_rate(self, rate_per_second: float | None) -> None:
         """Remember the pace that the API took well; None: the whole rate."""
+
+
+class Pacing(Protocol):
+    """What answers say of the pace."""
+
+    def hold_off(self, until: float) -> None:
+        """Let nobody send before `until` (monotonic seconds); a shorter wish never shortens a longer one."""
+
+    def set_share(self, share: float) -> None:
+        """Use that share of the rate from now on, in (0, 1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +54,7 @@ class Conclusions:
         self,
         *,
         policy: Policy,
-        pacer: Pacer,
+        pacer: Pacing,
         adaptive: Adaptive | None,
         breaker: Breaker,
         memory: Memory,

@@ -45,6 +45,12 @@ class Conversations:
             self.split += 1
         return self.merged + self.split == 1
 
+    def add(self, *, compared: int, merged: int, split: int) -> None:
+        """Count what another process has compared."""
+        self.compared += compared
+        self.merged += merged
+        self.split += split
+
     def report(self) -> str | None:
         """Return the contradictions in a line for people; None without any."""
         if not self.merged + self.split:

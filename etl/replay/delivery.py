@@ -20,7 +20,6 @@ from etl.model.plan import PlannedMessage
 from etl.model.states import State
 from etl.replay.conclusions import Conclusions
 from etl.replay.conversations import Conversations, Track
-from etl.replay.gate import Gate
 from etl.replay.limits import Limits
 from etl.replay.outcome import Judgement, Verdict, judge
 from etl.replay.stop import Stop
@@ -41,6 +40,22 @@ class Writer(Protocol):
 
     async def write(self, *entries: Intent | Outcome) -> None:
         """Return once the entries are durable, all in one commit; LedgerError when they can't be."""
+
+
+class Gate(Protocol):
+    """What all messages wait at, twice: before their intent, and between intent and send."""
+
+    def turn_now(self) -> float | None:
+        """Return the time of a slot that is free now or in an instant; None when that is not so."""
+
+    async def room(self) -> None:
+        """Wait until there is a slot that those under way leave free; not longer than the run lasts."""
+
+    async def turn(self, ordinal: int) -> float | None:
+        """Wait for a message's slot and return its time; None: it is not to be sent any more."""
+
+    async def guard(self, ordinal: int, slot: float) -> bool:
+        """Wait for the slot and take a last look; False: the message had better not go."""
 
 
 class Walk:
@@ -110,7 +125,7 @@ class Delivery:
                 await self._writer.write(self._intent(message))
             # What the guard counts must leave at once: behind a handshake it would fall into the next window.
             await walk.sender.prepare()
-            if await self._gate.guard(slot):
+            if await self._gate.guard(message.ordinal, slot):
                 judgement = await self._attempt(message, walk, following)
                 if judgement.verdict is Verdict.STOP:
                     return None

@@ -69,7 +69,7 @@ class Gate:
             await clock.sleep(min(left, _NAP_SECONDS))
         return None
 
-    async def guard(self, slot: float) -> bool:
+    async def guard(self, ordinal: int, slot: float) -> bool:  # noqa: ARG002  one slot is as good as another
         """Wait for the slot and for what a stall since has cost; False: the message had better not go.
 
         The intent is durable, so a kill in here makes the message uncertain: a long wait or a drain

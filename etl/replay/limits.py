@@ -81,6 +81,17 @@ class Limits:
         self._errors = 0
 
     @property
+    def bounds(self) -> Bounds:
+        """Return what was asked for."""
+        return self._bounds
+
+    @property
+    def messages_left(self) -> int | None:
+        """Return how many may still begin; None: as many as there are."""
+        most = self._bounds.max_messages
+        return None if most is None else max(most - self._admitted, 0)
+
+    @property
     def full(self) -> bool:
         """Return whether as many messages were begun as the run may send."""
         return self._admitted >= self._most

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from etl.clock import yield_once
-from etl.ledger.interface import Ledger
 from etl.model.events import Event, LaneHeld
 from etl.model.plan import Lane, PlannedMessage
 from etl.model.states import State
@@ -24,6 +23,47 @@ class Feed(Protocol):
 
     def messages(self, first: int, end: int) -> Iterator[PlannedMessage]:
         """Yield the messages with ordinals in [first, end)."""
+
+
+class Record(Protocol):
+    """A ledger as the replay asks it."""
+
+    def progress(self, plan: int, first: int, end: int) -> tuple[list[int], list[State]]:
+        """Return the stored ordinals in [first, end) of a plan, ascending, and their states."""
+
+    def count_settled(self, plan: int, first: int, end: int) -> int:
+        """Return how many messages with ordinals in [first, end) of a plan are settled."""
+
+    def blocked_lanes(self, states: frozenset[State]) -> dict[str, int]:
+        """Return each lane with a message in one of `states` in any plan, and how many it has."""
+
+
+class Lanes(Protocol):
+    """Where the next lane to serve comes from."""
+
+    async def next_lane(self) -> Lane | None:
+        """Return it, which may take a while; None when there is none any more."""
+
+    def served(self, lane: Lane, *, whole: bool) -> None:
+        """Note that a lane is left: `whole` when this run has nothing more to do in it."""
+
+
+class PlanLanes:
+    """All unfinished lanes of a plan, in its order."""
+
+    def __init__(self, feed: Feed, record: Record, scope: "Scope") -> None:
+        def count(first: int, end: int) -> int:
+            return record.count_settled(scope.plan, first, end)
+
+        batches = feed.lanes(first=scope.only_first_lanes)
+        self._lanes = (lane for batch in batches for lane in unfinished(batch, count))
+
+    async def next_lane(self) -> Lane | None:
+        """Return the next one."""
+        return next(self._lanes, None)
+
+    def served(self, lane: Lane, *, whole: bool) -> None:
+        """Nobody asks."""
 
 
 @dataclass(slots=True)
@@ -64,14 +104,17 @@ class Runner:
         self,
         *,
         feed: Feed,
-        ledger: Ledger,
+        ledger: Record,
         delivery: Delivery,
         scope: Scope,
         limits: Limits,
         stop: Stop,
         observe: Callable[[Event], None],
+        lanes: Lanes | None = None,
     ) -> None:
+        """`lanes` are all unfinished ones of the plan unless they come from elsewhere."""
         self._feed = feed
+        self._lanes = lanes or PlanLanes(feed, ledger, scope)
         self._ledger = ledger
         self._delivery = delivery
         self._scope = scope
@@ -88,8 +131,7 @@ class Runner:
         Raises:
             LedgerError: the ledger failed; the other workers have finished what was in flight.
         """
-        lanes = self._lanes()
-        workers = [asyncio.create_task(self._work(lanes, sender)) for sender in senders]
+        workers = [asyncio.create_task(self._work(sender)) for sender in senders]
         try:
             results = await asyncio.gather(*workers, return_exceptions=True)
         except asyncio.CancelledError:
@@ -102,16 +144,11 @@ class Runner:
             raise errors[0]
         return self.tally
 
-    def _lanes(self) -> Iterator[Lane]:
-        for batch in self._feed.lanes(first=self._scope.only_first_lanes):
-            yield from unfinished(
-                batch, lambda first, end: self._ledger.count_settled(self._scope.plan, first, end)
-            )
-
-    async def _work(self, lanes: Iterator[Lane], sender: Sender) -> None:
+    async def _work(self, sender: Sender) -> None:
         try:
-            while (lane := await self._next_lane(lanes)) is not None:
-                await self._serve(lane, sender)
+            while (lane := await self._next_lane()) is not None:
+                whole = await self._serve(lane, sender)
+                self._lanes.served(lane, whole=whole)
                 # A turn for each lane: skipping a million finished ones must not starve the rest.
                 await yield_once()
         except Exception:
@@ -119,27 +156,28 @@ class Runner:
             self._stop.request(StopKind.ABORTED, "an error ended sending")
             raise
 
-    async def _next_lane(self, lanes: Iterator[Lane]) -> Lane | None:
+    async def _next_lane(self) -> Lane | None:
         """Return the next lane once the open ones leave a slot free.
 
         They are the longest, and each is as long as its messages' latencies: the run ends with them.
         """
         async with self._opening:
-            lane = next(lanes, None)
+            lane = await self._lanes.next_lane()
             if lane is not None:
                 await self._delivery.room()
             return None if self._stop.requested or self._limits.full else lane
 
-    async def _serve(self, lane: Lane, sender: Sender) -> None:
+    async def _serve(self, lane: Lane, sender: Sender) -> bool:
+        """Send what is left of a lane; return whether nothing more of it is to be sent by this run."""
         end = lane.first + lane.length
         ordinals, states = self._ledger.progress(self._scope.plan, lane.first, end)
         stands = standing(lane, ordinals, states, blocking=self._scope.blocking)
         if stands.open_messages == 0:
-            return
+            return True
         if stands.blocked or lane.name in self._blocked:
             self.tally.lanes_blocked += 1
             self.tally.held += stands.held
-            return
+            return True
         left, walk = stands.open_messages, Walk(sender)
         messages = self._feed.messages(stands.next_ordinal, end)
         if stands.settled_beyond:
@@ -149,11 +187,12 @@ class Runner:
             message, following = following, next(messages, None)
             state = await self._delivery.deliver(message, walk, following=following)
             if state is None:
-                return
+                return False
             left -= 1
             self.tally.settled(state)
             if state in self._scope.blocking:
                 self.tally.lanes_blocked += 1
                 self.tally.held += left
                 self._observe(LaneHeld(messages=left))
-                return
+                return True
+        return True

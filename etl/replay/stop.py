@@ -27,6 +27,7 @@ class StopKind(StrEnum):
     MAX_MESSAGES = "max_messages"
     MAX_ERRORS = "max_errors"
     CANARY = "canary"
+    CLUSTER_LOST = "cluster_lost"
     ABORTED = "aborted"
 
     @property
@@ -50,6 +51,7 @@ _MEANINGS: Final[dict[StopKind, str]] = {
     StopKind.MAX_MESSAGES: "the messages of `--max-messages` are sent",
     StopKind.MAX_ERRORS: "more messages were rejected or are uncertain than `--max-errors` allows",
     StopKind.CANARY: "the one user of `--canary` is sent, and nobody said yes to the rest",
+    StopKind.CLUSTER_LOST: "the scheduler of `--cluster` does not answer any more",
     StopKind.ABORTED: "an error of etl itself or of the ledger ended sending",
 }
 

@@ -32,6 +32,7 @@ from etl.model.events import (
     Retrying,
     RunBegan,
     Settled,
+    SettledElsewhere,
     Started,
     Warned,
 )
@@ -122,6 +123,13 @@ def line_of(event: Event) -> Line | None:  # noqa: C901, PLR0911, PLR0912  one c
                 level=level,
                 event="settled",
                 fields={"ordinal": event.ordinal, "state": event.state.value, "latency_seconds": latency},
+            )
+        case SettledElsewhere():
+            level = logging.DEBUG if event.state is State.ACCEPTED else logging.WARNING
+            return Line(
+                level=level,
+                event="settled_elsewhere",
+                fields={"state": event.state.value, "messages": event.messages},
             )
         case LaneHeld():
             return _warning("lane_held", messages=event.messages)

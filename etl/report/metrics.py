@@ -14,7 +14,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from etl.errors import ExitCode
-from etl.model.events import Event, Finished, HoldOff, Planned, Retrying, Settled, Started
+from etl.model.events import Event, Finished, HoldOff, Planned, Retrying, Settled, SettledElsewhere, Started
 
 _MODE: Final = 0o644
 
@@ -93,6 +93,8 @@ class RunMetrics:
             case Settled():
                 self._child(SETTLED, event.state.value).inc()
                 self._latency.observe(event.latency_seconds)
+            case SettledElsewhere():
+                self._child(SETTLED, event.state.value).inc(event.messages)
             case Retrying():
                 self._child(RETRIES).inc()
             case HoldOff():

@@ -18,6 +18,8 @@ from etl.ledger.postgres.health import remarks, schema_health
 from etl.ledger.postgres.holders import lock_holder
 from etl.ledger.postgres.ledger import open_postgres, open_postgres_readonly
 from etl.ledger.postgres.migrations import is_missing
+from etl.ledger.postgres.shards import SharedRuns, end_workers
+from etl.ledger.sharing import Worked
 
 
 class PostgresPlace:
@@ -49,6 +51,15 @@ class PostgresPlace:
     def read(self) -> Ledger | None:
         """Open it for questions; None when there is none."""
         return open_postgres_readonly(self._address, target=self._target)
+
+    def end_workers(self, say: Callable[[str], None]) -> None:
+        """End the workers of runs whose driver has gone; it takes one lease at most."""
+        end_workers(self._address, say)
+
+    def worked(self, run: int) -> Worked | None:
+        """Return how a run by many workers stands; None: it is one process's."""
+        with closing(SharedRuns(self._address, patience_seconds=0)) as runs:
+            return runs.worked(run)
 
     def holder(self) -> Holder | None:
         """Return the process, on whichever machine, that holds the ledger's lock, or that of the folder."""

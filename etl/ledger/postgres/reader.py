@@ -85,6 +85,10 @@ _UNSETTLED: Final = frozenset({State.UNCERTAIN, State.REJECTED})
 _NUMBERS: Final = count()
 """So that two cursors of one connection have names of their own."""
 
+# Workers of a run by many have counters of their own, so that none waits for another's commit.
+_MARK = "SELECT mark || coalesce((SELECT '.' || sum(commits) FROM pump), '') FROM meta"
+_LAST_SEND = "SELECT greatest(last_send_us, (SELECT max(last_send_us) FROM pump)) FROM meta"
+
 Parameters = tuple[object, ...] | dict[str, object]
 
 
@@ -109,6 +113,15 @@ class PostgresReader(Questions):
             # A question would connect anew.
             self._patience_seconds = 0
             self._reader.close()
+
+    def mark(self) -> str:
+        """Return what every change of a message or a plan draws anew."""
+        return str(self._rows(_MARK)[0][0])
+
+    def last_send_us(self) -> int | None:
+        """Return when the newest intent was written, by this process or by a worker."""
+        value: int | None = self._rows(_LAST_SEND)[0][0]
+        return value
 
     def progress(self, plan: int, first: int, end: int) -> tuple[list[int], list[State]]:
         """Return the stored ordinals in [first, end) of a plan, ascending, and their states."""

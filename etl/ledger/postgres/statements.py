@@ -20,8 +20,8 @@ INTENTS: Final = """
              AS new (plan, ordinal, run, key, content, lane, at_us, intent_us)
         ON CONFLICT (plan, ordinal) DO UPDATE
         SET state = 'in_flight', attempts = known.attempts + 1, run = excluded.run,
-            intent_us = excluded.intent_us, http_status = NULL, reason = NULL, platform_id = NULL,
-            conversation_id = NULL
+            intent_us = excluded.intent_us, shard = NULL, epoch = NULL, http_status = NULL,
+            reason = NULL, platform_id = NULL, conversation_id = NULL
         WHERE known.state = 'pending' AND known.key = excluded.key AND known.content = excluded.content
           AND known.lane = excluded.lane AND known.at_us = excluded.at_us
         RETURNING 1

@@ -52,7 +52,7 @@ def test_outcome_finds_room_where_the_ballast_was(ledger, intent, outcome):
     full = Full(ledger, FULL, healed_by_room=True)
 
     async def run() -> list[Any]:
-        async with GroupCommit(full, full) as writer:  # type: ignore[arg-type]
+        async with GroupCommit(full, full) as writer:
             await writer.write(intent(0))
             await writer.write(intent(10))
             full.refusing = True
@@ -79,7 +79,7 @@ def test_outcome_is_saved_although_the_intent_beside_it_is_lost(ledger, intent, 
     full = Full(ledger, FULL, healed_by_room=True)
 
     async def run() -> None:
-        async with GroupCommit(full, full) as writer:  # type: ignore[arg-type]
+        async with GroupCommit(full, full) as writer:
             await writer.write(intent(0))
             full.refusing = True
             await writer.write(outcome(0), intent(1))
@@ -94,7 +94,7 @@ def test_intent_whose_commit_broke_is_kept_as_not_sent(ledger, intent):
     broken = Full(ledger, BROKEN)
 
     async def run() -> None:
-        async with GroupCommit(broken, broken) as writer:  # type: ignore[arg-type]
+        async with GroupCommit(broken, broken) as writer:
             broken.refusing = True
             await writer.write(intent(0))
 
@@ -110,7 +110,7 @@ def test_outcome_without_room_is_kept_elsewhere(ledger, intent, outcome):
     full = Full(ledger, FULL)
 
     async def run() -> None:
-        async with GroupCommit(full, full) as writer:  # type: ignore[arg-type]
+        async with GroupCommit(full, full) as writer:
             await writer.write(intent(0))
             full.refusing = True
             await writer.write(outcome(0))
@@ -126,7 +126,7 @@ def test_error_of_the_disk_is_not_tried_again(ledger, intent, outcome):
     full = Full(ledger, BROKEN, healed_by_room=True)
 
     async def run() -> None:
-        async with GroupCommit(full, full) as writer:  # type: ignore[arg-type]
+        async with GroupCommit(full, full) as writer:
             await writer.write(intent(0))
             full.refusing = True
             await writer.write(outcome(0))

@@ -1,0 +1,173 @@
+"""The driver's side of a run by many: it cuts the work, watches it, and ends it."""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from typing import Any, Final
+
+import psycopg
+
+from etl.clock import pause
+from etl.ledger.postgres.address import Address
+from etl.ledger.postgres.connection import connect
+from etl.ledger.postgres.failures import is_lost, translated
+from etl.ledger.postgres.waiting import PATIENCE_SECONDS, patiently
+from etl.ledger.postgres.words import storable
+from etl.ledger.sharing import PaceWish, Shard, Worked
+
+_ROLE: Final = "driver"
+_LOOK_EVERY_SECONDS: Final = 0.1
+
+_PACE: Final = """
+    INSERT INTO pace (run, spacing, share, next_at, held_until, max_messages, ends_at)
+    VALUES (%s, %s, %s, server_seconds() + %s, server_seconds() + %s, %s, server_seconds() + %s)
+"""
+
+_SHARDS: Final = """
+    INSERT INTO shard (run, number, part, first_lane, end_lane, messages)
+    SELECT %s, * FROM unnest(%b::bigint[]::integer[], %b::bigint[]::integer[], %b::bigint[], %b::bigint[],
+                             %b::bigint[])
+"""
+
+_WORKED: Final = """
+    SELECT state, CASE WHEN lease_until >= clock_timestamp() THEN owner END, count(*),
+           max(extract(epoch FROM lease_until - clock_timestamp()))::double precision
+    FROM shard WHERE run = %s GROUP BY 1, 2
+"""
+
+_PACED: Final = """
+    SELECT share, greatest(held_until - server_seconds(), 0),
+           coalesce(admitted >= max_messages, false), stop_kind, stop_message
+    FROM pace WHERE run = %s
+"""
+
+_STOP: Final = "UPDATE pace SET stop_kind = %s, stop_message = %s WHERE run = %s AND stop_kind IS NULL"
+
+_LIVE: Final = """
+    SELECT count(DISTINCT owner),
+           coalesce(max(extract(epoch FROM lease_until - clock_timestamp())), 0)::double precision
+    FROM shard WHERE state = 'open' AND lease_until >= clock_timestamp()
+"""
+
+_STOP_ALL: Final = """
+    UPDATE pace SET stop_kind = %s, stop_message = %s
+    WHERE stop_kind IS NULL AND run IN (SELECT run FROM shard WHERE state = 'open')
+"""
+
+# Whoever still believes that it has one of these can write nothing more.
+_FENCE: Final = """
+    UPDATE shard SET epoch = epoch + 1, state = 'waiting', owner = NULL, lease_until = NULL
+    WHERE state = 'open'
+"""
+
+
+class SharedRuns:
+    """Runs by many workers in one ledger, as the process that holds the ledger's lock sees them."""
+
+    def __init__(self, address: Address, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        """Connect.
+
+        Raises:
+            LedgerError: the database can't be reached.
+        """
+        self._address = address
+        self._patience_seconds = patience_seconds
+        with translated(address):
+            self._connection = connect(address, role=_ROLE)
+
+    def close(self) -> None:
+        """Release the connection; may be called twice."""
+        with suppress(psycopg.Error):
+            self._connection.close()
+
+    def begin(self, run: int, shards: Sequence[Shard], wish: PaceWish) -> None:
+        """Write down a run's pace and shards, durably, before any worker is told of it."""
+        columns = [
+            [getattr(shard, name) for shard in shards]
+            for name in ("number", "part", "first_lane", "end_lane", "messages")
+        ]
+        with translated(self._address), self._connection.transaction():
+            self._connection.execute(
+                _PACE,
+                (
+                    run, wish.spacing_seconds, wish.share, wish.rest_seconds, wish.hold_off_seconds,
+                    wish.max_messages, wish.duration_seconds,
+                ),
+            )  # fmt: skip
+            self._connection.execute(_SHARDS, (run, *columns))
+
+    def worked(self, run: int) -> Worked | None:
+        """Return how a run stands; None: it is one process's."""
+        paced = self._rows(_PACED, (run,))
+        if not paced:
+            return None
+        done, waiting, expired, lease, owners = 0, 0, 0, 0.0, {}
+        for state, owner, count, seconds in self._rows(_WORKED, (run,)):
+            if state == "done":
+                done = count
+            elif state == "waiting":
+                waiting = count
+            elif owner is None:
+                expired = count
+            else:
+                owners[owner] = count
+                lease = max(lease, seconds)
+        share, held, full, kind, message = paced[0]
+        return Worked(
+            done=done, waiting=waiting, open=owners, expired=expired, lease_seconds=lease, share=share,
+            held_seconds=held, full=full, stop_kind=kind, stop_message=message,
+        )  # fmt: skip
+
+    def stop(self, run: int, kind: str, message: str) -> None:
+        """End a run for all its workers; the first word stays."""
+        self._rows(_STOP, (kind, storable(message), run))
+
+    def live(self) -> tuple[int, float]:
+        """Return how many workers of any run still send, and the seconds after which none of them can."""
+        count, seconds = self._rows(_LIVE, ())[0]
+        return count, seconds
+
+    def stop_all(self, kind: str, message: str) -> None:
+        """End every run that has open shards."""
+        self._rows(_STOP_ALL, (kind, message))
+
+    def fence(self) -> None:
+        """Take all shards from their owners; call it when nobody has a lease any more."""
+        self._rows(_FENCE, ())
+
+    def _rows(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        with translated(self._address):
+            try:
+                return self._asked(sql, parameters)
+            except psycopg.Error as error:
+                if not is_lost(error):
+                    raise
+            return patiently(lambda: self._again(sql, parameters), seconds=self._patience_seconds)
+
+    def _asked(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        cursor = self._connection.execute(sql.encode(), parameters)
+        return cursor.fetchall() if cursor.description else []
+
+    def _again(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        with suppress(psycopg.Error):
+            self._connection.close()
+        self._connection = connect(self._address, role=_ROLE)
+        return self._asked(sql, parameters)
+
+
+def end_workers(address: Address, say: Callable[[str], None]) -> None:
+    """End the runs whose workers still send although their driver has gone; wait until none of them can.
+
+    Call it while holding the ledger's lock, before anything in flight is called uncertain.
+    """
+    with closing(SharedRuns(address)) as runs:
+        workers, seconds = runs.live()
+        if workers:
+            say(
+                f"workers of an earlier run still send ({workers}): they finish what is in flight, "
+                f"which takes {seconds:.0f} s at most"
+            )
+            runs.stop_all("aborted", "another command began")
+        while workers:
+            pause(_LOOK_EVERY_SECONDS)
+            workers, _ = runs.live()
+        runs.fence()

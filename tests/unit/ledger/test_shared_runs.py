@@ -1,0 +1,320 @@
+"""One run by many workers: leases, epochs, the one pace and the word that ends it, in a real PostgreSQL."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from etl.clock import SYSTEM
+from etl.errors import LedgerError
+from etl.ledger.evidence import Pause
+from etl.ledger.interface import Selection, Word
+from etl.ledger.leases import Leases
+from etl.ledger.postgres.connection import application
+from etl.ledger.postgres.pump import PumpLedger
+from etl.ledger.postgres.shards import SharedRuns, end_workers
+from etl.ledger.sharing import PaceWish, Shard
+from etl.model.plan import Lane
+from etl.model.states import State
+from support.postgres import shell
+
+LEDGERS = ["postgres"]
+LANE = Lane(name="user-0", first=0, length=10)
+OTHER = Lane(name="user-1", first=10, length=10)
+SHARDS = [
+    Shard(number=number, part=-1, first_lane=number, end_lane=number + 1, messages=10) for number in range(3)
+]
+WISH = PaceWish(
+    spacing_seconds=0.1, share=1.0, rest_seconds=0.0, hold_off_seconds=0.0, max_messages=None,
+    duration_seconds=None,
+)  # fmt: skip
+
+Worker = tuple[PumpLedger, Leases]
+
+
+@pytest.fixture
+def runs(address, started) -> Iterator[SharedRuns]:
+    """Return the driver's side of a run of three shards."""
+    with closing(SharedRuns(address)) as found:
+        found.begin(started[1], SHARDS, WISH)
+        yield found
+
+
+@pytest.fixture
+def worker(address, started, runs) -> Iterator[Callable[[], Worker]]:  # noqa: ARG001  begun before
+    """Return a maker of workers."""
+    with ExitStack() as stack:
+
+        def make() -> Worker:
+            leases = Leases(30.0)
+            pump = PumpLedger(address, run=started[1], leases=leases, rest_seconds=1.0, patience_seconds=10)
+            return stack.enter_context(closing(pump)), leases
+
+        yield make
+
+
+def begin(worker: Worker, lane: Lane = LANE) -> None:
+    """Claim a shard and open its lane."""
+    pump, leases = worker
+    claim = pump.claim()
+    assert claim is not None
+    leases.opened(lane, claim)
+
+
+def expire(address) -> None:
+    """Let all leases end, as time does."""
+    with shell(address) as connection:
+        connection.execute("UPDATE shard SET lease_until = now() - interval '1 s' WHERE state = 'open'")
+
+
+def test_workers_get_different_shards_in_order(worker):
+    """The longest lanes begin first, and no shard has two owners."""
+    one, other = worker()[0], worker()[0]
+    found = [one.claim(), other.claim(), one.claim(), other.claim()]
+
+    assert [(0, 1), (1, 1), (2, 1)] == [(claim.number, claim.epoch) for claim in found if claim]
+    assert found[3] is None
+
+
+def test_message_is_sent_under_a_claim(worker, ledger, intent, outcome):
+    """As in any run: pending, in flight, accepted; and the last send is known to the next run."""
+    one = worker()
+    begin(one)
+    before = ledger.mark()
+    one[0].commit([intent(0, now_us=7_000)])
+    assert {State.IN_FLIGHT: 1} == ledger.counts()
+    one[0].commit([outcome(0), intent(1, now_us=8_000)])
+
+    assert {State.ACCEPTED: 1, State.IN_FLIGHT: 1} == ledger.counts()
+    assert 8_000 == ledger.last_send_us()
+    assert before != ledger.mark()
+
+
+def test_takeover_calls_uncertain_what_was_in_flight(address, worker, ledger, intent):
+    """It may have been sent; nothing else is touched."""
+    one, other = worker(), worker()
+    begin(one)
+    one[0].commit([intent(0)])
+    expire(address)
+    claim = other[0].claim()
+
+    assert claim is not None
+    assert (0, 2, 1) == (claim.number, claim.epoch, claim.doubted)
+    assert {State.UNCERTAIN: 1} == ledger.counts()
+    assert ["interrupted"] == [entry.reason for entry in ledger.entries(frozenset(State), limit=9)]
+
+
+def test_fenced_worker_writes_nothing_and_learns_it(address, worker, ledger, intent):
+    """Its intent goes nowhere, and the lease is gone before anybody looks at it."""
+    one, other = worker(), worker()
+    begin(one)
+    expire(address)
+    other[0].claim()
+    one[0].commit([intent(0)])
+
+    assert {} == ledger.counts()
+    assert not one[1].hold(0, SYSTEM.monotonic())
+
+
+def test_known_answer_of_a_fenced_worker_counts(address, worker, ledger, intent, outcome):
+    """The message was accepted whoever owns its shard; the record says where the word comes from."""
+    one, other = worker(), worker()
+    begin(one)
+    one[0].commit([intent(0)])
+    expire(address)
+    other[0].claim()
+    one[0].commit([outcome(0)])
+
+    assert {State.ACCEPTED: 1} == ledger.counts()
+    with shell(address) as connection:
+        words = connection.execute("SELECT from_state, to_state, who, why FROM decision").fetchall()
+    assert [("uncertain", "accepted", "etl", "its answer came late: accepted")] == words
+    assert 0 == ledger.verify_seals().unexplained
+
+
+def test_known_refusal_of_a_fenced_worker_is_to_be_sent_again(address, worker, ledger, intent, outcome):
+    """It was surely not taken, and what is uncertain can't become rejected."""
+    one, other = worker(), worker()
+    begin(one)
+    one[0].commit([intent(0)])
+    expire(address)
+    other[0].claim()
+    one[0].commit([outcome(0, State.REJECTED)])
+
+    assert {State.PENDING: 1} == ledger.counts()
+
+
+def test_word_of_a_person_stands_against_a_late_answer(address, worker, ledger, intent, outcome):
+    """Somebody has looked meanwhile."""
+    one, other = worker(), worker()
+    begin(one)
+    one[0].commit([intent(0)])
+    expire(address)
+    other[0].claim()
+    word = Word(state=State.SKIPPED, who="ann", why="looked", now_us=9_000)
+    ledger.settle(Selection(states=frozenset({State.UNCERTAIN})), word)
+    one[0].commit([outcome(0)])
+
+    assert {State.SKIPPED: 1} == ledger.counts()
+
+
+def test_lease_that_nobody_took_is_renewed_even_late(address, worker, ledger, intent):
+    """A long outage of the database ends no work that nobody else began."""
+    one = worker()
+    begin(one)
+    expire(address)
+    one[0].commit([intent(0)])
+
+    assert {State.IN_FLIGHT: 1} == ledger.counts()
+    assert one[1].hold(0, SYSTEM.monotonic())
+
+
+def test_schema_itself_refuses_an_older_epoch(address, worker, intent):
+    """Code that forgets to ask for the claim can't send either."""
+    one = worker()
+    begin(one)
+    one[0].commit([intent(0)])
+    with shell(address) as connection, pytest.raises(psycopg.IntegrityError, match="has another owner"):
+        connection.execute("UPDATE message SET epoch = 7")
+
+
+def test_shard_that_is_given_back_is_free_at_once(worker, runs, started):
+    """For whoever asks next; one that is done is never claimed again."""
+    one, other = worker()[0], worker()[0]
+    first, second = one.claim(), one.claim()
+    assert first is not None
+    assert second is not None
+    one.leave(first, done=False)
+    one.leave(second, done=True)
+    again = other.claim()
+
+    assert again is not None
+    assert (0, 2, 0) == (again.number, again.epoch, again.doubted)
+    worked = runs.worked(started[1])
+    assert worked is not None
+    assert (1, 1, {other.owner: 1}, 0) == (worked.done, worked.waiting, worked.open, worked.expired)
+    assert 2 == one.shards_left()
+
+
+def test_first_word_ends_the_run_for_all(worker, runs, started):
+    """Each worker hears it with its next commit, and none claims more."""
+    one, other = worker()[0], worker()[0]
+    one.claim()
+    other.stop("refused", "the API refused the token")
+    runs.stop(started[1], "interrupted", "Ctrl-C")
+    one.renew()
+
+    assert one.heard is not None
+    assert ("refused", "the API refused the token") == (one.heard.stop_kind, one.heard.stop_message)
+    assert one.claim() is None
+
+
+def test_slots_are_evenly_spaced_over_all_workers(worker):
+    """Whoever asks gets the next ones of one row."""
+    one, other = worker()[0], worker()[0]
+    first = one.book(fresh=0, again=3)
+    second = other.book(fresh=0, again=1)
+
+    assert pytest.approx(first[1] + 0.3) == second[1]
+    assert 3 == first[3]
+
+
+def test_hold_off_holds_everybody_and_voids_slots(worker, ledger):
+    """Another era; a shorter wish never shortens a longer one; the next run knows, too."""
+    one, other = worker()[0], worker()[0]
+    era = one.book(fresh=0, again=1)[6]
+    until_us = SYSTEM.wall_us() + 60_000_000
+    one.set_hold_off(until_us, pause=Pause(at_us=1, until_us=until_us, reason="http_429"))
+    one.set_hold_off(until_us - 50_000_000)
+    now, first, *_, held, now_era, _share = other.book(fresh=0, again=1)
+
+    assert now_era == era + 1
+    assert first == held
+    assert pytest.approx(60, abs=5) == held - now
+    assert until_us == ledger.hold_off_us()
+    assert ["http_429"] == [pause.reason for pause in ledger.pauses([1])]
+
+
+def test_share_follows_the_first_lesson_of_two(worker):
+    """Two workers are refused at once: the pace is halved once."""
+    one, other = worker()[0], worker()[0]
+
+    assert one.set_share(0.5, before=1.0)
+    assert not other.set_share(0.5, before=1.0)
+    assert pytest.approx(0.2) == other.book(fresh=0, again=1)[2]
+
+
+def test_messages_are_counted_over_all_workers(address, started):
+    """No more are begun than may be; one that is begun gets as many slots as it needs."""
+    run = started[1]
+    with closing(SharedRuns(address)) as runs, ExitStack() as stack:
+        runs.begin(run, SHARDS, replace(WISH, max_messages=5))
+        one, other = (
+            stack.enter_context(closing(PumpLedger(address, run=run, leases=Leases(9), rest_seconds=1)))
+            for _ in range(2)
+        )
+
+        assert (3, 3) == one.book(fresh=3, again=0)[3:5]
+        assert (4, 2) == other.book(fresh=3, again=2)[3:5]
+        worked = runs.worked(run)
+        assert worked is not None
+        assert worked.full
+        beginning = one.beginning()
+        assert beginning is not None
+        assert beginning.full
+
+
+def test_next_command_waits_for_live_workers_then_fences_them(address, worker, ledger, intent):
+    """What was in flight is called uncertain only when nobody can answer any more."""
+    one = worker()
+    begin(one)
+    one[0].commit([intent(0)])
+    expire(address)
+    said: list[str] = []
+    end_workers(address, said.append)
+    one[0].commit([intent(1)])
+
+    assert [] == said
+    assert 1 == ledger.recover(now_us=9_000)
+    assert {State.UNCERTAIN: 1} == ledger.counts()
+
+
+def test_run_that_has_ended_takes_no_intent(worker, ledger, started, intent):
+    """The driver has closed it: a worker that comes late sends nothing."""
+    one = worker()
+    begin(one)
+    ledger.end_run(started[1], exit_code=0, now_us=9_000)
+
+    with pytest.raises(LedgerError, match="forbid"):
+        one[0].commit([intent(0)])
+    assert one[0].beginning() is None
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_commit_is_applied_once_whatever_session_ends(address, worker, ledger, intent, outcome, at):
+    """A restart of the database between any two calls of a worker costs a moment."""
+    one = worker()
+    begin(one)
+    calls = [
+        lambda: one[0].commit([intent(0)]),
+        lambda: one[0].commit([outcome(0), intent(1)]),
+        lambda: one[0].book(fresh=0, again=1),
+        lambda: one[0].commit([outcome(1, State.UNCERTAIN)]),
+    ]
+    for number, call in enumerate(calls):
+        if number == at:
+            _end_sessions(address)
+        call()
+
+    assert {State.ACCEPTED: 1, State.UNCERTAIN: 1} == ledger.counts()
+
+
+def _end_sessions(address) -> None:
+    """End the sessions of this process's workers at the server."""
+    with shell(address) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s",
+            (application("worker"),),
+        )
