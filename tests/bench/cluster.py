@@ -1,6 +1,6 @@
 """Planning by two workers of a real cluster against one process, on the same files: CPU time as a ratio.
 
-    python tests/bench/cluster.py 1000000 --rounds 2
+    PYTHONPATH=tests python tests/bench/cluster.py 1000000 --rounds 2
 
 Prints for each round the CPU time of all processes together (command, scheduler, nannies and workers, their
 own start included), the ratio, and the peak memory of the two largest processes of the cluster.
@@ -21,13 +21,10 @@ from tempfile import TemporaryDirectory
 
 import psutil
 import pyarrow.csv as pa_csv
+from history import chunks  # type: ignore[import-not-found] # a script's own folder
+from plan import JOB, timed  # type: ignore[import-not-found] # a script's own folder
 
-HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent), str(HERE)]
-
-from history import chunks  # noqa: E402  a script beside its own helpers
-from plan import JOB, timed  # noqa: E402
-from support.cluster import cluster  # noqa: E402
+from support.cluster import cluster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +64,7 @@ def planned(folder: Path, *words: str) -> Iterator[tuple[float, float, str]]:
 def measure(folder: Path, rounds: int) -> list[dict[str, float]]:
     """Plan in turn with one process and with two workers; return the figures of each round."""
     figures = []
-    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(HERE.parents[1])}
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(Path(__file__).parents[2])}
     for _ in range(rounds):
         with planned(folder) as (one_wall, one_cpu, one_hash):
             pass

@@ -1,6 +1,6 @@
 """Both kinds of ledger under group commits: two durable states a message, on the same disk. By hand.
 
-    python tests/bench/ledgers.py --rounds 5
+    PYTHONPATH=tests python tests/bench/ledgers.py --rounds 5
 
 Each commit holds the outcomes of one group and the intents of the next, as in a replay at full speed. Rounds
 alternate, so that what else the machine does hits both; only the ratio means something.
@@ -15,8 +15,6 @@ import time
 from contextlib import closing
 from pathlib import Path
 from typing import Final
-
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 from etl.ledger.interface import Intent, Ledger, Outcome, PlanRecord
 from etl.ledger.postgres.ledger import open_postgres
@@ -67,8 +65,12 @@ def main() -> None:
             with closing(open_postgres(address, target=TARGET, create=True)) as postgres:
                 theirs = per_second(postgres, given.groups)
         ratios.append(theirs / ours)
-        print(json.dumps({"sqlite": round(ours), "postgres": round(theirs), "ratio": round(ratios[-1], 3)}))
-    print(json.dumps({"postgres / sqlite, median": round(statistics.median(ratios), 3)}))
+        _say({"sqlite": round(ours), "postgres": round(theirs), "ratio": round(ratios[-1], 3)})
+    _say({"postgres / sqlite, median": round(statistics.median(ratios), 3)})
+
+
+def _say(line: dict[str, float]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
 
 
 if __name__ == "__main__":
