@@ -282,9 +282,10 @@ def write_lane_shard(
     `every` is the one of `openings_sql`.
     """
     payload = _ShardRows(shard, folder)
-    given = {"arrived": payload.deciding(), "touched": shard.touched, "verdicts": shard.verdicts}
+    given = {"deciding": payload.deciding(), "touched": shard.touched, "verdicts": shard.verdicts}
     given |= {"told": shard.repeats, "rejects": STAGED_REJECTS.empty_table()}
     _register(connection, given)
+    connection.execute("CREATE TABLE arrived AS SELECT * FROM deciding")  # other cursors see no given ones
     connection.execute("CREATE TABLE repeats AS SELECT * FROM told")
     connection.execute("CREATE TABLE gone AS SELECT * FROM verdicts")
     view_staged(connection, "arrived s")
