@@ -117,15 +117,16 @@ def _words(wish: Wish) -> Iterator[str]:
 
 
 def _as_json(result: CheckResult, files: ReportFiles | None) -> dict[str, object]:
+    shown = result.space.shown
     return {
         "plan": plan_json(result.plan.summary),
         "target": result.space.target,
         "verdict": asdict(result.verdict),
         "forecast": {"seconds": result.outlook.least_seconds, **asdict(result.outlook)},
-        "report": str(files.html) if files else None,
-        "report_json": str(files.json) if files else None,
-        "plan_folder": str(result.plan.path),
-        "rejects_file": str(result.rejects_file),
+        "report": shown(files.html) if files else None,
+        "report_json": shown(files.json) if files else None,
+        "plan_folder": shown(result.plan.path),
+        "rejects_file": result.rejects_file,
         "unknown_roles": result.unknown_roles,
         "exit_code": result.exit_code,
     }
@@ -145,10 +146,10 @@ def _lines(result: CheckResult, files: ReportFiles | None) -> list[str]:
         f"target   {result.space.target}",
         _forecast(outlook, summary.longest_lane),
         *_window_lines(outlook),
-        f"plan     {result.plan.path}",
+        f"plan     {result.space.shown(result.plan.path)}",
         f"rejects  {result.rejects_file}",
-        *([f"report   {files.html}"] if files else []),
-        *([f"tables   {files.tables}"] if files and files.tables else []),
+        *([f"report   {result.space.shown(files.html)}"] if files else []),
+        *([f"tables   {result.space.shown(files.tables)}"] if files and files.tables else []),
         f"hash     {summary.hash}",
         f"verdict  {verdict.readiness.value}: {verdict.sentence}",
         *_step_lines(verdict),

@@ -63,9 +63,10 @@ def _pace_lines(result: ImportResult) -> list[str]:
 
 
 def _place_lines(result: ImportResult) -> list[str]:
-    lines = [f"ledger   {result.ledger}", f"report   {result.page or 'could not be written'}"]
+    page = result.space.shown(result.page) if result.page else "could not be written"
+    lines = [f"ledger   {result.ledger}", f"report   {page}"]
     if result.plan.summary.conservation.rejects:
-        lines.append(f"rejects  {result.rejects_file}")
+        lines.append(f"rejects  {result.space.shown(result.rejects_file)}")
     if result.sandbox_store:
         lines.append(f"sandbox  {result.sandbox_store}")
         shown = shlex.quote(str(result.sandbox_store))

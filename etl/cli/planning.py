@@ -63,8 +63,8 @@ def _as_json(result: PlanResult, typed: str) -> dict[str, Any]:
     return {
         "plan": plan_json(result.plan.summary),
         "target": result.space.target,
-        "plan_folder": str(result.plan.path),
-        "rejects_file": str(result.plan.rejects_csv),
+        "plan_folder": result.space.shown(result.plan.path),
+        "rejects_file": result.space.shown(result.plan.rejects_csv),
         "states": asdict(result.states),
         "forecast_seconds": result.forecast.seconds,
         "next": typed if result.states.pending else None,
@@ -73,10 +73,10 @@ def _as_json(result: PlanResult, typed: str) -> dict[str, Any]:
 
 
 def _lines(result: PlanResult, typed: str) -> list[str]:
-    summary, pending = result.plan.summary, result.states.pending
-    lines = [*plan_lines(summary), f"target   {result.space.target}", f"plan     {result.plan.path}"]
+    summary, pending, shown = result.plan.summary, result.states.pending, result.space.shown
+    lines = [*plan_lines(summary), f"target   {result.space.target}", f"plan     {shown(result.plan.path)}"]
     if summary.conservation.rejects:
-        lines.append(f"rejects  {result.plan.rejects_csv}")
+        lines.append(f"rejects  {shown(result.plan.rejects_csv)}")
     lines += [f"hash     {summary.hash}", f"plan now {states_line(asdict(result.states))}"]
     if not pending:
         return [*lines, "next     nothing: there is no message to send"]

@@ -51,7 +51,7 @@ def command(
         _print(_verify_json(result), list(_verify_lines(result)), as_json=as_json)
         return result.exit_code
     made = make_report(job_file, sandbox=sandbox, run=run, whole_plan=whole_plan)
-    _print({**made.report.as_json(), "page": str(made.page)}, _lines(made), as_json=as_json)
+    _print({**made.report.as_json(), "page": made.page}, _lines(made), as_json=as_json)
     return 0
 
 
@@ -89,7 +89,7 @@ def _verify_json(result: VerifyResult) -> dict[str, Any]:
         "unsealed_words": found.unsealed_words,
         "unexplained_messages": found.unexplained,
         "reports": result.reports,
-        "contradictions": [{**asdict(one), "file": str(one.file)} for one in result.contradictions],
+        "contradictions": [asdict(one) for one in result.contradictions],
         "concern": result.concern,
         "exit_code": int(result.exit_code),
     }

@@ -3,7 +3,6 @@
 `configs/example.toml` shows every setting with its default; a test compares it with these classes.
 """
 
-from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -22,8 +21,9 @@ class Job(Table):
 
     source: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
     """The name of this history, such as acme-zendesk; part of a message's identity where ids are mapped."""
-    state: Path = Path("etl-state")
-    """The folder of ledgers, plans and reports, relative to the job file."""
+    state: str = "etl-state"
+    """The folder of ledgers, plans and reports, relative to the job file; or one in an object store, such as
+    s3://bucket/folder, with a ledger in PostgreSQL."""
     ledger: str | None = None
     """The PostgreSQL database that holds the ledger, instead of a file in `state`; without a password."""
     target: Target

@@ -1,6 +1,7 @@
 """TOML file -> `Job`, with every problem in one message."""
 
 import json
+import os
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from etl.config.job import Job
+from etl.config.state import State, is_location, local, scratch
 from etl.errors import UsageError
 
 
@@ -28,9 +30,11 @@ class JobFile:
         return self.path.parent
 
     @property
-    def state(self) -> Path:
-        """Return the folder of ledgers, plans and reports."""
-        return shown(self.folder / self.job.state)
+    def state(self) -> State:
+        """Return where ledgers, plans and reports are kept."""
+        if is_location(self.job.state):
+            return State(folder=scratch(self.job.state, os.environ), uri=self.job.state)
+        return State(folder=shown(self.folder / local(self.job.state)))
 
     def resolve(self, path: Path) -> Path:
         """Return a path of the job file as a path of this process."""

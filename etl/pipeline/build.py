@@ -9,6 +9,7 @@ from etl.ledger.interface import Ledger, PlanRecord
 from etl.model.events import Event
 from etl.model.plan import PlanFolder
 from etl.pipeline.clustered import ClusterBuild, Draft
+from etl.pipeline.plans import Plans
 from etl.pipeline.shape import identity_of, request_settings, settings_digest
 from etl.pipeline.staging import InputFiles, InputStage, decision_rules
 from etl.pipeline.unfinished import Unfinished
@@ -16,7 +17,7 @@ from etl.pipeline.wish import Wish
 from etl.plan.insight import Question
 from etl.plan.order import decide
 from etl.plan.stage import Staging
-from etl.plan.store import building, load_plan, plan_path, write_plan
+from etl.plan.store import building, write_plan
 
 
 class Build:
@@ -103,8 +104,9 @@ class Build:
         policy = self._wish.unfinished or self._job.plan.unfinished
         if under_way is None or policy == "drop":
             return None
-        folder = plan_path(self._workspace.plans, under_way.hash)
-        return Unfinished(record=under_way, folder=folder, plan=load_plan(folder), policy=policy)
+        plans = Plans(self._workspace, self._ledger)
+        plan = plans.load(under_way.hash)
+        return Unfinished(record=under_way, folder=plans.place(under_way.hash), plan=plan, policy=policy)
 
     def _settle(self, unfinished: Unfinished, staging: Staging) -> None:
         plan = unfinished.plan

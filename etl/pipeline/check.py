@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
 from etl.clock import SYSTEM
 from etl.config.load import JobFile
@@ -13,6 +12,7 @@ from etl.ledger.interface import Ledger
 from etl.model.events import Event, Warned
 from etl.model.plan import PlanFolder
 from etl.model.window import Window
+from etl.pipeline.depots import make_ready
 from etl.pipeline.opening import ledger_concern, place_of
 from etl.pipeline.prepare import draft
 from etl.pipeline.standings import settled
@@ -42,7 +42,7 @@ class CheckResult:
     space: Workspace
     verdict: Verdict
     outlook: Outlook
-    rejects_file: Path
+    rejects_file: str
     first_rejects: tuple[RejectLine, ...]
     unknown_roles: dict[str, int]
     """Role values that would stop an import, and their rows."""
@@ -64,7 +64,7 @@ def run_check(
     """
     job, typed = job_file.job, typed or Typed()
     space = workspace(job_file.state, job.target, sandbox=sandbox, ledger=job_file.job.ledger)
-    space.create()
+    make_ready(space)
     ledger = place_of(space).read()
     with closing(ledger) if ledger else nullcontext():
         concern = ledger_concern(space, ledger)
@@ -86,7 +86,7 @@ def run_check(
         space=space,
         verdict=verdict,
         outlook=_outlook(job_file, plan),
-        rejects_file=plan.rejects_csv,
+        rejects_file=space.shown(plan.rejects_csv),
         first_rejects=first_rejects(plan_rejects(plan)),
         unknown_roles=unknown,
         exit_code=_exit_code(plan, verdict, concern),

@@ -7,8 +7,8 @@ from etl.config.workspace import Workspace
 from etl.errors import UsageError
 from etl.ledger.interface import Ledger
 from etl.model.plan import Lane
+from etl.pipeline.plans import Plans
 from etl.plan.lanes import PlanReader
-from etl.plan.store import load_plan, plan_path
 from etl.replay.lane import blocking_states, standing
 
 _BLOCKING: Final = blocking_states(hold_rejected=True)
@@ -24,7 +24,7 @@ def look_for_lane(
         InputError: the plan's files are damaged.
     """
     record = ledger.open_plan()
-    plan = load_plan(plan_path(space.plans, record.hash)) if record else None
+    plan = Plans(space, ledger).load(record.hash) if record else None
     if record is None or plan is None:
         return ()
     reader = PlanReader(plan)

@@ -15,7 +15,7 @@ def notice_of(result: ImportResult, job: Job) -> dict[str, Any]:
     counts = result.plan.summary.conservation
     return {
         **_head(job, result.exit_code, states_line(asdict(result.states))),
-        "target": result.target,
+        "target": result.space.target,
         "plan": result.plan.summary.hash,
         "planned": counts.planned,
         "rejects": counts.rejects,
@@ -23,7 +23,7 @@ def notice_of(result: ImportResult, job: Job) -> dict[str, Any]:
         "sent": result.sent,
         "seconds": round(result.seconds, 3),
         "stop": result.stop.message if result.stop else None,
-        "report": str(result.report.absolute()) if result.report else None,
+        "report": result.space.shown(result.report.absolute()) if result.report else None,
     }
 
 

@@ -10,6 +10,7 @@ from etl.errors import ExitCode
 from etl.ledger.interface import Ledger
 from etl.model.events import Event, Finished, Warned
 from etl.model.plan import PlanFolder
+from etl.pipeline.depots import make_ready
 from etl.pipeline.opening import ledger_concern, place_of
 from etl.pipeline.prepare import prepare
 from etl.pipeline.refusing import refuse_unknown_roles
@@ -41,7 +42,7 @@ def run_plan(job_file: JobFile, wish: Wish, *, sandbox: bool, observe: Callable[
     """
     job = job_file.job
     space = workspace(job_file.state, job.target, sandbox=sandbox, ledger=job_file.job.ledger)
-    space.create()
+    make_ready(space)
     ledger = place_of(space).read()
     with closing(ledger) if ledger else nullcontext():
         problem = ledger_concern(space, ledger)

@@ -12,13 +12,13 @@ from etl.model.lean import spare_pandas
 from etl.model.plan import PlanFolder
 from etl.model.schemas import REJECT_SCHEMA
 from etl.pipeline.build import Build
+from etl.pipeline.plans import Plans
 from etl.pipeline.refusing import refuse_broken_limits, refuse_other_identity
 from etl.pipeline.shape import shape
 from etl.pipeline.staging import InputFiles
 from etl.pipeline.wish import Wish
 from etl.plan.fingerprint import digest_of
 from etl.plan.lanes import plan_rejects
-from etl.plan.store import find_plan, load_plan, plan_path
 from etl.report.export import TableFormat, write_file
 from etl.source.discover import SourceFile, discover
 
@@ -45,7 +45,7 @@ def prepare(
         UsageError: as `draft`.
     """
     plan = draft(job_file, workspace, ledger, wish, observe)
-    refuse_broken_limits(plan, job_file)
+    refuse_broken_limits(plan, job_file, workspace)
     return plan
 
 
@@ -68,11 +68,13 @@ def draft(
     fingerprint = digest_of({**shape(job_file, wish), "files": files.digests})
     mark = ledger.mark() if ledger and ledger.plans() else NEW_LEDGER_MARK
     under_way = ledger.open_plan() if ledger else None
-    plan = _existing(workspace, fingerprint, mark, under_way)
+    plans = Plans(workspace, ledger)
+    plan = _existing(plans, fingerprint, mark, under_way)
     if plan is None:
         refuse_other_identity(job_file, ledger, wish)
         plan = Build(job_file, workspace, ledger, wish, observe).build(files, fingerprint, mark, under_way)
     _write_rejects(plan)
+    plans.publish(plan)
     if wish.expect_plan and not plan.summary.hash.startswith(wish.expect_plan):
         raise UsageError(
             f"the plan is {plan.summary.hash[:12]}, not the expected {wish.expect_plan[:12]}",
@@ -118,16 +120,16 @@ def _second_files(job_file: JobFile) -> dict[tuple[str, ...], tuple[SourceFile, 
 
 
 def _existing(
-    workspace: Workspace,
+    plans: Plans,
     fingerprint: str,
     mark: str,
     under_way: PlanRecord | None,
 ) -> PlanFolder | None:
     if under_way is not None and under_way.fingerprint == fingerprint:
-        plan = load_plan(plan_path(workspace.plans, under_way.hash))
-        if plan is not None and plan.summary.hash == under_way.hash:
+        plan = plans.load(under_way.hash)
+        if plan is not None:
             return plan
-    return find_plan(workspace.plans, fingerprint=fingerprint, ledger_mark=mark)
+    return plans.find(fingerprint=fingerprint, ledger_mark=mark)
 
 
 def _write_rejects(plan: PlanFolder) -> None:

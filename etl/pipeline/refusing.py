@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from etl.config.load import JobFile
+from etl.config.workspace import Workspace
 from etl.errors import InputError, UsageError
 from etl.ledger.interface import Ledger
 from etl.model.plan import PlanFolder
@@ -13,7 +14,7 @@ from etl.report.thresholds import refusals
 from etl.report.unknown import unknown_roles
 
 
-def refuse_broken_limits(plan: PlanFolder, job_file: JobFile) -> None:
+def refuse_broken_limits(plan: PlanFolder, job_file: JobFile, space: Workspace) -> None:
     """Refuse to send a plan that breaks a limit of `[validate]`.
 
     Raises:
@@ -23,13 +24,13 @@ def refuse_broken_limits(plan: PlanFolder, job_file: JobFile) -> None:
     if broken:
         raise InputError(
             f"{'; '.join(one.fault for one in broken)}; nothing is sent",
-            hint="; ".join([*(one.remedy for one in broken), *_rejects_place(plan)]),
+            hint="; ".join([*(one.remedy for one in broken), *_rejects_place(plan, space)]),
         )
 
 
-def _rejects_place(plan: PlanFolder) -> Iterator[str]:
+def _rejects_place(plan: PlanFolder, space: Workspace) -> Iterator[str]:
     if plan.summary.conservation.rejects:
-        yield f"each reject with file and line: {plan.rejects_csv}"
+        yield f"each reject with file and line: {space.shown(plan.rejects_csv)}"
 
 
 def refuse_other_identity(job_file: JobFile, ledger: Ledger | None, wish: Wish) -> None:

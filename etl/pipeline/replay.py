@@ -8,9 +8,10 @@ from etl.config.workspace import Workspace
 from etl.errors import InputError, UsageError
 from etl.ledger.interface import Ledger
 from etl.model.events import Event, Planned
-from etl.model.plan import PlanFolder
+from etl.model.plan import PlanFolder, PlanSummary
 from etl.pipeline.engines import opened_engine
 from etl.pipeline.opening import Trust
+from etl.pipeline.plans import Plans
 from etl.pipeline.prepare import NEW_LEDGER_MARK
 from etl.pipeline.refusing import refuse_broken_limits, refuse_unknown_roles
 from etl.pipeline.result import ImportResult
@@ -18,7 +19,6 @@ from etl.pipeline.run import replayed
 from etl.pipeline.sending import SendWish
 from etl.pipeline.shape import request_settings, settings_digest
 from etl.plan.order import hash_plan
-from etl.plan.store import load_plan
 
 AGAIN = "run `etl plan` again (what was sent is not planned again), then `etl replay`"
 
@@ -49,7 +49,7 @@ def run_replay(job_file: JobFile, wish: ReplayWish, observe: Callable[[Event], N
                 hint=f"to send the expected one if it still fits: --plan {expected[:12]}; or {AGAIN}",
             )
         _refuse_changed(plan, job_file)
-        refuse_broken_limits(plan, job_file)
+        refuse_broken_limits(plan, job_file, space)
         refuse_unknown_roles(plan, job_file)
         counts = plan.summary.conservation
         observe(
@@ -72,36 +72,32 @@ def chosen_plan(job_file: JobFile, space: Workspace, ledger: Ledger, wanted: str
     Raises:
         UsageError: there is none, more than one is meant, or the ledger has changed since it was made.
     """
-    plans = _plans(job_file, space, wanted)
+    plans = Plans(space, ledger)
+    meant = _meant(job_file, plans, wanted)
     under_way = ledger.open_plan()
     mark = ledger.mark() if ledger.plans() else NEW_LEDGER_MARK
-    fresh = [plan for plan in plans if plan.summary.ledger_mark == mark]
-    open_ones = [plan for plan in plans if under_way is not None and plan.summary.hash == under_way.hash]
-    found = [*fresh, *open_ones]
+    fresh = [summary for summary in meant if summary.ledger_mark == mark]
+    open_ones = [summary for summary in meant if under_way is not None and summary.hash == under_way.hash]
+    found = [plan for summary in (*fresh, *open_ones)[:1] if (plan := plans.load(summary.hash)) is not None]
     if found:
         return found[0]
-    if wanted and plans:
+    if wanted and meant:
         raise UsageError(
-            f"plan {plans[0].summary.hash[:12]} was made before the ledger last changed: some of its "
+            f"plan {meant[0].hash[:12]} was made before the ledger last changed: some of its "
             "messages may have been sent since",
             hint=AGAIN,
         )
-    named = f"no plan of {job_file.job.source} in {space.plans}"
+    named = f"no plan of {job_file.job.source} in {space.shown(space.plans)}"
     what = f" begins with {wanted}" if wanted else " fits the ledger as it is now"
     raise UsageError(f"{named}{what}", hint="`etl plan JOB` makes one")
 
 
-def _plans(job_file: JobFile, space: Workspace, wanted: str | None) -> list[PlanFolder]:
+def _meant(job_file: JobFile, plans: Plans, wanted: str | None) -> list[PlanSummary]:
     """Return the job's plans that are meant, newest first."""
-    found = []
-    for path in space.plans.glob("[!.]*/plan.json"):
-        plan = load_plan(path.parent)
-        if plan is not None and plan.summary.source == job_file.job.source:
-            found.append((path.stat().st_mtime_ns, plan))
-    plans = [plan for _, plan in sorted(found, key=lambda one: -one[0])]
+    ours = [summary for summary in plans.newest_first() if summary.source == job_file.job.source]
     if wanted is None:
-        return plans
-    meant = [plan for plan in plans if plan.summary.hash.startswith(wanted.lower())]
+        return ours
+    meant = [summary for summary in ours if summary.hash.startswith(wanted.lower())]
     if len(meant) > 1:
         raise UsageError(f"{len(meant)} plans begin with {wanted}", hint="name more digits of the hash")
     return meant

@@ -12,9 +12,10 @@ from etl.config.workspace import workspace
 from etl.errors import ExitCode, UsageError
 from etl.ledger.evidence import Seal, Verification
 from etl.ledger.interface import Ledger, PlanRecord
+from etl.pipeline.depots import CHECKS, fetch_reports, publish
 from etl.pipeline.opening import ledger_concern, place_of, read
+from etl.pipeline.plans import Plans
 from etl.pipeline.reporting import report_path, run_report, subject_of, write_files
-from etl.plan.store import load_plan, plan_path
 from etl.report.replayed import RunReport
 
 
@@ -23,15 +24,15 @@ class MadeReport:
     """A report and where it is."""
 
     report: RunReport
-    json: Path
-    page: Path
+    json: str
+    page: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contradiction:
     """A report that says something else of a run than the ledger."""
 
-    file: Path
+    file: str
     run: int
     digest: str
     """As the report has it."""
@@ -71,17 +72,21 @@ def make_report(job_file: JobFile, *, sandbox: bool, run: int | None, whole_plan
     space = workspace(job_file.state, job_file.job.target, sandbox=sandbox, ledger=job_file.job.ledger)
     with read(space) as ledger:
         record, numbers = _meant(ledger, run, whole_plan=whole_plan)
-        plan = load_plan(plan_path(space.plans, record.hash))
-        if plan is None or plan.summary.hash != record.hash:
+        plans = Plans(space, ledger)
+        plan = plans.load(record.hash)
+        if plan is None:
             raise UsageError(
-                f"the folder of plan {record.hash[:12]} is gone: {plan_path(space.plans, record.hash)}",
+                f"the folder of plan {record.hash[:12]} is gone: {plans.place(record.hash)}",
                 hint="`etl ledger export` still has every message that was touched",
             )
+        fetch_reports(space, CHECKS)
         report = run_report(subject_of(job_file, space, ledger, plan, sandbox=sandbox, runs=numbers))
     stem = f"report-plan-{record.hash[:12]}" if numbers is None else f"report-run-{numbers[0]}"
     path = report_path(space, stem, SYSTEM.wall_us())
+    page = path.with_suffix(".html")
     write_files(report, path)
-    return MadeReport(report=report, json=path, page=path.with_suffix(".html"))
+    publish(space, path, page)
+    return MadeReport(report=report, json=space.shown(path), page=space.shown(page))
 
 
 def verify_report(job_file: JobFile, *, sandbox: bool) -> VerifyResult:
@@ -97,10 +102,11 @@ def verify_report(job_file: JobFile, *, sandbox: bool) -> VerifyResult:
         concern = ledger_concern(space, ledger)
     stored = {seal.run: seal for seal in verification.sealed}
     reports, contradictions = 0, []
+    fetch_reports(space, "*.json")
     for path in sorted(space.reports.glob("*.json")):
         told = _seals_of(path)
         reports += told is not None
-        contradictions += list(_contradictions(path, told or [], stored))
+        contradictions += list(_contradictions(space.shown(path), told or [], stored))
     return VerifyResult(
         ledger=str(place_of(space)),
         verification=verification,
@@ -132,7 +138,7 @@ def _seals_of(path: Path) -> list[Mapping[str, Any]] | None:
 
 
 def _contradictions(
-    path: Path, told: list[Mapping[str, Any]], stored: Mapping[int, Seal]
+    file: str, told: list[Mapping[str, Any]], stored: Mapping[int, Seal]
 ) -> Iterator[Contradiction]:
     for seal in told:
         try:
@@ -140,4 +146,4 @@ def _contradictions(
         except (KeyError, TypeError, ValueError):
             continue
         if run not in stored or stored[run].digest != digest:
-            yield Contradiction(file=path, run=run, digest=digest)
+            yield Contradiction(file=file, run=run, digest=digest)

@@ -3,7 +3,7 @@
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from etl.model.states import State
 from etl.pipeline.standings import plan_states
 from etl.plan.forecast import forecast
 from etl.replay.lane import blocking_states
-from etl.report.approved import approved
+from etl.report.approved import Approved, approved
 from etl.report.instants import stamp
 from etl.report.outcome import write_report
 from etl.report.replayed import Answers, RunReport, Unsettled
@@ -113,11 +113,7 @@ def run_report(subject: Subject, *, command: Mapping[str, Any] | None = None) ->
         latency=timeline.latency(),
         timeline=timeline.points(max((run.ended_us or last_us for run in subject.runs), default=0), pauses),
         active_seconds=sum(_seconds(run, last_us) for run in subject.runs),
-        approved=approved(
-            subject.space.reports,
-            subject.plan.summary,
-            expected=tuple(run.expected_plan for run in subject.runs if run.expected_plan),
-        ),
+        approved=_approved(subject),
         words=ledger.words(subject.record.number) if subject.record else {},
         unsettled=unsettled,
         steps=tuple(_steps(subject, states, unsettled)),
@@ -153,6 +149,17 @@ def by_code(ledger: Ledger, state: State) -> dict[str, int]:
 def report_path(space: Workspace, stem: str, at_us: int) -> Path:
     """Return where the JSON of a report goes; its page lies beside it."""
     return space.reports / f"{stem}-{stamp(at_us)}.json"
+
+
+def _approved(subject: Subject) -> Approved:
+    found = approved(
+        subject.space.reports,
+        subject.plan.summary,
+        expected=tuple(run.expected_plan for run in subject.runs if run.expected_plan),
+    )
+    if found.check_file is None:
+        return found
+    return replace(found, check_file=subject.space.shown(Path(found.check_file)))
 
 
 def _outcomes(

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from etl.config.workspace import Workspace
 from etl.errors import ExitCode
 from etl.model.plan import PlanFolder, PlanSummary
 from etl.model.states import State
@@ -29,7 +30,7 @@ class ImportResult:
     """What an import did and how its plan stands now."""
 
     plan: PlanFolder
-    target: str
+    space: Workspace
     states: PlanStates
     sent: dict[str, int]
     """Messages settled by this run, by state."""
@@ -55,15 +56,15 @@ class ImportResult:
         """Return the result for machines: what --json prints."""
         return {
             "plan": plan_json(self.plan.summary),
-            "target": self.target,
+            "target": self.space.target,
             "states": asdict(self.states),
             "sent": self.sent,
             "pace": {
                 "allowed_per_second": self.allowed_per_second,
                 "learned_per_second": self.learned_per_second,
             },
-            "report": str(self.report) if self.report else None,
-            "page": str(self.page) if self.page else None,
+            "report": self.space.shown(self.report) if self.report else None,
+            "page": self.space.shown(self.page) if self.page else None,
             **self.command_json(),
         }
 
@@ -80,7 +81,7 @@ class ImportResult:
                 "split": self.conversations.split,
             },
             "ledger": self.ledger,
-            "rejects_file": str(self.rejects_file),
+            "rejects_file": self.space.shown(self.rejects_file),
             "sandbox_store": str(self.sandbox_store) if self.sandbox_store else None,
             "exit_code": int(self.exit_code),
         }

@@ -14,8 +14,8 @@ from etl.model.events import Event
 from etl.model.states import State
 from etl.pipeline.choosing import Choice, Chosen, chosen
 from etl.pipeline.opening import opened, who
+from etl.pipeline.plans import Plans
 from etl.plan.lanes import PlanReader
-from etl.plan.store import load_plan, plan_path
 
 _REJECTED = frozenset({State.REJECTED})
 
@@ -82,10 +82,11 @@ def run_retry(job_file: JobFile, wish: RetryWish, observe: Callable[[Event], Non
 
 def _late(ledger: Ledger, space: Workspace, under_way: PlanRecord, entries: list[Entry]) -> set[int]:
     """Return the ordinals behind which a later message of the same lane was accepted."""
-    plan = load_plan(plan_path(space.plans, under_way.hash))
+    plans = Plans(space, ledger)
+    plan = plans.load(under_way.hash)
     if plan is None:
         raise UsageError(
-            f"the folder of plan {under_way.hash[:12]} is gone: {plan_path(space.plans, under_way.hash)}",
+            f"the folder of plan {under_way.hash[:12]} is gone: {plans.place(under_way.hash)}",
             hint="etl import JOB makes it anew; the ledger is intact",
         )
     late: set[int] = set()

@@ -16,6 +16,7 @@ from etl.ledger.interface import RESTORED, Ledger, Selection, Word
 from etl.model.events import Event, Finished, Warned
 from etl.model.plan import PlanFolder
 from etl.model.states import State
+from etl.pipeline.depots import CHECKS, fetch_reports, make_ready, publish_or_warn
 from etl.pipeline.engines import opened_engine
 from etl.pipeline.opening import Trust, opened, place_of
 from etl.pipeline.prepare import prepare
@@ -71,7 +72,8 @@ def replayed(
     _obey_window(job)
     space = workspace(job_file.state, job.target, sandbox=wish.sandbox, ledger=job_file.job.ledger)
     token = None if wish.sandbox else read_token(job.target, folder=job_file.folder, environ=os.environ)
-    space.create()
+    make_ready(space)
+    fetch_reports(space, CHECKS)  # now: at the end nothing may stand in the way of the result
     with opened(space, create=True, observe=observe, trust=trust) as found:
         _follow_policy_on_uncertain(job, found.ledger)
         plan = choose(space, found.ledger)
@@ -90,7 +92,7 @@ def replayed(
         path = report_path(space, "import", began_us)
         result = ImportResult(
             plan=plan,
-            target=space.target,
+            space=space,
             states=sent.states,
             sent=sent.by_state,
             seconds=SYSTEM.monotonic() - began,
@@ -111,7 +113,7 @@ def replayed(
         )
         subject = subject_of(job_file, space, found.ledger, plan, sandbox=wish.sandbox, runs=sent.runs)
         result = _reported(result, run_report(subject, command=result.command_json()), path, observe)
-        page = None if result.page is None else str(result.page)
+        page = None if result.page is None else space.shown(result.page)
         observe(Finished(exit_code=result.exit_code, counts=asdict(sent.states), report=page))
     return result
 
@@ -126,6 +128,7 @@ def _reported(
         again = f"etl report {report.job}"
         observe(Warned(message=f"{error.message}; the ledger has the whole run: `{again}` makes its report"))
         return replace(result, report=None, page=None)
+    publish_or_warn(result.space, path, path.with_suffix(".html"), observe=observe)
     return result
 
 

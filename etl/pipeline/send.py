@@ -7,7 +7,7 @@ the ledger before it leaves.
 import asyncio
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import inf
@@ -20,15 +20,16 @@ from etl.config.load import JobFile
 from etl.config.secrets import Secret, read_token
 from etl.config.target import Target
 from etl.config.workspace import Workspace, workspace
-from etl.errors import ExitCode, LaterError, LedgerError
+from etl.errors import EtlError, ExitCode, LaterError, LedgerError
 from etl.ledger import byhand
 from etl.ledger.interface import Ledger
 from etl.model.exchange import Answer, Failure, Phase
+from etl.pipeline.depots import by_hand, make_ready, publish
 from etl.pipeline.embedding import embedded_target
 from etl.pipeline.neighbours import look_for_lane
 from etl.pipeline.opening import opened
 from etl.replay.outcome import Judgement, Verdict, judge
-from etl.report.instants import iso
+from etl.report.instants import iso, stamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,7 @@ class SendResult:
     warnings: tuple[str, ...]
     request: str = field(repr=False)
     """The whole request as text, the token hidden."""
-    record: Path
+    record: str
 
     @property
     def exit_code(self) -> ExitCode:
@@ -80,7 +81,7 @@ def run_send(job_file: JobFile, message: HandMessage, *, sandbox: bool, beside_p
     target = job_file.job.target
     space = workspace(job_file.state, target, sandbox=sandbox, ledger=job_file.job.ledger)
     token = None if sandbox else read_token(target, folder=job_file.folder, environ=os.environ)
-    space.create()
+    make_ready(space)
     with (
         opened(space, create=True, observe=lambda _: None) as found,
         _target(target, space, token) as (place, secret),
@@ -90,11 +91,13 @@ def run_send(job_file: JobFile, message: HandMessage, *, sandbox: bool, beside_p
         _obey_hold_off(ledger)
         idle_seconds = _idle_seconds(ledger) - found.clock_ahead_seconds
         asyncio.run(SYSTEM.sleep(1 / job_file.job.replay.rate.per_second - max(idle_seconds, 0.0)))
-        answer = _sent(message, job_file=job_file, target=place, token=secret, space=space)
+        record = _record_path(space, message)
+        _record_intent(space, record, message)
+        answer = _sent(message, job_file=job_file, target=place, token=secret)
         judgement = judge(answer.exchange, retry_503=job_file.job.replay.status_503 == "retry")
         try:
-            _record_outcome(space, message, answer, judgement)
-        except LedgerError as error:
+            _record_outcome(space, record, message, answer, judgement)
+        except EtlError as error:
             raise LedgerError(
                 f"the message {message.id.hex()} was sent ({judgement.verdict.value}: {judgement.reason}), "
                 f"but that can't be recorded: {error.message}",
@@ -104,12 +107,22 @@ def run_send(job_file: JobFile, message: HandMessage, *, sandbox: bool, beside_p
             ledger.set_hold_off(SYSTEM.wall_us() + int(judgement.hold_off_seconds * MICROSECONDS))
         # The ledger does not know of this request, so the next run's pace is kept by keeping the lock.
         _keep_pace(job_file.job.replay.rate.per_second)
-        return _result(message, answer, judgement, target=place, warnings=warnings, record=record_path(space))
+        return _result(
+            message, answer, judgement, target=place, warnings=warnings, record=space.shown(record)
+        )
 
 
-def record_path(space: Workspace) -> Path:
-    """Return the record of what was sent by hand to a target."""
-    return space.folder / "sent-by-hand.jsonl"
+def _record_path(space: Workspace, message: HandMessage) -> Path:
+    """Return the record of what was sent by hand to a target; in a store nothing can be appended to."""
+    if space.uri is None:
+        return space.folder / "sent-by-hand.jsonl"
+    return by_hand(space) / f"{stamp(SYSTEM.wall_us())}-{message.id.hex()}.jsonl"
+
+
+def _append(space: Workspace, record: Path, line: Mapping[str, str | int | None]) -> None:
+    record.parent.mkdir(mode=0o700, exist_ok=True)
+    byhand.append(record, line)
+    publish(space, record)
 
 
 @contextmanager
@@ -140,11 +153,10 @@ def _keep_pace(rate_per_second: float) -> None:
         return
 
 
-def _sent(
-    message: HandMessage, *, job_file: JobFile, target: Target, token: Secret, space: Workspace
-) -> HandAnswer:
-    byhand.append(
-        record_path(space),
+def _record_intent(space: Workspace, record: Path, message: HandMessage) -> None:
+    _append(
+        space,
+        record,
         {
             "event": "intent",
             "time": iso(SYSTEM.wall_us()),
@@ -154,6 +166,9 @@ def _sent(
             "type": "text" if message.wakes_bot else "standby",
         },
     )
+
+
+def _sent(message: HandMessage, *, job_file: JobFile, target: Target, token: Secret) -> HandAnswer:
     try:
         return asyncio.run(send_by_hand(message, job_file=job_file, target=target, token=token))
     except Exception:
@@ -162,11 +177,14 @@ def _sent(
         return HandAnswer(exchange=Failure(phase=Phase.SENT, kind="interrupted"))
 
 
-def _record_outcome(space: Workspace, message: HandMessage, answer: HandAnswer, judgement: Judgement) -> None:
+def _record_outcome(
+    space: Workspace, record: Path, message: HandMessage, answer: HandAnswer, judgement: Judgement
+) -> None:
     exchange = answer.exchange
     receipt = exchange.receipt if isinstance(exchange, Answer) else None
-    byhand.append(
-        record_path(space),
+    _append(
+        space,
+        record,
         {
             "event": "outcome",
             "time": iso(SYSTEM.wall_us()),
@@ -186,7 +204,7 @@ def _result(
     *,
     target: Target,
     warnings: tuple[str, ...],
-    record: Path,
+    record: str,
 ) -> SendResult:
     exchange = answer.exchange
     read = exchange if isinstance(exchange, Answer) else None

@@ -12,10 +12,10 @@ from etl.ledger.sharing import Worked
 from etl.model.states import State
 from etl.model.window import Window
 from etl.pipeline.opening import ledger_concern, place_of, read
+from etl.pipeline.plans import Plans
 from etl.pipeline.reporting import by_code, listed
 from etl.pipeline.standings import PlanStates, plan_states
 from etl.plan.forecast import Forecast, forecast
-from etl.plan.store import load_plan, plan_path
 from etl.replay.lane import blocking_states
 from etl.replay.limits import closed_message
 
@@ -67,10 +67,11 @@ def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
         record = ledger.open_plan()
         if record is None:
             raise UsageError(f"no plan was started yet in {place_of(space)}", hint="etl import JOB")
-        plan = load_plan(plan_path(space.plans, record.hash))
+        plans = Plans(space, ledger)
+        plan = plans.load(record.hash)
         if plan is None:
             raise UsageError(
-                f"the folder of plan {record.hash[:12]} is gone: {plan_path(space.plans, record.hash)}",
+                f"the folder of plan {record.hash[:12]} is gone: {plans.place(record.hash)}",
                 hint="etl import JOB makes it anew; the ledger is intact",
             )
         blocking = blocking_states(hold_rejected=job.replay.on_rejected == "hold")

@@ -1,7 +1,6 @@
 """What becomes of an earlier plan's unsent messages: none may vanish unnoticed."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from etl.errors import UsageError
 from etl.ledger.interface import Ledger, PlanRecord
@@ -13,7 +12,7 @@ class Unfinished:
     """A plan under way beside which another one is made."""
 
     record: PlanRecord
-    folder: Path
+    folder: str
     """Where its plan lives."""
     plan: PlanFolder | None
     """None where that folder is gone."""

@@ -10,6 +10,7 @@ from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.load import JobFile
 from etl.model.events import Event, Finished
 from etl.pipeline.check import CheckResult, Typed, run_check
+from etl.pipeline.depots import publish
 from etl.pipeline.wish import Wish
 from etl.plan.profile import opened, profile
 from etl.plan.samples import examples, sampled_texts
@@ -58,7 +59,7 @@ def run_reported_check(
     result = run_check(job_file, wish, sandbox=sandbox, observe=observe, typed=typed)
     files = None if report is None else write_validation(job_file, result, report)
     counts = asdict(result.plan.summary.conservation)
-    place = str(files.html) if files else None
+    place = result.space.shown(files.html) if files else None
     observe(Finished(exit_code=result.exit_code, counts=counts, report=place))
     return result, files
 
@@ -81,6 +82,7 @@ def write_validation(job_file: JobFile, result: CheckResult, wish: ReportWish) -
     if files.tables is not None and wish.tables is not None:
         files.tables.mkdir(mode=0o700, exist_ok=True)
         write_grids(tables(approval).values(), files.tables, table_format=wish.tables)
+    publish(result.space, files.html, files.json, *([files.tables] if files.tables else []))
     return files
 
 

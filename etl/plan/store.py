@@ -125,7 +125,20 @@ def write_plan(
 def load_plan(path: Path) -> PlanFolder | None:
     """Return the plan in a folder, or None when there is none whole one, or one of another version."""
     try:
-        data = json.loads((path / "plan.json").read_text(encoding="utf-8"))
+        text = (path / "plan.json").read_bytes()
+    except OSError:
+        return None
+    summary = read_summary(text)
+    if summary is None:
+        return None
+    plan = PlanFolder(path=path, summary=summary)
+    return plan if all(file.is_file() for file in (*plan.messages, plan.lanes, plan.rejects)) else None
+
+
+def read_summary(text: bytes) -> PlanSummary | None:
+    """Return what a `plan.json` says, or None when it is damaged, or of another version."""
+    try:
+        data = json.loads(text)
         if data.pop("plan_version") != PLAN_VERSION:
             return None
         data["conservation"] = Conservation(**data["conservation"])
@@ -134,10 +147,9 @@ def load_plan(path: Path) -> PlanFolder | None:
         )
         data["skipped_files"] = tuple(data["skipped_files"])
         data["insight"] = read_insight(data["insight"])
-        plan = PlanFolder(path=path, summary=PlanSummary(**data))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return PlanSummary(**data)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return plan if all(file.is_file() for file in (*plan.messages, plan.lanes, plan.rejects)) else None
 
 
 def plan_path(plans: Path, plan_hash: str) -> Path:

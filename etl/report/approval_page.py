@@ -18,7 +18,7 @@ _LOOKS: Final = {
 }
 
 
-def write_page(path: Path, approval: Approval, *, json_file: Path, rejects_file: Path) -> None:
+def write_page(path: Path, approval: Approval, *, json_file: Path, rejects_file: str) -> None:
     """Write the page as a private file.
 
     Raises:
@@ -33,7 +33,7 @@ def write_page(path: Path, approval: Approval, *, json_file: Path, rejects_file:
         tables=tables(approval),
         charts=charts(approval),
         json_file=json_file.name,
-        rejects_file=str(rejects_file),
+        rejects_file=rejects_file,
     )
     with private_file(path) as sink:
         sink.write(text.encode("utf-8", "backslashreplace"))

@@ -1,7 +1,6 @@
 """Copies of remote files on this machine, each with the version that it is of."""
 
 import json
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +23,11 @@ class Cache:
 
     def holds(self, name: str, version: str) -> bool:
         """Return whether that very version is here, as it was when it came."""
-        try:
-            return bool(json.loads(self._note(name).read_bytes()) == [version, *self._stamp(name)])
-        except (OSError, ValueError):
-            return False
+        return self._noted(name) == version
+
+    def noted(self, name: str) -> bool:
+        """Return whether the file is as it came from there, or as it went there."""
+        return self._noted(name) is not None
 
     def stamp(self, name: str, version: str) -> None:
         """Note which version the copy is of.
@@ -41,13 +41,21 @@ class Cache:
             sink.write(note)
 
     def drop(self, prefix: str) -> None:
-        """Forget a file, or all files below a folder."""
-        for path in (self._note(prefix), self.folder / _VERSIONS / prefix, self.path(prefix)):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                with suppress(OSError):
-                    path.unlink()
+        """Remove the copy of a file, or all copies below a folder; what is no copy stays."""
+        notes = [self._note(prefix), *(self.folder / _VERSIONS / prefix).rglob("*.json")]
+        for note in notes:
+            name = note.relative_to(self.folder / _VERSIONS).as_posix().removesuffix(".json")
+            with suppress(OSError):
+                if self.noted(name):
+                    self.path(name).unlink()
+                note.unlink()
+
+    def _noted(self, name: str) -> str | None:
+        try:
+            version, *stamp = json.loads(self._note(name).read_bytes())
+            return str(version) if stamp == self._stamp(name) else None
+        except (OSError, ValueError, TypeError):
+            return None
 
     def _note(self, name: str) -> Path:
         return self.folder / _VERSIONS / f"{name}.json"

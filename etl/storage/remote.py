@@ -1,9 +1,8 @@
 """A depot in an object store."""
 
-import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
@@ -37,7 +36,7 @@ class RemoteDepot:
 
     @classmethod
     def of(cls, uri: str, *, cache: Path) -> Self:
-        """Return the depot at a URI; its copies have a folder of their own in `cache`.
+        """Return the depot at a URI; `cache` may be shared with other depots, at the price of fetching again.
 
         Raises:
             UsageError: no such kind of place.
@@ -46,8 +45,7 @@ class RemoteDepot:
             root, base, location = split_uri(uri)
         except InputError as error:
             raise UsageError(error.message, hint=error.hint) from error
-        digest = hashlib.blake2b(f"{anonymous(root)}\n{base}".encode(), digest_size=8).hexdigest()
-        return cls(root=root, base=base, location=location, cache=Cache(folder=cache / digest))
+        return cls(root=root, base=base, location=location, cache=Cache(folder=cache))
 
     def fetch(self, name: str) -> Path:
         """Return the present content of a file; each version is downloaded once.
@@ -71,8 +69,31 @@ class RemoteDepot:
             version = after
         raise LaterError(f"{self.location}/{name} changes faster than it can be read", hint="try again later")
 
+    def reach(self) -> None:
+        """Make sure that there is such a store and bucket, and that it answers.
+
+        Raises:
+            LaterError: it does not answer.
+            UsageError: there is none, or the credentials do not fit.
+        """
+        bucket = self.base.partition("/")[0]
+        with self._asked():
+            kind = filesystem(self.root).get_file_info([bucket])[0].type
+        if kind is fs.FileType.NotFound:
+            raise UsageError(f"{self.location} can't be used: there is no such bucket", hint=_CORRECT)
+
+    def read(self, name: str) -> bytes:
+        """Return the present content of a small file, without keeping it.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            LaterError: it can't be read now.
+            UsageError: it may not be read.
+        """
+        return b"".join(self._pieces(checked(name)))
+
     def publish(self, local: Path, name: str) -> None:
-        """Upload a file; it is visible once it is whole.
+        """Upload a file, unless it is a copy of what is there; it is visible once it is whole.
 
         Raises:
             OSError: the local file can't be read.
@@ -80,15 +101,20 @@ class RemoteDepot:
             UsageError: it may not be written.
         """
         path = self._path(checked(name))
+        mirrored = local == self.cache.path(name)
+        if mirrored and self._is_current(name):
+            return
         size = local.stat().st_size
         # One write of the whole file, and in a thread that no signal interrupts: pyarrow has no way to abort
         # an upload, and closing one that was cut (arrow issue 40502) would publish what came before.
         data = pa.memory_map(str(local)).read_buffer() if size else pa.py_buffer(b"")
         with self._asked(), ThreadPoolExecutor(max_workers=1) as beside:
             beside.submit(_upload, filesystem(self.root), path, data).result()
-        if local == self.cache.path(name):
-            with self._kept():
-                self.cache.stamp(name, self._version(name))
+        if mirrored:
+            with self._kept(), suppress(FileNotFoundError):
+                version = self._version(name)
+                if version.endswith(f" {size}"):  # else somebody has replaced it already
+                    self.cache.stamp(name, version)
 
     def exists(self, name: str) -> bool:
         """Return whether there is a file of that name."""
@@ -99,16 +125,24 @@ class RemoteDepot:
 
     def names(self, prefix: str) -> list[str]:
         """Return the names of all files below `prefix`, sorted; keys that no path can have are none."""
+        return sorted(self.changes(prefix))
+
+    def changes(self, prefix: str) -> dict[str, int]:
+        """Return those names, each with the time of its last change in nanoseconds since 1970 UTC.
+
+        Raises:
+            LaterError: they can't be listed now.
+            UsageError: they may not be listed, or there is no such bucket.
+        """
         above = self._path(checked(prefix)) if prefix else self.base
         selector = fs.FileSelector(above, recursive=True, allow_not_found=True)
         with self._asked():
-            store = filesystem(self.root)
-            found = store.get_file_info(selector)
-            bucket = self.base.partition("/")[0]
-            if not found and store.get_file_info([bucket])[0].type is fs.FileType.NotFound:
-                raise UsageError(f"{self.location} can't be used: there is no such bucket", hint=_CORRECT)
-        names = (info.path.removeprefix(f"{self.base}/") for info in found if info.type is fs.FileType.File)
-        return sorted(filter(is_name, names))
+            found = filesystem(self.root).get_file_info(selector)
+        if not found:
+            self.reach()
+        files = (info for info in found if info.type is fs.FileType.File)
+        names = {info.path.removeprefix(f"{self.base}/"): info.mtime_ns for info in files}
+        return {name: changed_ns for name, changed_ns in names.items() if is_name(name)}
 
     def remove(self, prefix: str) -> None:
         """Remove the file or folder, here and there."""
@@ -125,6 +159,14 @@ class RemoteDepot:
                 pass  # somebody else was faster
         self.cache.drop(prefix)
 
+    def _is_current(self, name: str) -> bool:
+        if not self.cache.noted(name):
+            return False
+        try:
+            return self.cache.holds(name, self._version(name))
+        except FileNotFoundError:
+            return False
+
     def _path(self, name: str) -> str:
         return f"{self.base}/{name}"
 
@@ -133,11 +175,9 @@ class RemoteDepot:
         with self._asked():
             store = filesystem(self.root)
             with store.open_input_file(self._path(name)) as file:
-                told = file.metadata() or {}
-            if tag := told.get("ETag"):
-                return bytes(tag).decode("latin-1")
-            info = store.get_file_info([self._path(name)])[0]
-            return f"{info.size} {info.mtime_ns}"
+                tag, size = (file.metadata() or {}).get("ETag"), file.size()
+            mark = tag.decode() if tag else store.get_file_info([self._path(name)])[0].mtime_ns
+        return f"{anonymous(self.root)} {self.base} {mark} {size}"
 
     def _download(self, name: str) -> None:
         path = self.cache.path(name)

@@ -33,6 +33,7 @@ import pyarrow.csv as pa_csv
 from http_transports import nginx  # type: ignore[import-not-found] # a script's own folder
 
 from etl.clock import SYSTEM
+from etl.config import state as place
 from etl.config.target import Target
 from etl.config.workspace import workspace
 from etl.ledger.interface import Intent, Outcome, PlanRecord
@@ -136,7 +137,7 @@ def replay(folder: Path, url: str, *, transport: str = "own", rate: float, lanes
 
 def ledger_path(folder: Path, url: str) -> Path:
     """Return where a folder's job has its ledger."""
-    return workspace(folder / "etl-state", target_of(url), sandbox=False).ledger
+    return workspace(place.State(folder=folder / "etl-state"), target_of(url), sandbox=False).ledger
 
 
 def target_of(url: str) -> Target:

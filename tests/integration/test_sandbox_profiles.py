@@ -37,7 +37,7 @@ def stored(result: ImportResult) -> list[StoredMessage]:
 
 def states(result: ImportResult) -> str:
     """Return the letter of each message's state, in sending order."""
-    ledger = open_readonly(Path(result.ledger), target=result.target)
+    ledger = open_readonly(Path(result.ledger), target=result.space.target)
     assert ledger is not None
     with closing(ledger):
         found = {row["ordinal"]: row["state"] for batch in ledger.export() for row in batch.to_pylist()}

@@ -98,5 +98,5 @@ def rendered(content: Approval) -> str:
     """Return the page as it is written."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "report.html"
-        write_page(path, content, json_file=Path("report.json"), rejects_file=Path("rejects.csv"))
+        write_page(path, content, json_file=Path("report.json"), rejects_file="rejects.csv")
         return path.read_text(encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from etl.errors import ExitCode
@@ -78,8 +77,8 @@ class VerifyResult:
     """Only at level `totals`."""
     settled: int | None
     """Uncertain messages settled as accepted; None without --settle."""
-    listing: Path | None
-    report: Path
+    listing: str | None
+    report: str
     exit_code: ExitCode
 
     def as_json(self) -> dict[str, Any]:
@@ -101,8 +100,8 @@ class VerifyResult:
             "sample": self.sample and {**asdict(self.sample), "wrong_share_at_most_95": self.sample.bound},
             "totals": [{**asdict(day), "day": day.day.isoformat(), "even": day.even} for day in self.totals],
             "settled": self.settled,
-            "listing": str(self.listing) if self.listing else None,
-            "report": str(self.report),
+            "listing": self.listing,
+            "report": self.report,
             "exit_code": int(self.exit_code),
         }
 

@@ -16,7 +16,9 @@ from etl.errors import UsageError
 from etl.ledger.interface import Ledger
 from etl.ledger.lock import TargetLock
 from etl.model.events import Event, Warned
+from etl.pipeline.depots import publish
 from etl.pipeline.opening import place_of
+from etl.pipeline.plans import Plans
 from etl.pipeline.verify.endpoint import OF_SANDBOX, client_of, client_of_sandbox
 from etl.pipeline.verify.reading import Reader
 from etl.pipeline.verify.result import Reading, Sample, VerifyResult, exit_code
@@ -25,7 +27,6 @@ from etl.pipeline.verify.spool import Spool
 from etl.pipeline.verify.wish import VerifyWish
 from etl.plan.lanes import PlanReader
 from etl.plan.parts import numbered_sql
-from etl.plan.store import load_plan, plan_path
 from etl.report.export import TableFormat, write_file
 from etl.report.outcome import write_report
 from etl.verify.comparison import Comparison
@@ -122,7 +123,7 @@ class _Verification:
             if self._wish.settle:
                 settled = settle(self._space, verdicts.proven(), evidence=self._evidence())
         totals = tuple(verdicts.totals()) if self._wish.level is Level.TOTALS else ()
-        listing = self._list(counts)
+        listing, report = self._list(counts), self._report_path(".json")
         result = VerifyResult(
             target=self._space.target,
             level=self._wish.level,
@@ -138,11 +139,12 @@ class _Verification:
             sample=self._sample(counts, picked=picked, of=tally.accepted) if self._sampled else None,
             totals=totals,
             settled=settled,
-            listing=listing,
-            report=self._report_path(".json"),
+            listing=self._space.shown(listing) if listing else None,
+            report=self._space.shown(report),
             exit_code=exit_code(counts, totals, settled=settled or 0),
         )
-        write_report(result.report, result.as_json())
+        write_report(report, result.as_json())
+        publish(self._space, report, *([listing] if listing else []))
         spool.clear()
         return result
 
@@ -158,8 +160,9 @@ class _Verification:
     def _load_ours(self) -> Tally:
         ours = self._comparison.ours
         ours.add_ledger(self._ledger.export())
+        plans = Plans(self._space, self._ledger)
         for record in self._ledger.plans():
-            plan = load_plan(plan_path(self._space.plans, record.hash))
+            plan = plans.load(record.hash)
             if plan is None:
                 self._observe(
                     Warned(message=f"plan {record.hash[:12]} is gone: its messages have no texts here")

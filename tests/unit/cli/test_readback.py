@@ -1,6 +1,5 @@
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import pytest
 
@@ -38,7 +37,7 @@ RESULT = VerifyResult(
     totals=(),
     settled=None,
     listing=None,
-    report=Path("r.json"),
+    report="r.json",
     exit_code=ExitCode.OK,
 )
 
