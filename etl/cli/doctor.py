@@ -20,8 +20,9 @@ from etl.pipeline.doctor import DoctorResult, run_doctor
 def command(job: Path, sandbox: bool, as_json: bool) -> int:  # noqa: FBT001  flags of the command line
     """Look whether everything is ready for an import: job, files, token, target, disk, ledger, lock.
 
-    Sends no message and makes no file. Each line is ok, warn or fail; the exit code is that of the gravest.
-    0: ready. The token's worth can only be tried by a message: `etl send`.
+    Sends no message and makes no file but one that it removes, where the state is in an object store. Each
+    line is ok, warn or fail; the exit code is that of the gravest. 0: ready. The token's worth can only be
+    tried by a message: `etl send`.
     """
     result = run_doctor(job, sandbox=sandbox)
     if as_json:

@@ -9,7 +9,7 @@ from etl.config.workspace import workspace
 from etl.errors import EtlError, ExitCode
 from etl.pipeline.embedding import embedded_target
 from etl.pipeline.finding import Finding, failed_by, passed, worst
-from etl.pipeline.house import disk_finding, ledger_findings, lock_finding, told_findings
+from etl.pipeline.house import disk_finding, ledger_findings, lock_finding, state_findings, told_findings
 from etl.pipeline.reach import target_findings
 from etl.pipeline.supplies import files_finding, token_findings
 
@@ -49,6 +49,7 @@ def _findings(job_file: JobFile, *, sandbox: bool) -> Iterator[Finding]:
         yield from target_findings(
             job.target, folder=job_file.folder, timeout_seconds=job.replay.timeout_seconds
         )
+    yield from state_findings(space)
     yield disk_finding(job_file, space, needed_bytes=size)
     yield from ledger_findings(space)
     yield lock_finding(space)

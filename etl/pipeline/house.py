@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Final
 
 from etl.clock import MICROSECONDS, SYSTEM
@@ -15,6 +16,7 @@ from etl.errors import EtlError, ExitCode
 from etl.ledger.health import Remark
 from etl.ledger.interface import Ledger
 from etl.model.states import State
+from etl.pipeline.depots import depot_of
 from etl.pipeline.finding import Finding, failed, failed_by, passed, size_text, warned
 from etl.pipeline.opening import place_of
 
@@ -27,21 +29,42 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 def disk_finding(job_file: JobFile, space: Workspace, *, needed_bytes: int) -> Finding:
     """Return whether the state folder can be written and has room for a plan of that much input."""
-    folder = _nearest(space.folder)
+    folder, setting = _nearest(space.folder), "XDG_CACHE_HOME" if space.uri else "`state` in the job file"
     if not os.access(folder, os.W_OK | os.X_OK) or not folder.is_dir():
-        remedy = "set `state` in the job file to a folder that you can write"
+        remedy = f"set {setting} to a folder that you can write"
         return failed("disk", f"{folder} can't be written", remedy, ExitCode.USAGE)
     needed = max(DISK_FACTOR * needed_bytes, _LEAST_BYTES)
     free = shutil.disk_usage(folder).free
     seen = (
-        f"{size_text(free)} free at {job_file.state}; "
+        f"{size_text(free)} free at {job_file.state.folder}; "
         f"an import of these files needs about {size_text(needed)}"
     )
     if free < needed:
-        return failed("disk", seen, "free some space, or set `state` to a larger disk", ExitCode.USAGE)
+        return failed("disk", seen, f"free some space, or set {setting} to a larger disk", ExitCode.USAGE)
     if space.folder.is_dir() and space.folder.stat().st_mode & _OTHERS:
         return warned("disk", f"{space.folder} is open to others", f"chmod 700 {space.folder}")
     return passed("disk", seen)
+
+
+def state_findings(space: Workspace) -> Iterator[Finding]:
+    """Yield whether a state in an object store can be read and written, by an object that is removed again.
+
+    Where the state is a folder of this machine there is nothing to yield.
+    """
+    try:
+        depot = depot_of(space)
+        if depot is None:
+            return
+        depot.reach()
+        with NamedTemporaryFile() as file:
+            name = f".doctor-{Path(file.name).name}"
+            depot.publish(Path(file.name), name)
+            depot.read(name)
+            depot.remove(name)
+    except EtlError as error:
+        yield failed_by("state", error)
+        return
+    yield passed("state", f"{depot.location} can be read and written")
 
 
 def ledger_findings(space: Workspace) -> Iterator[Finding]:

@@ -65,7 +65,7 @@ class Bucket:
         """Remove an object."""
         self.store.client.delete_object(Bucket=self.name, Key=key)
 
-    def keys(self) -> list[str]:
+    def objects(self) -> list[str]:
         """Return all keys but markers of folders."""
         found = self.store.client.list_objects_v2(Bucket=self.name).get("Contents", [])
         return sorted(one["Key"] for one in found if not one["Key"].endswith("/"))

@@ -1,0 +1,273 @@
+"""A state in an object store (moto's S3 on loopback): what others see, when, and after faults."""
+
+import json
+from collections import Counter
+
+import pytest
+
+from etl.config.workspace import workspace
+from etl.errors import UsageError
+from etl.model.events import Event, Warned
+from etl.pipeline.check import Typed
+from etl.pipeline.depots import make_ready, publish_or_warn
+from etl.pipeline.house import state_findings
+from etl.pipeline.plans import Plans
+from etl.pipeline.validation import ReportWish, run_reported_check
+from etl.pipeline.wish import Wish
+from support import s3
+from support.checked import job_file, rows, write
+from support.command import environment, etl, finish, start
+from support.history import rows as history
+from support.history import write_csv, write_job
+from support.leaks import leaks, loose_modes
+
+
+@pytest.fixture(scope="module")
+def served():
+    """Serve S3 for this module."""
+    with s3.store() as store:
+        yield store
+
+
+@pytest.fixture
+def store(served):
+    """Return the S3 server, well behaved again after each test."""
+    yield served
+    served.hook = lambda _method, _path: None
+
+
+@pytest.fixture
+def bucket(store):
+    """Return a new bucket."""
+    return store.bucket()
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """Return a function that makes this process another machine: one with a scratch folder of its own."""
+
+    def made(name):
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+        return folder
+
+    return made
+
+
+@pytest.fixture
+def job(tmp_path, bucket):
+    """Return a job over a few rows, with its state in the bucket."""
+    (tmp_path / "project").mkdir()
+    write(tmp_path / "project", rows({}, {"user": "u2"}, {"text": ""}))
+    return job_file(tmp_path / "project", state=bucket.uri("team"))
+
+
+def check(job):
+    """Run the dry run with its report."""
+    result, _ = run_reported_check(
+        job, Wish(), ReportWish(), sandbox=False, observe=lambda _: None, typed=Typed()
+    )
+    return result
+
+
+def space_of(job):
+    """Return the job's target as this machine knows it."""
+    return workspace(job.state, job.job.target, sandbox=False)
+
+
+def names(bucket):
+    """Return what is in the bucket, without the target's folder and the hash."""
+    return sorted(key.rpartition("/")[2] for key in bucket.objects())
+
+
+PLAN = ["lanes.parquet", "messages.parquet", "plan.json", "rejects.csv", "rejects.parquet"]
+
+
+def test_plan_and_report_are_in_the_store(bucket, job, machine):
+    """A throw-away container leaves nothing behind, so all that it made must be elsewhere."""
+    machine("one")
+    result = check(job)
+    stem = f"check-{result.plan.summary.hash[:12]}"
+    assert sorted([*PLAN, f"{stem}.html", f"{stem}.json"]) == names(bucket)
+    assert all(key.startswith("team/app.certainly.io-") for key in bucket.objects())
+
+
+def test_another_machine_finds_the_plan(store, job, machine):
+    """It has the same input, and so needs not read it again; nor upload what is there."""
+    machine("one")
+    first = check(job)
+    machine("two")
+    store.requests.clear()
+    second = check(job)
+    assert first.plan.summary == second.plan.summary
+    assert first.plan.path != second.plan.path
+    uploaded = {path.rpartition("/")[2] for method, path in store.requests if method in {"PUT", "POST"}}
+    assert {f"check-{first.plan.summary.hash[:12]}{end}" for end in (".html", ".json")} == uploaded
+
+
+def test_plan_json_is_the_last_to_come(store, job, machine):
+    """Who sees it may take the rest for granted."""
+    machine("one")
+    store.requests.clear()
+    check(job)
+    puts = [path.rpartition("/")[2] for method, path in store.requests if method == "PUT"]
+    assert set(PLAN) == set(puts[: len(PLAN)])
+    assert "plan.json" == puts[len(PLAN) - 1]
+
+
+def test_cut_at_any_request_leaves_no_half_plan(store, bucket, job, machine):
+    """Another machine sees the plan or none, whenever the first one is cut off; and the next try succeeds."""
+    machine("one")
+    check(job)
+    plan_hash = Plans(space_of(job), None).newest_first()[0].hash
+    for key in bucket.objects():
+        bucket.delete(key)
+    seen: Counter[bool] = Counter()
+    found = None
+    for cut in range(200):
+        _cut_after(store, cut)
+        try:
+            check(job)
+            done = True
+        except UsageError:
+            done = False
+        store.hook = lambda _method, _path: None
+        machine(f"other-{cut}")
+        found = Plans(space_of(job), None).load(plan_hash)
+        seen[found is not None] += 1
+        assert found is None or found.summary.hash == plan_hash
+        machine("one")
+        if done:
+            break
+    assert found is not None
+    assert seen[False] > len(PLAN)
+
+
+def _cut_after(store, count):
+    asked = iter(range(count))
+    store.hook = lambda _method, _path: None if next(asked, None) is not None else 403
+
+
+def test_plan_of_another_hash_is_not_taken(bucket, job, machine):
+    """Somebody has put another plan into its place: it is made anew, and replaces that."""
+    machine("one")
+    first = check(job)
+    (key,) = [key for key in bucket.objects() if key.endswith("plan.json")]
+    told = json.loads(bucket.get(key))
+    bucket.put(key, json.dumps({**told, "hash": "0" * 64, "ledger_mark": "another"}).encode())
+    machine("two")
+    assert Plans(space_of(job), None).load(first.plan.summary.hash) is None
+    check(job)
+    assert told["hash"] == json.loads(bucket.get(key))["hash"]
+
+
+def test_plan_that_was_built_and_not_published_is_published(store, bucket, job, machine):
+    """The store was not there; the scratch was: nothing is read again."""
+    machine("one")
+    store.hook = lambda method, _path: 403 if method in {"PUT", "POST"} else None
+    with pytest.raises(UsageError, match="access denied"):
+        check(job)
+    assert [] == bucket.objects()
+    store.hook = lambda _method, _path: None
+    (job.folder / "history.csv").touch()
+    check(job)
+    assert set(PLAN) <= set(names(bucket))
+
+
+def test_report_that_could_not_be_published_is_told_and_published_later(store, bucket, job, machine):
+    """At the end of a long run nothing may hide its result."""
+    machine("one")
+    space = space_of(job)
+    make_ready(space)
+    report = space.reports / "import-1.json"
+    report.write_text("{}")
+    store.hook = lambda method, _path: 403 if method in {"PUT", "POST"} else None
+    told: list[Event] = []
+    publish_or_warn(space, report, observe=told.append)
+    assert isinstance(told[0], Warned)
+    assert str(report) in told[0].message
+    store.hook = lambda _method, _path: None
+    make_ready(space)
+    assert ["import-1.json"] == names(bucket)
+
+
+def test_doctor_tries_the_store(store, bucket, job, machine):
+    """Reading and writing; what it puts there it removes."""
+    machine("one")
+    (found,) = state_findings(space_of(job))
+    assert ("ok", "state") == (found.level, found.name)
+    assert [] == bucket.objects()
+    store.hook = lambda method, _path: 403 if method in {"PUT", "POST"} else None
+    (found,) = state_findings(space_of(job))
+    assert "fail" == found.level
+    assert "access denied" in found.seen
+
+
+@pytest.fixture
+def project(tmp_path, bucket):
+    """Return a folder with a job for processes."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    write_csv(folder / "history.csv", history(users=3, messages=4))
+    path = write_job(folder, "http://127.0.0.1:1")
+    path.write_text(f'state = "{bucket.uri("team")}"\n{path.read_text()}')
+    return folder
+
+
+def _env(tmp_path, machine):
+    return environment(XDG_CACHE_HOME=str(tmp_path / machine))
+
+
+def test_two_builders_of_one_plan_leave_one_plan(tmp_path, bucket, project):
+    """Two machines begin at once; a third one finds what it can trust."""
+    both = [
+        start(["check", "job.toml", "--json", "--no-report"], cwd=project, env=_env(tmp_path, name))
+        for name in ("one", "two")
+    ]
+    ended = [finish(process) for process in both]
+    third = etl("check", "job.toml", "--json", "--no-report", cwd=project, env=_env(tmp_path, "three"))
+    assert [0, 0, 0] == [*(one.code for one in ended), third.code], ended
+    assert 1 == len({one.data["plan"]["hash"] for one in (*ended, third)})
+    assert PLAN == names(bucket)
+
+
+def test_nothing_tells_credentials_or_scratch(tmp_path, bucket, project):
+    """People see where the others look; the key to it is nobody's business."""
+    log = project / "log.jsonl"
+    said = [
+        etl("check", "job.toml", *more, cwd=project, env=_env(tmp_path, "one"))
+        for more in (("--no-report",), ("--json", "--log-file", str(log)))
+    ]
+    assert [0, 0] == [one.code for one in said], said
+    outputs = [*(one.out + one.err for one in said), log.read_text()]
+    outputs += [bucket.get(key).decode("latin-1") for key in bucket.objects() if "messages" not in key]
+    (project / "job.toml").unlink()
+    assert [] == leaks(tmp_path, outputs, [s3.SECRET, s3.SECRET.replace("/", "%2F"), "secret text"])
+    assert not [text for text in outputs if str(tmp_path / "one") in text]
+    where = f"s3://{bucket.name}/team/127.0.0.1_1-"
+    assert said[1].data["report"].startswith(where)
+    assert said[1].data["plan_folder"].startswith(where)
+    assert [] == loose_modes(tmp_path / "one" / "etl")
+
+
+def test_scratch_holds_one_plan(tmp_path, bucket, project):
+    """A machine that stays would be filled by its nightly plans; in the store they are all there."""
+    hashes = []
+    for users in (3, 4, 5):
+        write_csv(project / "history.csv", history(users=users, messages=4))
+        result = etl("check", "job.toml", "--json", "--no-report", cwd=project, env=_env(tmp_path, "one"))
+        hashes.append(result.data["plan"]["hash"][:12])
+    (plans,) = (tmp_path / "one").rglob("plans/.lock")
+    assert hashes[-1:] == [path.name for path in plans.parent.glob("[!.]*")]
+    assert 3 * len(PLAN) == len(bucket.objects())
+
+
+def test_bucket_that_is_missing_ends_a_command_before_it_reads_anything(tmp_path, bucket, project):
+    """A whole night may go into reading; the place must be known to be there."""
+    path = project / "job.toml"
+    path.write_text(path.read_text().replace(bucket.name, "no-such-bucket"))
+    (project / "history.csv").unlink()
+    result = etl("check", "job.toml", cwd=project, env=_env(tmp_path, "one"))
+    assert 2 == result.code
+    assert "there is no such bucket" in result.err
