@@ -18,7 +18,6 @@ from etl.storage.stores import anonymous, filesystem, is_refusal, reason, split_
 
 _AHEAD: Final = 8 << 20
 """Bytes of a read: each is a request."""
-_CORRECT: Final = "correct the location, or what its credentials may do there"
 _ROUNDS: Final = 3
 """Downloads of a file that is replaced meanwhile."""
 
@@ -76,11 +75,9 @@ class RemoteDepot:
             LaterError: it does not answer.
             UsageError: there is none, or the credentials do not fit.
         """
-        bucket = self.base.partition("/")[0]
-        with self._asked():
-            kind = filesystem(self.root).get_file_info([bucket])[0].type
-        if kind is fs.FileType.NotFound:
-            raise UsageError(f"{self.location} can't be used: there is no such bucket", hint=_CORRECT)
+        # Not by asking for the bucket: credentials for a prefix may not do that.
+        with self._asked(), suppress(FileNotFoundError):
+            filesystem(self.root).get_file_info(fs.FileSelector(self.base))
 
     def read(self, name: str) -> bytes:
         """Return the present content of a small file, without keeping it.
@@ -226,7 +223,7 @@ class RemoteDepot:
     def _fault(self, error: Exception) -> EtlError:
         text = f"{self.location} can't be used: {reason(error)}"
         if is_refusal(error):
-            return UsageError(text, hint=_CORRECT)
+            return UsageError(text, hint="correct the location, or what its credentials may do there")
         return LaterError(text, hint="look at the network and the store, then run the same command again")
 
 

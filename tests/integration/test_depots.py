@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import signal
 import stat
 import subprocess
 import sys
@@ -152,16 +151,47 @@ def test_many_threads_fetch_one_file(depot, write):
     assert [content] * 8 == found
 
 
-def test_half_a_file_is_never_seen(location, depot, write, tmp_path):
+def _publishing(location, local, tmp_path):
+    """Start a process that publishes a file as `a`."""
+    return subprocess.Popen([sys.executable, "-c", UPLOAD, location, str(tmp_path / "c"), str(local), "a"])
+
+
+def test_half_a_copy_is_never_seen(write, tmp_path):
     """A machine dies while it writes: what was there stays."""
+    depot = open_depot(str(tmp_path / "depot"), cache=tmp_path / "cache")
     depot.publish(write(b"before"), "a")
-    big = write(b"", "big")
-    os.truncate(big, 3 << 30)
-    process = subprocess.Popen([sys.executable, "-c", UPLOAD, location, str(tmp_path / "c"), str(big), "a"])
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(timeout=1.0)
-    process.send_signal(signal.SIGKILL)
+    endless = tmp_path / "endless"
+    os.mkfifo(endless)
+    process = _publishing(str(tmp_path / "depot"), endless, tmp_path)
+    with endless.open("wb") as sink:
+        sink.write(b"half")
+        sink.flush()
+        process.kill()
+        process.wait()
+    assert b"before" == depot.fetch("a").read_bytes()
+    assert ["a"] == depot.names("")
+
+
+def test_half_an_upload_is_never_seen(store, bucket, write, tmp_path):
+    """A machine dies while it uploads: what was there stays."""
+    depot = open_depot(bucket.uri("p"), cache=tmp_path / "cache")
+    depot.publish(write(b"before"), "a")
+    second, dead = threading.Event(), threading.Event()
+    puts = []
+
+    def stall(method, _path):
+        puts.append(method) if method == "PUT" else None
+        if len(puts) > 1:
+            second.set()
+            dead.wait(10)
+
+    store.hook = stall
+    process = _publishing(bucket.uri("p"), write(b"x" * (25 << 20), "big"), tmp_path)
+    assert second.wait(30)
+    process.kill()
     process.wait()
+    dead.set()
+    store.hook = lambda _method, _path: None
     assert b"before" == depot.fetch("a").read_bytes()
     assert ["a"] == depot.names("")
 

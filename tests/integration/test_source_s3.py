@@ -2,14 +2,10 @@
 
 import gzip
 import io
-import urllib.request
-from itertools import count
 from pathlib import Path
 
-import boto3  # type: ignore[import-untyped]
 import pyarrow as pa
 import pytest
-from moto.server import ThreadedMotoServer
 from pyarrow import parquet
 
 from etl.clock import SYSTEM
@@ -18,34 +14,23 @@ from etl.errors import InputError
 from etl.model.schemas import FileSummary, RowBatch
 from etl.source.discover import discover
 from etl.source.reader import read
+from support import s3
 
 COLUMNS = ("user", "text")
-BUCKETS = count(1)
 
 
 @pytest.fixture(scope="module")
 def server():
     """Serve S3 for this module."""
-    moto = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    moto.start()
-    host, port = moto.get_host_and_port()
-    yield f"http://{host}:{port}"
-    moto.stop()
+    with s3.store() as store:
+        yield store
 
 
 @pytest.fixture
 def bucket(server):
     """Return a new bucket: its name, a function that puts an object, and the query that leads there."""
-    keys = dict.fromkeys(("aws_access_key_id", "aws_secret_access_key", "region_name"), "us-east-1")
-    client = boto3.client("s3", endpoint_url=server, **keys)
-    name = f"exports-{next(BUCKETS)}"
-    client.create_bucket(Bucket=name)
-
-    def put(key, data):
-        client.put_object(Bucket=name, Key=key, Body=data)
-
-    yield name, put, f"?endpoint_override={server}"
-    client.close()
+    made = server.bucket()
+    return made.name, made.put, f"?endpoint_override={server.url}"
 
 
 def _uri(name, path, query):
@@ -158,24 +143,17 @@ def test_damaged_object_is_an_error_with_its_name(bucket):
         _rows(file)
 
 
-def _demand_credentials(server, after):
-    request = urllib.request.Request(  # noqa: S310  loopback
-        f"{server}/moto-api/reset-auth", data=after, headers={"Content-Type": "text/plain"}
-    )
-    urllib.request.urlopen(request).close()  # noqa: S310  loopback
-
-
 def test_wrong_credentials_are_an_error_within_seconds(bucket, server):
     """Retrying for minutes would look like a slow network; the secret must not be printed."""
     name, put, query = bucket
     put("in/a.csv", b"user,text\n")
-    _demand_credentials(server, b"0")
+    server.demand_credentials(b"0")
     start = SYSTEM.monotonic()
     try:
         with pytest.raises(InputError) as caught:
             discover([_uri(name, "in", query), _uri(name, "in/a.csv", query)], base=Path())
     finally:
-        _demand_credentials(server, b"inf")
+        server.demand_credentials(b"inf")
     assert SYSTEM.monotonic() - start < 10
     message = caught.value.message
     assert f"s3://{name}/in: can't be read (access denied" in message

@@ -154,12 +154,15 @@ def test_plan_of_another_hash_is_not_taken(bucket, job, machine):
     machine("one")
     first = check(job)
     (key,) = [key for key in bucket.objects() if key.endswith("plan.json")]
-    told = json.loads(bucket.get(key))
+    data = key.replace("plan.json", "messages.parquet")
+    told, messages = json.loads(bucket.get(key)), bucket.get(data)
     bucket.put(key, json.dumps({**told, "hash": "0" * 64, "ledger_mark": "another"}).encode())
+    bucket.put(data, b"another plan's")
     machine("two")
     assert Plans(space_of(job), None).load(first.plan.summary.hash) is None
     check(job)
     assert told["hash"] == json.loads(bucket.get(key))["hash"]
+    assert len(messages) == len(bucket.get(data))
 
 
 def test_plan_that_was_built_and_not_published_is_published(store, bucket, job, machine):
