@@ -1,5 +1,6 @@
 """Object stores by their URI, as `pyarrow.fs` knows them: `s3://`, `gs://`, `abfs://`."""
 
+import os
 import re
 from functools import lru_cache
 from typing import Any, Final
@@ -21,6 +22,8 @@ _BUCKETS: Final = frozenset({"s3", "gs", "gcs"})
 _S3_OPTIONS: Final = frozenset(
     {"region", "scheme", "endpoint_override", "anonymous", "force_virtual_addressing", "tls_ca_file_path"}
 )
+_ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+"""Variables by which other tools find a store that is not Amazon's, the stronger first; pyarrow does not."""
 _UNREACHABLE: Final = "NETWORK_CONNECTION"
 _WORDS: Final = {
     "ACCESS_DENIED": "access denied: these credentials may not do that",
@@ -98,6 +101,9 @@ def _s3(parts: SplitResult) -> fs.FileSystem:
             options[name] = options[name].lower() == "true"
     if parts.username:
         options["access_key"], options["secret_key"] = unquote(parts.username), unquote(parts.password or "")
+    for name in _ENDPOINTS:
+        if os.environ.get(name):
+            options.setdefault("endpoint_override", os.environ[name])
     if "region" not in options and "endpoint_override" not in options:
         options["region"] = fs.resolve_s3_region(parts.netloc.rpartition("@")[2])
     return fs.S3FileSystem(

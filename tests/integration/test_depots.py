@@ -13,7 +13,9 @@ from etl.errors import LaterError, UsageError
 from etl.storage.depot import open_depot
 from etl.storage.remote import RemoteDepot
 from support import s3
+from support.command import environment
 
+FETCH = "from pathlib import Path; from etl.storage.depot import open_depot; "
 UPLOAD = """
 import sys
 from pathlib import Path
@@ -326,6 +328,16 @@ def test_upload_that_the_store_refuses_in_the_middle_is_no_object(store, bucket,
         depot.publish(write(b"x" * (25 << 20)), "a")
     store.hook = lambda _method, _path: None
     assert b"before" == depot.fetch("a").read_bytes()
+
+
+def test_store_and_credentials_come_from_the_environment(store, bucket, tmp_path):
+    """They need not stand in a job: the names are those that other tools read."""
+    bucket.put("p/a", b"abc")
+    keys = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "test")
+    env = environment(AWS_ENDPOINT_URL=store.url, **keys)
+    code = f"{FETCH}open_depot('s3://{bucket.name}/p', cache=Path('cache')).fetch('a')"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, check=True)
+    assert b"abc" == (tmp_path / "cache" / "a").read_bytes()
 
 
 def test_depot_shows_no_credentials(bucket, tmp_path):
