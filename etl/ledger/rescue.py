@@ -17,8 +17,11 @@ from etl.model.states import State
 
 BALLAST_BYTES: Final = 8 * 1024 * 1024
 
-_BALLAST: Final = "ballast"
 _PREFIX: Final = "outcomes-"
+KEPT: Final = f"{_PREFIX}*.jsonl"
+"""The names of files that outcomes are kept in."""
+
+_BALLAST: Final = "ballast"
 _FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -94,7 +97,7 @@ def keep_ballast(folder: Path) -> bool:
 
 def kept_outcomes(folder: Path, *, identity: str) -> dict[Path, list[Outcome]]:
     """Return the outcomes of one ledger that dead runs kept, by file; a line that was cut says nothing."""
-    found = {path: _outcomes(path, identity) for path in sorted(folder.glob(f"{_PREFIX}*.jsonl"))}
+    found = {path: _outcomes(path, identity) for path in sorted(folder.glob(KEPT))}
     return {path: outcomes for path, outcomes in found.items() if outcomes}
 
 

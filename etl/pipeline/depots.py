@@ -6,13 +6,16 @@ plans and reports can be made again.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
 from etl.config.workspace import Workspace
 from etl.errors import EtlError
+from etl.ledger.rescue import KEPT
 from etl.model.events import Event, Warned
+from etl.storage.files import placed
 from etl.storage.remote import RemoteDepot
 
 CHECKS: Final = "check-*.json"
@@ -92,6 +95,51 @@ def fetch_reports(space: Workspace, pattern: str) -> None:
     for name in depot.names(space.reports.name):
         if fnmatchcase(name, f"{space.reports.name}/{pattern}"):
             depot.fetch(name)
+
+
+@contextmanager
+def rescued(space: Workspace, observe: Callable[[Event], None]) -> Iterator[None]:
+    """Share the outcomes that a ledger had to refuse, beside which they lie on one machine.
+
+    On entry those that others kept are brought here; on exit those that are left are published.
+
+    Raises:
+        LaterError: the store can't be reached; nothing is done yet.
+        UsageError: it can't be read, or this machine has no room.
+    """
+    depot = depot_of(space)
+    if depot is None:
+        yield
+        return
+    for name in depot.names(_OUTCOMES):
+        path = space.folder / name.rpartition("/")[2]
+        if not path.exists():  # else it comes from here
+            with placed(path, durable=True) as sink:
+                sink.write(depot.read(name))
+    try:
+        yield
+    finally:
+        _leave(space, depot, observe)
+
+
+def forget_rescued(space: Workspace, path: Path) -> None:
+    """Remove outcomes from the store that the ledger has now.
+
+    Raises:
+        LaterError: the store can't be reached; they are read back once more, which changes nothing.
+        UsageError: it can't be written.
+    """
+    depot = depot_of(space)
+    if depot is not None:
+        depot.remove(f"{_OUTCOMES}/{path.name}")
+
+
+def _leave(space: Workspace, depot: RemoteDepot, observe: Callable[[Event], None]) -> None:
+    for path in sorted(space.folder.glob(KEPT)):
+        try:
+            depot.publish(path, f"{_OUTCOMES}/{path.name}")
+        except EtlError as error:
+            observe(Warned(message=f"{error.message}: outcomes that the ledger lacks are only here: {path}"))
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -17,6 +17,7 @@ from etl.ledger.marks import Mark, Marks, concern, explained, memory_folder
 from etl.ledger.place import Place, place
 from etl.ledger.rescue import keep_ballast, kept_outcomes
 from etl.model.events import Event, Warned
+from etl.pipeline.depots import forget_rescued, rescued
 
 
 class Trust(StrEnum):
@@ -64,7 +65,9 @@ def opened(
     where = place_of(space)
     if not create and where.is_missing():
         raise UsageError(f"there is no ledger {where}", hint="etl import JOB makes it")
-    with TargetLock(space.folder) as lock:
+    if space.uri is not None:
+        space.create()
+    with TargetLock(space.folder) as lock, rescued(space, observe):
         marks = marks_of(space)
         known = marks.read()
         fresh = where.is_missing()
@@ -189,4 +192,5 @@ def _read_back(space: Workspace, ledger: Ledger, observe: Callable[[Event], None
         count = ledger.apply_late(outcomes)
         with suppress(OSError):
             path.unlink()
+        forget_rescued(space, path)
         observe(Warned(message=f"{count} outcomes that the ledger had no room for were read back"))

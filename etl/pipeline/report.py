@@ -12,7 +12,7 @@ from etl.config.workspace import workspace
 from etl.errors import ExitCode, UsageError
 from etl.ledger.evidence import Seal, Verification
 from etl.ledger.interface import Ledger, PlanRecord
-from etl.pipeline.depots import CHECKS, fetch_reports, publish
+from etl.pipeline.depots import CHECKS, fetch_reports, make_ready, publish
 from etl.pipeline.opening import ledger_concern, place_of, read
 from etl.pipeline.plans import Plans
 from etl.pipeline.reporting import report_path, run_report, subject_of, write_files
@@ -79,6 +79,7 @@ def make_report(job_file: JobFile, *, sandbox: bool, run: int | None, whole_plan
                 f"the folder of plan {record.hash[:12]} is gone: {plans.place(record.hash)}",
                 hint="`etl ledger export` still has every message that was touched",
             )
+        make_ready(space)
         fetch_reports(space, CHECKS)
         report = run_report(subject_of(job_file, space, ledger, plan, sandbox=sandbox, runs=numbers))
     stem = f"report-plan-{record.hash[:12]}" if numbers is None else f"report-run-{numbers[0]}"

@@ -9,7 +9,7 @@ from etl.config.workspace import workspace
 from etl.errors import UsageError
 from etl.model.events import Event, Warned
 from etl.pipeline.check import Typed
-from etl.pipeline.depots import make_ready, publish_or_warn
+from etl.pipeline.depots import forget_rescued, make_ready, publish_or_warn, rescued
 from etl.pipeline.house import state_findings
 from etl.pipeline.plans import Plans
 from etl.pipeline.validation import ReportWish, run_reported_check
@@ -193,6 +193,25 @@ def test_report_that_could_not_be_published_is_told_and_published_later(store, b
     store.hook = lambda _method, _path: None
     make_ready(space)
     assert ["import-1.json"] == names(bucket)
+
+
+def test_outcomes_that_a_ledger_refused_reach_the_next_machine(bucket, job, machine):
+    """Known outcomes would turn into doubt with the machine that knew them."""
+    machine("one")
+    space = space_of(job)
+    make_ready(space)
+    kept = space.folder / "outcomes-7.jsonl"
+    with rescued(space, lambda _: None):
+        kept.write_text("an outcome")
+    machine("two")
+    other = space_of(job)
+    make_ready(other)
+    with rescued(other, lambda _: None):
+        (found,) = other.folder.glob("outcomes-*")
+        assert "an outcome" == found.read_text()
+        found.unlink()
+        forget_rescued(other, found)
+    assert [] == bucket.objects()
 
 
 def test_doctor_tries_the_store(store, bucket, job, machine):

@@ -16,7 +16,7 @@ from etl.errors import UsageError
 from etl.ledger.interface import Ledger
 from etl.ledger.lock import TargetLock
 from etl.model.events import Event, Warned
-from etl.pipeline.depots import publish
+from etl.pipeline.depots import make_ready, publish
 from etl.pipeline.opening import place_of
 from etl.pipeline.plans import Plans
 from etl.pipeline.verify.endpoint import OF_SANDBOX, client_of, client_of_sandbox
@@ -55,6 +55,7 @@ def run_verify(job_file: JobFile, wish: VerifyWish, observe: Callable[[Event], N
             f"nothing was imported to {space.target} yet: there is no ledger {where}",
             hint="" if wish.sandbox else "for the sandbox's ledger say --sandbox",
         )
+    make_ready(space)
     if wish.settle:
         recover(space)
     ledger = where.read()
