@@ -11,6 +11,7 @@ from etl.config.database import ledger_problems
 from etl.config.notice import Metrics, Notify
 from etl.config.reading import Columns, CustomerOf, Input, Join, Opening, Roles, Rows, Time, Visibility
 from etl.config.sending import Message, PlanSettings, Privacy, Replay, Text, Users, Validate
+from etl.config.state import state_problems
 from etl.config.target import Target
 from etl.config.values import Table
 from etl.config.verify import Verify
@@ -50,6 +51,7 @@ class Job(Table):
     def _check(self) -> Self:
         problems = [
             *ledger_problems(self.ledger),
+            *state_problems(self.state, ledger=self.ledger),
             *_user_problems(self),
             *_role_problems(self),
             *_visibility_problems(self),

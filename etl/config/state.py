@@ -57,6 +57,14 @@ def told(uri: str) -> str:
     return f"{parts.scheme}://{host}{unquote(parts.path)}".rstrip("/")
 
 
+def state_problems(text: str, *, ledger: str | None) -> list[str]:
+    """Return what is wrong with the setting, given that of the ledger. Pure."""
+    if not is_location(text) or ledger is not None:
+        return []
+    why = f"state = {told(text)} needs a ledger in PostgreSQL, since a file can't be one in an object store"
+    return [f'{why}: set ledger = "postgresql://…", or a folder as `state`']
+
+
 def local(text: str) -> Path:
     """Return the path that a setting names, as it is or as `file://` URI."""
     return Path(unquote(urlsplit(text).path) if _URI.match(text) else text)

@@ -1,7 +1,11 @@
-"""A state in an object store (moto's S3 on loopback): what others see, when, and after faults."""
+"""A state in an object store (moto's S3 on loopback): what others see, when, and after faults.
+
+Here all of it is a rehearsal, whose ledger is a file; `test_state_machines` has the database, too.
+"""
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +20,7 @@ from etl.pipeline.validation import ReportWish, run_reported_check
 from etl.pipeline.wish import Wish
 from support import s3
 from support.checked import job_file, rows, write
-from support.command import environment, etl, finish, start
+from support.command import environment, finish, start
 from support.history import rows as history
 from support.history import write_csv, write_job
 from support.leaks import leaks, loose_modes
@@ -60,20 +64,20 @@ def job(tmp_path, bucket):
     """Return a job over a few rows, with its state in the bucket."""
     (tmp_path / "project").mkdir()
     write(tmp_path / "project", rows({}, {"user": "u2"}, {"text": ""}))
-    return job_file(tmp_path / "project", state=bucket.uri("team"))
+    return job_file(tmp_path / "project", state=bucket.uri("team"), ledger="postgresql://nowhere/etl")
 
 
 def check(job):
     """Run the dry run with its report."""
     result, _ = run_reported_check(
-        job, Wish(), ReportWish(), sandbox=False, observe=lambda _: None, typed=Typed()
+        job, Wish(), ReportWish(), sandbox=True, observe=lambda _: None, typed=Typed()
     )
     return result
 
 
 def space_of(job):
     """Return the job's target as this machine knows it."""
-    return workspace(job.state, job.job.target, sandbox=False)
+    return workspace(job.state, job.job.target, sandbox=True)
 
 
 def names(bucket):
@@ -90,7 +94,7 @@ def test_plan_and_report_are_in_the_store(bucket, job, machine):
     result = check(job)
     stem = f"check-{result.plan.summary.hash[:12]}"
     assert sorted([*PLAN, f"{stem}.html", f"{stem}.json"]) == names(bucket)
-    assert all(key.startswith("team/app.certainly.io-") for key in bucket.objects())
+    assert all(key.startswith("team/sandbox-") for key in bucket.objects())
 
 
 def test_another_machine_finds_the_plan(store, job, machine):
@@ -233,63 +237,65 @@ def project(tmp_path, bucket):
     folder.mkdir()
     write_csv(folder / "history.csv", history(users=3, messages=4))
     path = write_job(folder, "http://127.0.0.1:1")
-    path.write_text(f'state = "{bucket.uri("team")}"\n{path.read_text()}')
+    path.write_text(
+        f'state = "{bucket.uri("team")}"\nledger = "postgresql://nowhere/etl"\n{path.read_text()}'
+    )
     return folder
 
 
-def _env(tmp_path, machine):
-    return environment(XDG_CACHE_HOME=str(tmp_path / machine))
+@pytest.fixture
+def begin(tmp_path, project):
+    """Return a function that starts a dry run on a machine."""
+
+    def started(machine, *arguments):
+        env = environment(XDG_CACHE_HOME=str(tmp_path / machine))
+        return start(["check", "job.toml", "--sandbox", *arguments], cwd=project, env=env)
+
+    return started
 
 
-def test_two_builders_of_one_plan_leave_one_plan(tmp_path, bucket, project):
+def test_two_builders_of_one_plan_leave_one_plan(bucket, begin):
     """Two machines begin at once; a third one finds what it can trust."""
-    both = [
-        start(["check", "job.toml", "--json", "--no-report"], cwd=project, env=_env(tmp_path, name))
-        for name in ("one", "two")
-    ]
+    both = [begin(name, "--json", "--no-report") for name in ("one", "two")]
     ended = [finish(process) for process in both]
-    third = etl("check", "job.toml", "--json", "--no-report", cwd=project, env=_env(tmp_path, "three"))
+    third = finish(begin("three", "--json", "--no-report"))
     assert [0, 0, 0] == [*(one.code for one in ended), third.code], ended
     assert 1 == len({one.data["plan"]["hash"] for one in (*ended, third)})
     assert PLAN == names(bucket)
 
 
-def test_nothing_tells_credentials_or_scratch(tmp_path, bucket, project):
+def test_nothing_tells_credentials_or_scratch(tmp_path, bucket, project, begin):
     """People see where the others look; the key to it is nobody's business."""
     log = project / "log.jsonl"
-    said = [
-        etl("check", "job.toml", *more, cwd=project, env=_env(tmp_path, "one"))
-        for more in (("--no-report",), ("--json", "--log-file", str(log)))
-    ]
+    said = [finish(begin("one", *more)) for more in ((), ("--json", "--log-file", str(log)))]
     assert [0, 0] == [one.code for one in said], said
     outputs = [*(one.out + one.err for one in said), log.read_text()]
     outputs += [bucket.get(key).decode("latin-1") for key in bucket.objects() if "messages" not in key]
     (project / "job.toml").unlink()
     assert [] == leaks(tmp_path, outputs, [s3.SECRET, s3.SECRET.replace("/", "%2F"), "secret text"])
     assert not [text for text in outputs if str(tmp_path / "one") in text]
-    where = f"s3://{bucket.name}/team/127.0.0.1_1-"
+    where = f"s3://{bucket.name}/team/sandbox-"
     assert said[1].data["report"].startswith(where)
     assert said[1].data["plan_folder"].startswith(where)
     assert [] == loose_modes(tmp_path / "one" / "etl")
 
 
-def test_scratch_holds_one_plan(tmp_path, bucket, project):
+def test_scratch_holds_one_plan(tmp_path, bucket, project, begin):
     """A machine that stays would be filled by its nightly plans; in the store they are all there."""
     hashes = []
-    for users in (3, 4, 5):
+    for users in (3, 4):
         write_csv(project / "history.csv", history(users=users, messages=4))
-        result = etl("check", "job.toml", "--json", "--no-report", cwd=project, env=_env(tmp_path, "one"))
+        result = finish(begin("one", "--json", "--no-report"))
         hashes.append(result.data["plan"]["hash"][:12])
     (plans,) = (tmp_path / "one").rglob("plans/.lock")
     assert hashes[-1:] == [path.name for path in plans.parent.glob("[!.]*")]
-    assert 3 * len(PLAN) == len(bucket.objects())
+    assert 2 * len(PLAN) == len(bucket.objects())
 
 
-def test_bucket_that_is_missing_ends_a_command_before_it_reads_anything(tmp_path, bucket, project):
+def test_bucket_that_is_missing_ends_a_command_before_it_reads_anything(bucket, job, machine):
     """A whole night may go into reading; the place must be known to be there."""
-    path = project / "job.toml"
-    path.write_text(path.read_text().replace(bucket.name, "no-such-bucket"))
-    (project / "history.csv").unlink()
-    result = etl("check", "job.toml", cwd=project, env=_env(tmp_path, "one"))
-    assert 2 == result.code
-    assert "there is no such bucket" in result.err
+    machine("one")
+    (job.folder / "history.csv").unlink()
+    elsewhere = job.job.model_copy(update={"state": job.job.state.replace(bucket.name, "no-such-bucket")})
+    with pytest.raises(UsageError, match="there is no such bucket"):
+        check(replace(job, job=elsewhere))

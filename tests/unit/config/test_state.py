@@ -6,7 +6,7 @@ from tempfile import gettempdir
 
 import pytest
 
-from etl.config.state import State, is_location, make_scratch, scratch, told
+from etl.config.state import State, is_location, make_scratch, scratch, state_problems, told
 from etl.errors import UsageError
 
 URI = "s3://key:se%2Fcret@bucket/team/etl?endpoint_override=http://127.0.0.1:9"
@@ -58,6 +58,14 @@ def test_scratch_needs_no_home(tmp_path):
     assert tmp_path / ".cache" / "etl" == home.parent
     none = scratch(URI, {"HOME": str(tmp_path / "none")})
     assert (home.name, Path(gettempdir())) == (none.name, none.parents[1])
+
+
+def test_file_for_a_ledger_is_refused_in_a_store():
+    """SQLite can't live there, and scratch may go at any time; the refusal shows no credentials."""
+    (problem,) = state_problems(URI, ledger=None)
+    assert problem.startswith("state = s3://bucket/team/etl needs a ledger in PostgreSQL")
+    assert [] == state_problems(URI, ledger="postgresql://host/db")
+    assert [] == state_problems("etl-state", ledger=None)
 
 
 def test_scratch_is_private(tmp_path):
