@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_IRWXG, S_IRWXO, S_ISDIR
 from typing import Final
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from etl.errors import UsageError
 
 _OTHERS: Final = S_IRWXG | S_IRWXO
+_BUCKETS: Final = frozenset({"s3", "gs", "gcs"})
+"""Schemes in which a bucket follows the credentials, if there are any."""
 _URI: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
@@ -53,8 +55,7 @@ def is_location(text: str) -> bool:
 def told(uri: str) -> str:
     """Return a URI as people know it, without options and credentials."""
     parts = urlsplit(uri)
-    host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{unquote(parts.path)}".rstrip("/")
+    return f"{parts.scheme}://{_place(parts)}{unquote(parts.path)}".rstrip("/")
 
 
 def state_problems(text: str, *, ledger: str | None) -> list[str]:
@@ -77,7 +78,7 @@ def scratch(uri: str, environ: Mapping[str, str]) -> Path:
     in the folder of temporary files.
     """
     parts = urlsplit(uri)
-    anonymous = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    anonymous = urlunsplit(parts._replace(netloc=_place(parts)))
     digest = hashlib.blake2b(anonymous.encode(), digest_size=8).hexdigest()
     cache, home = Path(environ.get("XDG_CACHE_HOME", "")), Path(environ.get("HOME", ""))
     if cache.is_absolute():
@@ -85,6 +86,12 @@ def scratch(uri: str, environ: Mapping[str, str]) -> Path:
     if home.is_absolute() and home.is_dir():
         return home / ".cache" / "etl" / digest
     return Path(tempfile.gettempdir()) / f"etl-{os.getuid()}" / digest
+
+
+def _place(parts: SplitResult) -> str:
+    """Return bucket or host; before a host of Azure's stands its container or account, which is no secret."""
+    user, _, host = parts.netloc.rpartition("@")
+    return host if parts.scheme.lower() in _BUCKETS or not user else f"{user.partition(':')[0]}@{host}"
 
 
 def make_scratch(folder: Path) -> None:

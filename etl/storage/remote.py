@@ -14,10 +14,11 @@ from etl.errors import EtlError, InputError, LaterError, UsageError
 from etl.storage.cache import Cache
 from etl.storage.files import placed, sweep
 from etl.storage.names import checked, is_name
-from etl.storage.stores import anonymous, filesystem, is_refusal, reason, split_uri
+from etl.storage.stores import anonymous, filesystem, is_nothing, is_refusal, reason, split_uri
 
 _AHEAD: Final = 8 << 20
 """Bytes of a read: each is a request."""
+_CORRECT: Final = "correct the location, or what its credentials may do there"
 _ROUNDS: Final = 3
 """Downloads of a file that is replaced meanwhile."""
 
@@ -76,8 +77,15 @@ class RemoteDepot:
             UsageError: there is none, or the credentials do not fit.
         """
         # Not by asking for the bucket: credentials for a prefix may not do that.
-        with self._asked(), suppress(FileNotFoundError):
-            filesystem(self.root).get_file_info(fs.FileSelector(self.base))
+        with self._asked():
+            try:
+                filesystem(self.root).get_file_info(fs.FileSelector(self.base))
+            except OSError as error:
+                if is_nothing(error):
+                    return
+                if isinstance(error, FileNotFoundError):
+                    raise self._no_bucket() from error
+                raise
 
     def read(self, name: str) -> bytes:
         """Return the present content of a small file, without keeping it.
@@ -105,8 +113,11 @@ class RemoteDepot:
         # One write of the whole file, and in a thread that no signal interrupts: pyarrow has no way to abort
         # an upload, and closing one that was cut (arrow issue 40502) would publish what came before.
         data = pa.memory_map(str(local)).read_buffer() if size else pa.py_buffer(b"")
-        with self._asked(), ThreadPoolExecutor(max_workers=1) as beside:
-            beside.submit(_upload, filesystem(self.root), path, data).result()
+        try:
+            with self._asked(), ThreadPoolExecutor(max_workers=1) as beside:
+                beside.submit(_upload, filesystem(self.root), path, data).result()
+        except FileNotFoundError as error:
+            raise self._no_bucket() from error
         if mirrored:
             with self._kept(), suppress(FileNotFoundError):
                 version = self._version(name)
@@ -220,10 +231,13 @@ class RemoteDepot:
                 hint="make room, or set XDG_CACHE_HOME to a folder on a larger disk",
             ) from error
 
+    def _no_bucket(self) -> UsageError:
+        return UsageError(f"{self.location} can't be used: there is no such bucket", hint=_CORRECT)
+
     def _fault(self, error: Exception) -> EtlError:
         text = f"{self.location} can't be used: {reason(error)}"
         if is_refusal(error):
-            return UsageError(text, hint="correct the location, or what its credentials may do there")
+            return UsageError(text, hint=_CORRECT)
         return LaterError(text, hint="look at the network and the store, then run the same command again")
 
 

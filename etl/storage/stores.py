@@ -24,14 +24,18 @@ _S3_OPTIONS: Final = frozenset(
 )
 _ENDPOINTS: Final = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 """Variables by which other tools find a store that is not Amazon's, the stronger first; pyarrow does not."""
-_UNREACHABLE: Final = "NETWORK_CONNECTION"
+_UNREACHABLE: Final = frozenset({"NETWORK_CONNECTION", "UNAVAILABLE", "DEADLINE_EXCEEDED"})
+_CODE: Final = re.compile(r"AWS Error ([A-Z_]+)|google::cloud::Status\(([A-Z_]+)")
+_DENIED: Final = re.compile(r"HTTP status 40[13]\b")
 _WORDS: Final = {
     "ACCESS_DENIED": "access denied: these credentials may not do that",
     "INVALID_ACCESS_KEY_ID": "the access key is unknown",
     "SIGNATURE_DOES_NOT_MATCH": "the secret key is wrong",
     "INVALID_SIGNATURE": "the secret key is wrong",
     "NO_SUCH_BUCKET": "there is no such bucket",
-    _UNREACHABLE: "the store can't be reached",
+    "PERMISSION_DENIED": "access denied: these credentials may not do that",
+    "UNAUTHENTICATED": "the credentials are not accepted",
+    **dict.fromkeys(_UNREACHABLE, "the store can't be reached"),
 }
 
 
@@ -115,29 +119,43 @@ def _s3(parts: SplitResult) -> fs.FileSystem:
 
 
 def anonymous(root: str) -> str:
-    """Return the URI of a store without credentials."""
+    """Return the URI of a store without credentials; of an Azure one with its container or account."""
     parts = urlsplit(root)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    user, _, host = parts.netloc.rpartition("@")
+    kept = "" if parts.scheme.lower() in _BUCKETS or not user else f"{user.partition(':')[0]}@"
+    return urlunsplit(parts._replace(netloc=f"{kept}{host}"))
+
+
+def is_nothing(error: OSError) -> bool:
+    """Return whether a listing failed only because there is nothing yet, in a bucket that is there.
+
+    A bucket that is not there is a `FileNotFoundError` too where the store is Google's.
+    """
+    text = str(error)
+    empty = isinstance(error, FileNotFoundError) or text.startswith("No such file or directory")
+    return empty and "google::cloud" not in text
 
 
 def is_refusal(error: Exception) -> bool:
     """Return whether an answer of the store stays the same until somebody changes something."""
-    text = str(error)
-    found = re.search(r"AWS Error ([A-Z_]+)", text)
-    code = found[1] if found else ""
-    return code in _WORDS.keys() - {_UNREACHABLE} or re.search(r"HTTP status 40[13]\b", text) is not None
+    code = _code(str(error))
+    return code is not None and code in _WORDS and code not in _UNREACHABLE
 
 
 def reason(error: Exception) -> str:
     """Return why a place could not be read, in a few words and without its address."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    text = str(error)
-    if found := re.search(r"AWS Error ([A-Z_]+)", text):
-        status = re.search(r"HTTP status (\d+)", text)
-        denied = "ACCESS_DENIED" if status and status[1] in {"401", "403"} else found[1]
-        return _WORDS.get(found[1], _WORDS.get(denied, found[1].lower().replace("_", " ")))
+    if code := _code(str(error)):
+        return _WORDS.get(code, code.lower().replace("_", " "))
     return "the store refused it or can't be reached" if isinstance(error, OSError) else type(error).__name__
+
+
+def _code(text: str) -> str | None:
+    """Return the word by which a store names its error; where that is unknown, the status may tell."""
+    found = _CODE.search(text)
+    code = found and next(filter(None, found.groups()))
+    return "ACCESS_DENIED" if code not in _WORDS and _DENIED.search(text) else code
 
 
 def local_path(uri: str) -> str:
