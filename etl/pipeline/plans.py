@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from etl.config.workspace import Workspace
 from etl.errors import LaterError
@@ -35,6 +35,9 @@ class Plans:
         UsageError: from every method: the store refuses, or this machine has no room.
     """
 
+    _in_use: ClassVar[dict[Path, int]] = {}
+    """The locks of this process, by path: descriptors that stay open."""
+
     def __init__(self, space: Workspace, ledger: Ledger | None) -> None:
         self._space = space
         self._ledger = ledger
@@ -47,20 +50,17 @@ class Plans:
     def load(self, plan_hash: str) -> PlanFolder | None:
         """Return the plan with that hash; None where there is none."""
         path = plan_path(self._space.plans, plan_hash)
+        self._use(path.name)
         plan = load_plan(path)
         if plan is None or plan.summary.hash != plan_hash:
             plan = self._fetched(path.name)
-        if plan is None or plan.summary.hash != plan_hash:
-            return None
-        self._use(plan)
-        return plan
+        return plan if plan is not None and plan.summary.hash == plan_hash else None
 
     def find(self, *, fingerprint: str, ledger_mark: str) -> PlanFolder | None:
         """Return a plan made from the same input and settings against the same ledger, if there is one."""
         plan = find_plan(self._space.plans, fingerprint=fingerprint, ledger_mark=ledger_mark)
         if plan is not None:
-            self._use(plan)
-            return plan
+            return self.load(plan.summary.hash)
         for _, summary in self._elsewhere():
             if (summary.fingerprint, summary.ledger_mark) == (fingerprint, ledger_mark):
                 return self.load(summary.hash)
@@ -80,7 +80,7 @@ class Plans:
         depot = self._depot
         if depot is None:
             return
-        self._use(plan)
+        self._use(plan.path.name)
         folder = self._folder(plan.path.name)
         theirs = _summary(depot, folder)
         if theirs is not None and theirs.hash != plan.summary.hash:
@@ -124,10 +124,14 @@ class Plans:
                 if summary is not None:
                     yield changed_ns, summary
 
-    def _use(self, plan: PlanFolder) -> None:
+    def _use(self, name: str) -> None:
         """Keep other commands from removing a copy until this process ends: death releases a lock."""
-        if self._depot is not None:
-            fcntl.flock(os.open(self._mark(plan.path.name), _LOCK, 0o600), fcntl.LOCK_SH)
+        mark = self._mark(name)
+        if self._depot is None or mark in self._in_use:
+            return
+        self._space.create()
+        self._in_use[mark] = os.open(mark, _LOCK, 0o600)
+        fcntl.flock(self._in_use[mark], fcntl.LOCK_SH)
 
     def _forget_others(self, name: str) -> None:
         """Remove the copies of other plans that are published and that nobody needs now."""

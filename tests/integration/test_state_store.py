@@ -110,6 +110,16 @@ def test_another_machine_finds_the_plan(store, job, machine):
     assert {f"check-{first.plan.summary.hash[:12]}{end}" for end in (".html", ".json")} == uploaded
 
 
+def test_plan_in_use_stays_in_scratch(job, machine):
+    """Another command on this machine may make a plan meanwhile; this one reads its files by name."""
+    machine("one")
+    first = check(job)
+    write(job.folder, rows({}, {"user": "u3"}))
+    second = check(job)
+    assert first.plan.path != second.plan.path
+    assert first.plan.messages.is_file()
+
+
 def test_plan_json_is_the_last_to_come(store, job, machine):
     """Who sees it may take the rest for granted."""
     machine("one")
