@@ -14,7 +14,7 @@ from etl.errors import EtlError, InputError, LaterError, UsageError
 from etl.storage.cache import Cache
 from etl.storage.files import placed, sweep
 from etl.storage.names import checked, is_name
-from etl.storage.stores import anonymous, filesystem, is_nothing, is_refusal, reason, split_uri
+from etl.storage.stores import anonymous, filesystem, is_nothing, is_refusal, is_whole, reason, split_uri
 
 _AHEAD: Final = 8 << 20
 """Bytes of a read: each is a request."""
@@ -41,6 +41,11 @@ class RemoteDepot:
         Raises:
             UsageError: no such kind of place.
         """
+        if not is_whole(uri):
+            raise UsageError(
+                f"nothing can be kept at {uri.partition('://')[0]}://, where others may see half a file",
+                hint="name a place at s3:// or gs://, or a folder",
+            )
         try:
             root, base, location = split_uri(uri)
         except InputError as error:

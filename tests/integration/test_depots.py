@@ -355,7 +355,9 @@ def test_denied_write_is_told(store, bucket, write, tmp_path):
         depot.publish(write(b"x"), "a")
 
 
-@pytest.mark.parametrize("uri", ["nonsense://x/y", "s3://bucket/p?colour=blue"])
+@pytest.mark.parametrize(
+    "uri", ["nonsense://x/y", "abfs://container@account.dfs.core.windows.net/p", "s3://bucket/p?colour=blue"]
+)
 def test_unknown_kinds_of_places_are_refused(tmp_path, uri):
     """The job must change."""
     with pytest.raises(UsageError):

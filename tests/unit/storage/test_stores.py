@@ -31,6 +31,8 @@ def test_refusal_is_what_stays_until_somebody_changes_something(text, expected):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("GetFileInfo is unable to. Azure Error: [AuthorizationFailure] 403 Server failed", "access denied"),
+        ("UploadFrom failed for 'http://x'. Azure Error: [ContainerNotFound] 404 The", "no such container"),
         (f"{AWS}UNKNOWN (HTTP status 403) during PutObject operation", "access denied"),
         (f"{AWS}SLOW_DOWN during PutObject operation", "slow down"),
         (f"{GOOGLE}UNAVAILABLE: Retry policy exhausted", "can't be reached"),
