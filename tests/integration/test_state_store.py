@@ -117,7 +117,7 @@ def test_plan_in_use_stays_in_scratch(job, machine):
     write(job.folder, rows({}, {"user": "u3"}))
     second = check(job)
     assert first.plan.path != second.plan.path
-    assert first.plan.messages.is_file()
+    assert all(file.is_file() for file in first.plan.messages)
 
 
 def test_plan_json_is_the_last_to_come(store, job, machine):
