@@ -1,13 +1,16 @@
 """A PostgreSQL server for tests: the one of `ETL_TEST_POSTGRES`, or one from a wheel for the session."""
 
 import os
+import re
 import tempfile
+import tomllib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
@@ -116,3 +119,18 @@ def own_server() -> Iterator[OwnServer]:
         yield one
     finally:
         one.remove()
+
+
+def stored(url: str, folder: Path) -> dict[str, str]:
+    """Return the state of every touched message by its id, of the one target of a folder's job."""
+    base_url = tomllib.loads((folder / "job.toml").read_text(encoding="utf-8"))["target"]["base_url"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname LIKE %s",
+            (f"etl_{re.sub('[^a-z0-9]+', '_', urlsplit(base_url).netloc)}%",),
+        ).fetchall()
+        if not found:
+            return {}
+        ((schema,),) = found
+        rows = connection.execute(f"SELECT encode(key, 'hex'), state FROM \"{schema}\".message".encode())
+        return {str(key): str(state) for key, state in rows}
