@@ -132,5 +132,6 @@ def stored(url: str, folder: Path) -> dict[str, str]:
         if not found:
             return {}
         ((schema,),) = found
-        rows = connection.execute(f"SELECT encode(key, 'hex'), state FROM \"{schema}\".message".encode())
+        connection.execute("SELECT set_config('search_path', %s, false)", (schema,))
+        rows = connection.execute("SELECT encode(key, 'hex'), state FROM message")
         return {str(key): str(state) for key, state in rows}

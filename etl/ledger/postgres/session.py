@@ -18,7 +18,7 @@ from etl.clock import SYSTEM
 from etl.errors import LaterError, LedgerError
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.connection import Connection, connect, tune_for_commits
-from etl.ledger.postgres.failures import FENCED, failure, is_lost, translated
+from etl.ledger.postgres.failures import FENCED, failure, is_lost, said, translated
 from etl.ledger.postgres.holders import Holding, end_session, lock_holder, myself, take_lock
 from etl.ledger.postgres.migrations import is_missing, migrate, require
 from etl.ledger.postgres.waiting import patiently
@@ -193,14 +193,17 @@ class Session:
             raise error
         with suppress(psycopg.Error):
             self._connection.close()
-        applied = self._reconnected(failure(self._address, error))
+        applied = self._reconnected(error)
         if not applied and not is_lost(error):
             raise error
         return applied
 
-    def _reconnected(self, lost: LedgerError) -> bool:
+    def _reconnected(self, lost: psycopg.Error) -> bool:
         """Wait for the database; return whether the last transaction was applied."""
-        self._warn(f"{lost.message}; trying again for {self._patience_seconds:.0f} s, nothing is lost")
+        self._warn(
+            f"the ledger's database went away{said(lost)}; trying again for {self._patience_seconds:.0f} s, "
+            "meanwhile nothing new is sent"
+        )
         began = SYSTEM.monotonic()
         try:
             applied = patiently(self._resumed, seconds=self._patience_seconds)

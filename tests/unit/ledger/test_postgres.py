@@ -134,7 +134,7 @@ def test_a_person_hears_when_the_database_is_away_and_when_it_is_back(address, l
         end_sessions(address)
         warned.commit([intent(0)])
     assert 2 == len(said)
-    assert "nothing is lost" in said[0]
+    assert "nothing new is sent" in said[0]
     assert "back after" in said[1]
 
 
