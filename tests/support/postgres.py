@@ -54,11 +54,25 @@ def wheel() -> Any:
 @contextmanager
 def fresh_address(url: str) -> Iterator[Address]:
     """Give a ledger's place that nobody else has, and clear it afterwards."""
-    address = Address(url=url, schema=f"etl_test_{uuid4().hex}")
+    address = unused_address(url)
     try:
         yield address
     finally:
         drop(address)
+
+
+def unused_address(url: str) -> Address:
+    """Return a ledger's place that nobody else has."""
+    return Address(url=url, schema=f"etl_test_{uuid4().hex}")
+
+
+def end_owner(address: Address) -> None:
+    """End the session that holds a ledger's lock, as an administrator or a failover does."""
+    with shell(address) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s",
+            (address.key % 2**32,),
+        )
 
 
 def drop(address: Address) -> None:
