@@ -135,17 +135,22 @@ def own_server() -> Iterator[OwnServer]:
         one.remove()
 
 
-def stored(url: str, folder: Path) -> dict[str, str]:
-    """Return the state of every touched message by its id, of the one target of a folder's job."""
+def schema_of(url: str, folder: Path) -> str:
+    """Return the schema of the target of a folder's job; empty where nothing was imported yet."""
     base_url = tomllib.loads((folder / "job.toml").read_text(encoding="utf-8"))["target"]["base_url"]
+    beginning = f"etl_{re.sub('[^a-z0-9]+', '_', urlsplit(base_url).netloc)}_"
     with psycopg.connect(url, autocommit=True) as connection:
         found = connection.execute(
-            "SELECT nspname FROM pg_namespace WHERE nspname LIKE %s",
-            (f"etl_{re.sub('[^a-z0-9]+', '_', urlsplit(base_url).netloc)}%",),
+            "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)", (beginning,)
         ).fetchall()
-        if not found:
-            return {}
-        ((schema,),) = found
-        connection.execute("SELECT set_config('search_path', %s, false)", (schema,))
+    return str(found[0][0]) if found else ""
+
+
+def stored(url: str, folder: Path) -> dict[str, str]:
+    """Return the state of every touched message by its id, of the target of a folder's job."""
+    schema = schema_of(url, folder)
+    if not schema:
+        return {}
+    with shell(Address(url=url, schema=schema)) as connection:
         rows = connection.execute("SELECT encode(key, 'hex'), state FROM message")
         return {str(key): str(state) for key, state in rows}
