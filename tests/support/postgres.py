@@ -21,6 +21,8 @@ from etl.ledger.postgres.address import Address
 GIVEN = "ETL_TEST_POSTGRES"
 """The environment variable that names a server to test against."""
 
+_HANDLES: dict[Path, Any] = {}
+
 
 def server() -> str:
     """Return the URL of a database that this session's tests may fill; all workers share it.
@@ -35,9 +37,19 @@ def server() -> str:
 
 
 def started(folder: Path) -> str:
-    """Start the wheel's server with its data in a folder, unless it runs; the last user's exit removes it."""
-    uri: str = wheel().get_server(folder, cleanup_mode="delete").get_uri()
-    return uri.replace(":@", "@")
+    """Start the wheel's server with its data in a folder, unless it runs."""
+    handle = wheel().get_server(folder, cleanup_mode="delete")
+    _HANDLES[folder] = handle
+    return str(handle.get_uri()).replace(":@", "@")
+
+
+def leave() -> None:
+    """Let go of the servers that this process used; the last user's leave stops and removes them.
+
+    Before the process ends: a worker of xdist that is slow to exit is killed.
+    """
+    while _HANDLES:
+        _HANDLES.popitem()[1].cleanup()
 
 
 def wheel() -> Any:
@@ -108,7 +120,7 @@ class OwnServer:
     def __init__(self, folder: Path) -> None:
         self.url = started(folder)
         self._wheel = wheel()
-        self._server = self._wheel.get_server(folder)
+        self._folder, self._server = folder, _HANDLES[folder]
 
     def fall(self) -> None:
         """Stop at once: nothing is written back, every session is gone."""
@@ -122,7 +134,7 @@ class OwnServer:
 
     def remove(self) -> None:
         """Stop for good."""
-        self._server.cleanup()
+        _HANDLES.pop(self._folder).cleanup()
 
 
 @contextmanager

@@ -27,11 +27,6 @@ _OWN: Final = "SELECT own(%s::bigint, %s::bigint, %s::text, %s::bigint)"
 _OWNED: Final = "SELECT owner_epoch, commits FROM meta"
 _TAKE: Final = "UPDATE meta SET owner_epoch = owner_epoch + 1 RETURNING owner_epoch, commits"
 
-_REFUSALS: Final = (
-    psycopg.DataError, psycopg.IntegrityError, psycopg.NotSupportedError, psycopg.ProgrammingError,
-)  # fmt: skip
-"""After these the transaction surely was not applied, and the connection is sound."""
-
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 T = TypeVar("T")
 
@@ -189,14 +184,12 @@ class Session:
         """
         if error.sqlstate == FENCED:
             raise self._end(failure(self._address, error))
-        if isinstance(error, _REFUSALS):
+        if not (is_lost(error) or self._connection.closed):
+            # The server itself says that it did nothing.
             raise error
         with suppress(psycopg.Error):
             self._connection.close()
-        applied = self._reconnected(error)
-        if not applied and not is_lost(error):
-            raise error
-        return applied
+        return self._reconnected(error)
 
     def _reconnected(self, lost: psycopg.Error) -> bool:
         """Wait for the database; return whether the last transaction was applied."""
