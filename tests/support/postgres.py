@@ -105,15 +105,6 @@ def keep_in(url: str, folder: Path) -> None:
     job.write_text(f'ledger = "{url}"\n{job.read_text(encoding="utf-8")}', encoding="utf-8")
 
 
-def sessions(url: str, role: str) -> list[int]:
-    """Return the numbers of the sessions that have a role, as the server lists them."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        found = connection.execute(
-            "SELECT pid FROM pg_stat_activity WHERE application_name LIKE %s", (f"etl {role} %",)
-        ).fetchall()
-    return [int(pid) for (pid,) in found]
-
-
 class OwnServer:
     """A server of one test's own, which may be stopped as a power cut stops it."""
 

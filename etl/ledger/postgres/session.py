@@ -91,7 +91,7 @@ class Session:
         self._writing = threading.Lock()
         self._ended: LedgerError | None = None
         with translated(address):
-            self._connection = connect(address, role="import")
+            self._connection = connect(address, role="writer")
             try:
                 tune_for_commits(self._connection)
                 self._take_lock()
@@ -207,7 +207,7 @@ class Session:
 
     def _resumed(self) -> bool:
         """Connect anew as the owner; return whether the last transaction was applied."""
-        connection = connect(self._address, role="import")
+        connection = connect(self._address, role="writer")
         try:
             tune_for_commits(connection)
             self._retake(connection)
