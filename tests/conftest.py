@@ -1,6 +1,7 @@
 """What holds for every test."""
 
 import os
+import sys
 
 import pytest
 from hypothesis import settings
@@ -12,6 +13,13 @@ settings.register_profile("hand", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "hand")
 
 OFFLINE = {"unit", "property"}
+
+
+def pytest_sessionfinish() -> None:
+    """Stop the database of the tests, if one of them used it."""
+    used = sys.modules.get("support.postgres")
+    if used is not None:
+        used.leave()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -53,6 +53,8 @@ def backup(job: Path, target: Path | None, sandbox: bool, as_json: bool) -> int:
 
     Without TARGET it goes into `backups`, beside the ledger. It replaces nothing. A ledger that is put back
     from a copy does not know what was sent since: `etl import JOB --restored` takes that into account.
+
+    A ledger in PostgreSQL is copied by pg_dump; the command to type is shown, with exit code 2.
     """
     done = run_backup(load_job(job), sandbox=sandbox, target=target)
     if as_json:

@@ -111,7 +111,7 @@ def _verify_lines(result: VerifyResult) -> list[str]:
         open_ones = f"{len(found.unsealed):,} runs and {found.unsealed_words:,} words"
         lines.append(f"open     {open_ones} are not sealed yet; the next command that writes does it")
     verdict = "nothing was found changed" if result.sound else "the ledger is not as its runs left it"
-    lines += [f"result   {verdict}", f"         {_LIMITS}"]
+    lines += [f"result   {verdict}", *(f"         {line}" for line in _LIMITS)]
     if result.contradictions or result.concern:
         lines.append(
             "         A ledger that was put back from a copy looks like this, too: see `etl status`."

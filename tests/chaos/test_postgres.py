@@ -13,8 +13,7 @@ import pytest
 from support.command import Finished, environment, finish, start
 from support.history import rows, write_csv, write_job
 from support.leaks import leaks
-from support.ledger import keys_in, states
-from support.postgres import OwnServer, keep_in, own_server
+from support.postgres import OwnServer, keep_in, own_server, stored
 from support.recorder import TOKEN, Arrival, Platform, Reply, platform
 
 ENV = environment(ETL_TOKEN=TOKEN)
@@ -95,7 +94,7 @@ def test_run_goes_on_by_itself_after_the_database_fell_and_rose(folder, server, 
 
     assert 0 == result.code, result.err
     assert ALL == len(server.ids())
-    assert {"accepted"} == set(states(folder).values())
+    assert {"accepted"} == set(stored(database.url, folder).values())
     assert_ordered(server)
     assert [] == leaks(folder, [result.out, result.err], ["secret text", TOKEN])
 
@@ -118,12 +117,12 @@ def test_process_that_wakes_up_after_another_run_writes_and_sends_nothing_more(f
 
     assert 5 == woken.code, woken.err
     assert "opened by another run" in woken.err
-    after = states(elsewhere)
+    after = stored(database.url, folder)
     assert other.data["recovered"] == sum(state == "uncertain" for state in after.values())
     assert LANES >= other.data["recovered"]
     # What it had asked for before it slept may still leave; it is what the other run calls uncertain.
     late = set(server.ids()) - set(before)
-    assert late <= keys_in(elsewhere, "uncertain")
+    assert late <= {key for key, state in after.items() if state == "uncertain"}
     assert_ordered(server)
 
 
@@ -148,7 +147,7 @@ def test_second_machine_is_told_who_holds_the_ledger(folder, server, database):
     assert 143 == stopped.code, stopped.err
 
 
-def test_many_kills_end_with_every_message_once(folder, server):
+def test_many_kills_end_with_every_message_once(folder, server, database):
     """Killed again and again, settled by what the platform really has: everything once, in order."""
     outputs = []
     for at in (1, 33, 14):
@@ -159,7 +158,8 @@ def test_many_kills_end_with_every_message_once(folder, server):
         killed = finish(process)
         server.quiet()
         outputs += [killed.out, killed.err]
-        doubt = keys_in(folder, "in_flight") | keys_in(folder, "uncertain")
+        states = stored(database.url, folder)
+        doubt = {key for key, state in states.items() if state in {"in_flight", "uncertain"}}
         assert LANES >= len(doubt)
         for keys, word in (
             (doubt & set(server.ids()), "--accepted"),
@@ -173,6 +173,6 @@ def test_many_kills_end_with_every_message_once(folder, server):
 
     assert 0 == last.code, last.err
     assert ALL == len(server.ids())
-    assert {"accepted"} == set(states(folder).values())
+    assert {"accepted"} == set(stored(database.url, folder).values())
     assert_ordered(server)
     assert [] == leaks(folder, [*outputs, last.out, last.err], ["secret text", TOKEN])

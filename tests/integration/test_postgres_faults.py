@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from etl.ledger.evidence import Pause
@@ -16,7 +15,7 @@ from etl.ledger.interface import Decision, Intent, Ledger, Outcome, PlanRecord, 
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.ledger import PostgresLedger, open_postgres
 from etl.model.states import State
-from support.postgres import fresh_address, server, shell
+from support.postgres import end_owner, fresh_address, server, shell
 from support.wire import Side, Wire, wire
 
 STEP = 1 if os.environ.get("ETL_CHAOS") == "full" else 6
@@ -116,22 +115,11 @@ def expected() -> tuple[list[Any], list[Any]]:
         return said, stored(address)
 
 
-def end_sessions(address: Address, *, but: int = 0) -> None:
-    """End every session of a ledger at the server, as an administrator does."""
-    with psycopg.connect(address.url, autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-            "WHERE application_name LIKE 'etl %%' AND pid IN (SELECT pid FROM pg_locks WHERE classid = %s) "
-            "AND pid <> %s",
-            (address.key % 2**64 >> 32, but),
-        )
-
-
 def test_session_that_an_administrator_ends_comes_back_at_every_call(address, ledger, expected):
     """A restart, a failover or an idle limit of the server costs a moment, not the run."""
     said = []
     for call in CALLS.values():
-        end_sessions(address)
+        end_owner(address)
         said.append(call(ledger))
     assert expected == (said, stored(address))
 

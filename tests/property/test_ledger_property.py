@@ -5,6 +5,7 @@ import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -19,13 +20,17 @@ from etl.ledger.interface import (
     TOUCHED_SCHEMA,
     Decision,
     Intent,
+    Ledger,
     Outcome,
     PlanRecord,
     Selection,
     Word,
 )
+from etl.ledger.postgres.address import Address
+from etl.ledger.postgres.ledger import open_postgres, open_postgres_readonly
 from etl.ledger.sqlite import open_ledger, open_readonly
 from etl.model.states import MOVES, State
+from support.postgres import drop, end_owner, server, unused_address
 
 TARGET = "https://api.example/1"
 PER_LANE = 3
@@ -58,9 +63,8 @@ class LedgerMachine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """Start with an empty ledger."""
-        self.folder = Path(tempfile.mkdtemp())
-        self.path = self.folder / "ledger.sqlite"
-        self.ledger = open_ledger(self.path, target=TARGET, create=True)
+        self.place = self.make_place()
+        self.ledger = self.opened(create=True)
         self.messages: dict[tuple[int, int], Message] = {}
         self.plan = 0
         self.run = 0
@@ -71,10 +75,26 @@ class LedgerMachine(RuleBasedStateMachine):
         self.generation = 0
 
     def teardown(self) -> None:
-        """Leave no file behind."""
+        """Leave nothing behind."""
         if hasattr(self, "ledger"):
             self.ledger.close()
-            shutil.rmtree(self.folder)
+            self.clear()
+
+    def make_place(self) -> Any:
+        """Return where a ledger of one's own may be."""
+        return Path(tempfile.mkdtemp()) / "ledger.sqlite"
+
+    def clear(self) -> None:
+        """Remove it."""
+        shutil.rmtree(self.place.parent)
+
+    def opened(self, *, create: bool) -> Ledger:
+        """Open the ledger for writing."""
+        return open_ledger(self.place, target=TARGET, create=create)
+
+    def beside(self) -> Ledger | None:
+        """Open the ledger for questions."""
+        return open_readonly(self.place, target=TARGET)
 
     def tick(self) -> int:
         """Return a later time."""
@@ -231,7 +251,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def reopen(self) -> None:
         """Close and open it again."""
         self.ledger.close()
-        self.ledger = open_ledger(self.path, target=TARGET, create=False)
+        self.ledger = self.opened(create=False)
         self.changed(expected=False)
 
     def intent(self, ordinal: int) -> Intent:
@@ -309,7 +329,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def lists_like_the_model(self) -> None:
         """So do the lists for people, from beside."""
-        beside = open_readonly(self.path, target=TARGET) if hasattr(self, "path") else None
+        beside = self.beside() if hasattr(self, "place") else None
         if beside is None:
             return
         stored = sorted(self.messages.items())
@@ -320,10 +340,43 @@ class LedgerMachine(RuleBasedStateMachine):
         beside.close()
 
 
+class PostgresMachine(LedgerMachine):
+    """Plays the same with a ledger in PostgreSQL, whose sessions an administrator ends now and then."""
+
+    def make_place(self) -> Address:
+        """Return a schema of one's own."""
+        return unused_address(server())
+
+    def clear(self) -> None:
+        """Remove it."""
+        drop(self.place)
+
+    def opened(self, *, create: bool) -> Ledger:
+        """Open the ledger for writing."""
+        return open_postgres(self.place, target=TARGET, create=create)
+
+    def beside(self) -> Ledger | None:
+        """Open the ledger for questions."""
+        return open_postgres_readonly(self.place, target=TARGET)
+
+    @rule()
+    def lose_session(self) -> None:
+        """End the session that holds the lock."""
+        end_owner(self.place)
+
+
 TestLedger = LedgerMachine.TestCase
 TestLedger.settings = settings(
     max_examples=40,
     stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+TestPostgresLedger = PostgresMachine.TestCase
+TestPostgresLedger.settings = settings(
+    max_examples=5,
+    stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

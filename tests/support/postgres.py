@@ -1,13 +1,16 @@
 """A PostgreSQL server for tests: the one of `ETL_TEST_POSTGRES`, or one from a wheel for the session."""
 
 import os
+import re
 import tempfile
+import tomllib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import psycopg
@@ -17,6 +20,8 @@ from etl.ledger.postgres.address import Address
 
 GIVEN = "ETL_TEST_POSTGRES"
 """The environment variable that names a server to test against."""
+
+_HANDLES: dict[Path, Any] = {}
 
 
 def server() -> str:
@@ -32,9 +37,19 @@ def server() -> str:
 
 
 def started(folder: Path) -> str:
-    """Start the wheel's server with its data in a folder, unless it runs; the last user's exit removes it."""
-    uri: str = wheel().get_server(folder, cleanup_mode="delete").get_uri()
-    return uri.replace(":@", "@")
+    """Start the wheel's server with its data in a folder, unless it runs."""
+    handle = wheel().get_server(folder, cleanup_mode="delete")
+    _HANDLES[folder] = handle
+    return str(handle.get_uri()).replace(":@", "@")
+
+
+def leave() -> None:
+    """Let go of the servers that this process used; the last user's leave stops and removes them.
+
+    Before the process ends: a worker of xdist that is slow to exit is killed.
+    """
+    while _HANDLES:
+        _HANDLES.popitem()[1].cleanup()
 
 
 def wheel() -> Any:
@@ -51,11 +66,25 @@ def wheel() -> Any:
 @contextmanager
 def fresh_address(url: str) -> Iterator[Address]:
     """Give a ledger's place that nobody else has, and clear it afterwards."""
-    address = Address(url=url, schema=f"etl_test_{uuid4().hex}")
+    address = unused_address(url)
     try:
         yield address
     finally:
         drop(address)
+
+
+def unused_address(url: str) -> Address:
+    """Return a ledger's place that nobody else has."""
+    return Address(url=url, schema=f"etl_test_{uuid4().hex}")
+
+
+def end_owner(address: Address) -> None:
+    """End the session that holds a ledger's lock, as an administrator or a failover does."""
+    with shell(address) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s",
+            (address.key % 2**32,),
+        )
 
 
 def drop(address: Address) -> None:
@@ -76,22 +105,13 @@ def keep_in(url: str, folder: Path) -> None:
     job.write_text(f'ledger = "{url}"\n{job.read_text(encoding="utf-8")}', encoding="utf-8")
 
 
-def sessions(url: str, role: str) -> list[int]:
-    """Return the numbers of the sessions that have a role, as the server lists them."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        found = connection.execute(
-            "SELECT pid FROM pg_stat_activity WHERE application_name LIKE %s", (f"etl {role} %",)
-        ).fetchall()
-    return [int(pid) for (pid,) in found]
-
-
 class OwnServer:
     """A server of one test's own, which may be stopped as a power cut stops it."""
 
     def __init__(self, folder: Path) -> None:
         self.url = started(folder)
         self._wheel = wheel()
-        self._server = self._wheel.get_server(folder)
+        self._folder, self._server = folder, _HANDLES[folder]
 
     def fall(self) -> None:
         """Stop at once: nothing is written back, every session is gone."""
@@ -105,7 +125,7 @@ class OwnServer:
 
     def remove(self) -> None:
         """Stop for good."""
-        self._server.cleanup()
+        _HANDLES.pop(self._folder).cleanup()
 
 
 @contextmanager
@@ -116,3 +136,24 @@ def own_server() -> Iterator[OwnServer]:
         yield one
     finally:
         one.remove()
+
+
+def schema_of(url: str, folder: Path) -> str:
+    """Return the schema of the target of a folder's job; empty where nothing was imported yet."""
+    base_url = tomllib.loads((folder / "job.toml").read_text(encoding="utf-8"))["target"]["base_url"]
+    beginning = f"etl_{re.sub('[^a-z0-9]+', '_', urlsplit(base_url).netloc)}_"
+    with psycopg.connect(url, autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)", (beginning,)
+        ).fetchall()
+    return str(found[0][0]) if found else ""
+
+
+def stored(url: str, folder: Path) -> dict[str, str]:
+    """Return the state of every touched message by its id, of the target of a folder's job."""
+    schema = schema_of(url, folder)
+    if not schema:
+        return {}
+    with shell(Address(url=url, schema=schema)) as connection:
+        rows = connection.execute("SELECT encode(key, 'hex'), state FROM message")
+        return {str(key): str(state) for key, state in rows}

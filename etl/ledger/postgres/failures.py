@@ -100,7 +100,7 @@ def failure(address: Address, error: psycopg.Error) -> LedgerError:
     else:
         fault, hint = _HINTS.get(state) or (_UNREACHABLE if is_lost(error) else _UNKNOWN)
     kind = LedgerFullError if state == "53100" else LedgerError
-    return kind(f"the ledger {address} {fault}{_said(error)}", hint=hint)
+    return kind(f"the ledger {address} {fault}{said(error)}", hint=hint)
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def translated(address: Address) -> Iterator[None]:
         raise failure(address, error) from None
 
 
-def _said(error: psycopg.Error) -> str:
+def said(error: psycopg.Error) -> str:
     """Return the server's own word: its first line, where the values of a row never stand."""
     if error.sqlstate == FENCED:
         return ""

@@ -18,7 +18,7 @@ from etl.clock import SYSTEM
 from etl.errors import LaterError, LedgerError
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.connection import Connection, connect, tune_for_commits
-from etl.ledger.postgres.failures import FENCED, failure, is_lost, translated
+from etl.ledger.postgres.failures import FENCED, failure, is_lost, said, translated
 from etl.ledger.postgres.holders import Holding, end_session, lock_holder, myself, take_lock
 from etl.ledger.postgres.migrations import is_missing, migrate, require
 from etl.ledger.postgres.waiting import patiently
@@ -26,11 +26,6 @@ from etl.ledger.postgres.waiting import patiently
 _OWN: Final = "SELECT own(%s::bigint, %s::bigint, %s::text, %s::bigint)"
 _OWNED: Final = "SELECT owner_epoch, commits FROM meta"
 _TAKE: Final = "UPDATE meta SET owner_epoch = owner_epoch + 1 RETURNING owner_epoch, commits"
-
-_REFUSALS: Final = (
-    psycopg.DataError, psycopg.IntegrityError, psycopg.NotSupportedError, psycopg.ProgrammingError,
-)  # fmt: skip
-"""After these the transaction surely was not applied, and the connection is sound."""
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 T = TypeVar("T")
@@ -96,7 +91,7 @@ class Session:
         self._writing = threading.Lock()
         self._ended: LedgerError | None = None
         with translated(address):
-            self._connection = connect(address, role="import")
+            self._connection = connect(address, role="writer")
             try:
                 tune_for_commits(self._connection)
                 self._take_lock()
@@ -189,18 +184,19 @@ class Session:
         """
         if error.sqlstate == FENCED:
             raise self._end(failure(self._address, error))
-        if isinstance(error, _REFUSALS):
+        if not (is_lost(error) or self._connection.closed):
+            # The server itself says that it did nothing.
             raise error
         with suppress(psycopg.Error):
             self._connection.close()
-        applied = self._reconnected(failure(self._address, error))
-        if not applied and not is_lost(error):
-            raise error
-        return applied
+        return self._reconnected(error)
 
-    def _reconnected(self, lost: LedgerError) -> bool:
+    def _reconnected(self, lost: psycopg.Error) -> bool:
         """Wait for the database; return whether the last transaction was applied."""
-        self._warn(f"{lost.message}; trying again for {self._patience_seconds:.0f} s, nothing is lost")
+        self._warn(
+            f"the ledger's database went away{said(lost)}; trying again for {self._patience_seconds:.0f} s, "
+            "meanwhile nothing new is sent"
+        )
         began = SYSTEM.monotonic()
         try:
             applied = patiently(self._resumed, seconds=self._patience_seconds)
@@ -211,7 +207,7 @@ class Session:
 
     def _resumed(self) -> bool:
         """Connect anew as the owner; return whether the last transaction was applied."""
-        connection = connect(self._address, role="import")
+        connection = connect(self._address, role="writer")
         try:
             tune_for_commits(connection)
             self._retake(connection)
