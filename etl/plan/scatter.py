@@ -121,7 +121,7 @@ def shards_of(connection: duckdb.DuckDBPyConnection, values: pa.ChunkedArray, sh
     connection.register("sharded", pa.table({"value": values}))
     try:
         # DuckDB keeps the order of the rows unless it is told otherwise.
-        # No parameter: by one of unknown type DuckDB divides as 128-bit numbers, which takes ten times as long.
+        # No parameter: by one of unknown type DuckDB divides 128-bit numbers, which takes ten times as long.
         query = f"SELECT (hash(value) % {shards:d})::INTEGER AS shard FROM sharded"  # noqa: S608  a number
         found = connection.sql(query).to_arrow_table().column("shard")
     finally:
