@@ -4,7 +4,7 @@ import json
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Unpack
 
@@ -16,6 +16,7 @@ from etl.cli.observing import LogWish, log_wish, logging_options, observing
 from etl.config.load import JobFile, load_job
 from etl.config.override import Pace, with_pace
 from etl.pipeline.check import CheckResult, Typed
+from etl.pipeline.engines import opened_engine
 from etl.pipeline.validation import ReportFiles, ReportWish, run_reported_check
 from etl.pipeline.wish import Wish
 from etl.report.approval import Outlook
@@ -29,6 +30,7 @@ from etl.report.verdict import Verdict
 @options.job
 @options.files
 @options.sandbox
+@options.cluster
 @options.pace
 @options.planning
 @logging_options
@@ -46,6 +48,7 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     job: Path,
     files: tuple[str, ...],
     sandbox: bool,  # noqa: FBT001  a flag of the command line
+    cluster: str | None,
     unfinished: str | None,
     new_identity: bool,  # noqa: FBT001
     examples: int,
@@ -63,7 +66,7 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     whoever approves the import. Exit code 0: ready; 3: ready, but some rows are rejects; 4: the input can't
     be read or nothing of it may be sent; 5: the ledger is not the one that was there.
     """
-    wish = Wish(files=files, unfinished=unfinished, new_identity=new_identity)
+    wish = Wish(files=files, unfinished=unfinished, new_identity=new_identity, cluster=cluster)
     report = ReportWish(examples=examples, tables=TableFormat(tables) if tables else None)
     return run(
         with_pace(load_job(job), **pace),
@@ -91,11 +94,16 @@ def run(  # noqa: PLR0913  one for each part of the command line
     `words` are those of the command line that `job_file` has taken in; a command to type needs them again.
     """
     rest = [*wish.files, *(["--sandbox"] if sandbox else []), *words, *_words(wish)]
+    rest += options.cluster_words(wish.cluster, job_file.job)
     typed = Typed(
         check=shlex.join(["etl", "check", str(job_file.path), *rest]),
         send=shlex.join(["etl", "import", str(job_file.path), *rest]),
     )
-    with observing(log, quiet=as_json) as observe:
+    with (
+        observing(log, quiet=as_json) as observe,
+        opened_engine(wish.cluster, job_file.job, sends=False) as engine,
+    ):
+        wish = replace(wish, workers=engine)
         result, files = run_reported_check(
             job_file, wish, report, sandbox=sandbox, observe=observe, typed=typed
         )

@@ -1,5 +1,6 @@
 """`etl import`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
@@ -51,7 +52,7 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
             raise click.UsageError(NO_PROFILE)
         return check.run(
             job_file,
-            wish,
+            replace(wish, cluster=words["cluster"]),
             log=log,
             sandbox=words["sandbox"],
             as_json=as_json,

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from etl.cli import kinds
+from etl.config.job import Job
 from etl.config.override import Pace
 from etl.sandbox.profiles import Profile
 
@@ -47,8 +48,13 @@ def cluster(function: Function) -> Function:
         "--cluster",
         metavar="ADDRESS",
         help="Let the workers of a Dask cluster do it: tcp://host:8786, tls://host:8786; or local, local:4: "
-        "threads of this process. Needs a ledger in PostgreSQL.",
+        "threads of this process. To send, they need a ledger in PostgreSQL.",
     )(function)
+
+
+def cluster_words(address: str | None, job: Job) -> list[str]:
+    """Return --cluster for a command to type that sends; a ledger that is a file is one process's."""
+    return ["--cluster", address] if address and job.ledger else []
 
 
 def profiles(name: str, text: str) -> Callable[[Function], Function]:

@@ -3,7 +3,7 @@
 import json
 import shlex
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -14,6 +14,7 @@ from etl.cli.console import say
 from etl.cli.observing import log_wish, logging_options, observing
 from etl.config.load import load_job
 from etl.config.override import Pace, with_pace
+from etl.pipeline.engines import opened_engine
 from etl.pipeline.planning import PlanResult, run_plan
 from etl.pipeline.wish import Wish
 from etl.report.summary import duration, plan_json, plan_lines, states_line
@@ -23,6 +24,7 @@ from etl.report.summary import duration, plan_json, plan_lines, states_line
 @options.job
 @options.files
 @options.sandbox
+@options.cluster
 @options.pace
 @options.planning
 @logging_options
@@ -31,6 +33,7 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     job: Path,
     files: tuple[str, ...],
     sandbox: bool,  # noqa: FBT001  a flag of the command line
+    cluster: str | None,
     unfinished: str | None,
     new_identity: bool,  # noqa: FBT001
     log_file: Path | None,
@@ -46,9 +49,14 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     """
     wish = Wish(files=files, unfinished=unfinished, new_identity=new_identity)
     log = log_wish(log_file, log_format, log_level)
-    with observing(log, quiet=as_json) as watch:
-        result = run_plan(with_pace(load_job(job), **pace), wish, sandbox=sandbox, observe=watch)
+    job_file = with_pace(load_job(job), **pace)
+    with (
+        observing(log, quiet=as_json) as watch,
+        opened_engine(cluster, job_file.job, sends=False) as engine,
+    ):
+        result = run_plan(job_file, replace(wish, workers=engine), sandbox=sandbox, observe=watch)
     words = ["etl", "replay", str(job), *(["--sandbox"] if sandbox else [])]
+    words += options.cluster_words(cluster, job_file.job)
     typed = shlex.join([*words, "--expect-plan", result.plan.summary.hash[:12]])
     if as_json:
         json.dump(_as_json(result, typed), sys.stdout)

@@ -1,6 +1,7 @@
 """A plan made by many workers: the same plan, to the hash, as one process makes."""
 
 import os
+import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from etl import __version__
+from etl.cluster.interface import Engine
 from etl.config.load import JobFile
 from etl.config.workspace import Workspace
 from etl.errors import InputError
@@ -32,10 +34,10 @@ from etl.pipeline.parts import (
     stage_part,
     write_shard,
 )
+from etl.pipeline.probing import Probe, require
 from etl.pipeline.staging import Basis, InputFiles, InputStage, basis_of
 from etl.pipeline.total import Total, total_of
 from etl.pipeline.unfinished import Unfinished
-from etl.pipeline.workers import Workers
 from etl.plan.assemble import Pieces, Shape, assemble, summed
 from etl.plan.connection import DUCKDB_VERSION
 from etl.plan.fingerprint import PLAN_VERSION, digest_of
@@ -74,7 +76,7 @@ class ClusterBuild:
         job_file: JobFile,
         workspace: Workspace,
         ledger: Ledger | None,
-        workers: Workers,
+        workers: Engine,
         observe: Callable[[Event], None],
     ) -> None:
         self._job_file = job_file
@@ -90,6 +92,7 @@ class ClusterBuild:
         What workers have made before a kill is not made again.
         """
         with resuming(self._plans, f"exchange-{_key(draft)[:12]}") as folder:
+            self._require_sight(folder)
             spec = self._spec(Exchange(folder=folder), draft.files)
             parts = cut(self._job_file.job, draft.files, self._settle(spec))
             self._stage(spec, parts)
@@ -102,6 +105,17 @@ class ClusterBuild:
             self._on_shards(spec, "keys", decide_keys, total.reading)
             self._on_shards(spec, "shard", write_shard, total.reading)
             return self._assembled(spec, total, draft)
+
+    def _require_sight(self, folder: Path) -> None:
+        """Make sure that every worker is of this version and sees the folder.
+
+        Raises:
+            UsageError: naming the worker, why, and what to do.
+        """
+        text, seen = secrets.token_hex(8), folder / "seen"
+        seen.touch(mode=0o600)
+        seen.write_text(text, encoding="ascii")
+        require(self._workers, Probe(folder=folder, token_file=seen.name, token_text=text))
 
     def _spec(self, exchange: Exchange, files: InputFiles) -> PlanSpec:
         """Return what was settled when this plan was begun, or settle it now."""

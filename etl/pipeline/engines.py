@@ -14,8 +14,8 @@ _LOCAL_WORKERS: Final = 2
 
 
 @contextmanager
-def opened_engine(address: str | None, job: Job) -> Iterator[Engine | None]:
-    """Give the engine at an address, connected; None for none.
+def opened_engine(address: str | None, job: Job, *, sends: bool = True) -> Iterator[Engine | None]:
+    """Give the engine at an address, connected; None for none. Only one that sends needs a ledger of many.
 
     `local` or `local:3` is one in this process, with so many threads.
 
@@ -26,7 +26,7 @@ def opened_engine(address: str | None, job: Job) -> Iterator[Engine | None]:
     if address is None:
         yield None
         return
-    if job.ledger is None:
+    if job.ledger is None and sends:
         raise UsageError(
             "--cluster needs a ledger that many machines can write",
             hint='set ledger = "postgresql://user@host/database" in the job file',

@@ -46,7 +46,7 @@ def run_import(job_file: JobFile, wish: ImportWish, observe: Callable[[Event], N
     """
 
     def choose(space: Workspace, ledger: Ledger) -> PlanFolder:
-        plan = prepare(job_file, space, ledger, wish.plan, observe)
+        plan = prepare(job_file, space, ledger, replace(wish.plan, workers=engine), observe)
         refuse_unknown_roles(plan, job_file)
         return plan
 

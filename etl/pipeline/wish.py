@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from etl.pipeline.workers import Workers
+from etl.cluster.interface import Engine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,5 +17,7 @@ class Wish:
     """Plan although messages sent under other settings will not be recognised."""
     expect_plan: str | None = None
     """Refuse any plan whose hash does not begin so."""
-    workers: Workers | None = None
-    """Who makes a new plan, where it is not this process."""
+    cluster: str | None = None
+    """The address of the engine whose workers make a new plan, where it is not this process."""
+    workers: Engine | None = None
+    """That engine, connected."""

@@ -4,12 +4,14 @@ import pickle
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from etl.cluster.embedded import EmbeddedEngine
 
-class OneByOne:
+
+class OneByOne(EmbeddedEngine):
     """Runs every call as an engine hands it over; `fail_at` is the number of a call that never returns."""
 
     def __init__(self, workers: int = 2, *, fail_at: int | None = None) -> None:
-        self.workers = workers
+        super().__init__(workers)
         self.calls: list[str] = []
         self._fail_at = fail_at
 
