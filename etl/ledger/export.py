@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,11 @@ from etl.ledger.words import parameters
 from etl.model.states import SETTLED, State
 
 _TOUCHED = "SELECT key, content, lane, at_us, state FROM message WHERE state <> 'pending'"
+
+# There is no index on keys, which every message would pay for: a pass that compares is what costs least.
+_TOUCHED_OF = f"""
+    {_TOUCHED} AND (key IN (SELECT value FROM wanted_key) OR lane IN (SELECT value FROM wanted_lane))
+"""  # noqa: S608  constants of this module
 
 # CROSS JOIN keeps the messages in the outer loop, in the order in which they are stored.
 _EXPORT = """
@@ -125,9 +130,12 @@ class SqliteReader(Questions):
         value: int | None = self._rows(_DOUBT_BEFORE, (plan,))[0][0]
         return value
 
-    def touched(self) -> Iterator[pa.RecordBatch]:
+    def touched(self, wanted: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """Yield `TOUCHED_SCHEMA` from one snapshot, in no particular order."""
-        return stream(self._path, _TOUCHED, TOUCHED_SCHEMA)
+        if wanted is None:
+            return stream(self._path, _TOUCHED, TOUCHED_SCHEMA)
+        lists = {name: wanted.column(name).to_pylist() for name in ("key", "lane")}
+        return stream(self._path, _TOUCHED_OF, TOUCHED_SCHEMA, lists=lists)
 
     def export(self) -> Iterator[pa.RecordBatch]:
         """Yield `EXPORT_SCHEMA` from one snapshot, in order of (plan, ordinal)."""
@@ -139,10 +147,22 @@ class SqliteReader(Questions):
 
 
 def stream(
-    path: Path, sql: str, schema: pa.Schema, parameters: tuple[object, ...] = ()
+    path: Path,
+    sql: str,
+    schema: pa.Schema,
+    parameters: tuple[object, ...] = (),
+    *,
+    lists: Mapping[str, Iterable[object]] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a question by `schema`, at most 65,536 a batch, from one snapshot."""
+    """Yield the rows of a question by `schema`, at most 65,536 a batch, from one snapshot.
+
+    Each of `lists` is a table `wanted_<name>` to the question.
+    """
     with translated(path), closing(connect(path, "ro")) as connection:
+        for name, values in (lists or {}).items():
+            connection.execute(f"CREATE TEMP TABLE wanted_{name} (value PRIMARY KEY) WITHOUT ROWID")
+            given = ((value,) for value in values)
+            connection.executemany(f"INSERT OR IGNORE INTO wanted_{name} VALUES (?)", given)  # noqa: S608  names of this module
         cursor = connection.execute(sql, parameters)
         while rows := cursor.fetchmany(BATCH_ROWS):
             yield table(rows, schema)

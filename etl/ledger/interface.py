@@ -155,8 +155,11 @@ class Ledger(Protocol):
         Call it before `recover`.
         """
 
-    def touched(self) -> Iterator[pa.RecordBatch]:
-        """Yield `TOUCHED_SCHEMA`, in no particular order, at most 65,536 rows a batch."""
+    def touched(self, wanted: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield `TOUCHED_SCHEMA`, in no particular order, at most 65,536 rows a batch.
+
+        With `wanted` only what has a `key` or a `lane` of that table.
+        """
 
     def progress(self, plan: int, first: int, end: int) -> tuple[list[int], list[State]]:
         """Return the stored ordinals in [first, end) of a plan, ascending, and their states."""

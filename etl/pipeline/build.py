@@ -1,6 +1,7 @@
 """One new plan: the input staged, every message decided, and the plan's folder written."""
 
 from collections.abc import Callable
+from typing import Final
 
 from etl.clock import SYSTEM
 from etl.config.load import JobFile
@@ -8,6 +9,7 @@ from etl.config.workspace import Workspace
 from etl.ledger.interface import Ledger, PlanRecord
 from etl.model.events import Event
 from etl.model.plan import PlanFolder
+from etl.model.states import State
 from etl.pipeline.clustered import ClusterBuild, Draft
 from etl.pipeline.plans import Plans
 from etl.pipeline.shape import identity_of, request_settings, settings_digest
@@ -18,6 +20,9 @@ from etl.plan.insight import Question
 from etl.plan.order import decide
 from etl.plan.stage import Staging
 from etl.plan.store import building, write_plan
+
+_SMALL_INPUT_ROWS: Final = 200_000
+"""Of so many the ledger is asked about each; beyond that all that it knows is compared in one pass."""
 
 
 class Build:
@@ -79,7 +84,9 @@ class Build:
         ):
             InputStage(self._job_file, staging, folder, self._observe).stage(files)
             if self._ledger is not None:
-                for batch in self._ledger.touched():
+                # An unfinished plan's messages, too, are compared with what the ledger knows.
+                wanted = staging.wanted(most=_SMALL_INPUT_ROWS) if unfinished is None else None
+                for batch in self._ledger.touched(wanted):
                     staging.add_touched(batch)
             if unfinished is not None:
                 self._settle(unfinished, staging)
@@ -102,11 +109,16 @@ class Build:
 
     def _unfinished(self, under_way: PlanRecord | None) -> Unfinished | None:
         policy = self._wish.unfinished or self._job.plan.unfinished
-        if under_way is None or policy == "drop":
+        if under_way is None or policy == "drop" or self._is_finished(under_way):
             return None
         plans = Plans(self._workspace, self._ledger)
         plan = plans.load(under_way.hash)
         return Unfinished(record=under_way, folder=plans.place(under_way.hash), plan=plan, policy=policy)
+
+    def _is_finished(self, plan: PlanRecord) -> bool:
+        """Return whether no message of a plan is still to be sent."""
+        counts = self._ledger.counts(plan.number) if self._ledger else {}
+        return sum(counts.values()) - counts.get(State.PENDING, 0) == plan.messages
 
     def _settle(self, unfinished: Unfinished, staging: Staging) -> None:
         plan = unfinished.plan

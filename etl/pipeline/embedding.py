@@ -10,7 +10,6 @@ from etl.errors import InputError
 from etl.sandbox.conduct import Conduct
 from etl.sandbox.errors import SandboxError
 from etl.sandbox.profiles import Profile
-from etl.sandbox.serve import embedded
 
 
 @contextmanager
@@ -24,6 +23,8 @@ def embedded_target(
     Raises:
         InputError: it can't run.
     """
+    from etl.sandbox.serve import embedded  # noqa: PLC0415  a web framework that a real import can do without
+
     try:
         with embedded(
             store, deployment_id=target.deployment_id, conduct=Conduct(profiles=profiles)

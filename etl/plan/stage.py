@@ -53,6 +53,7 @@ class Staging:
         self._file_number = 0
         self._place = 0
         self._discarded = [-2]  # a number that no file has: an empty list is no SQL
+        self._rows_sealed = False
         self._sealed = False
         self._all_named = True
         self._folder = folder / "spill"
@@ -136,6 +137,16 @@ class Staging:
         self._current = Tally()
         self._file_number = len(self.files) + len(self.skipped_files)
 
+    def wanted(self, *, most: int) -> pa.Table | None:
+        """Return keys and lanes of all that is staged; None when these are more than `most` rows.
+
+        Nothing can be added after that but what the ledger knows.
+        """
+        if self._place > most:
+            return None
+        self._seal_rows()
+        return self._connection.sql("SELECT DISTINCT key, lane FROM staged").to_arrow_table()
+
     def add_touched(self, batch: pa.RecordBatch) -> None:
         """Take messages that the ledger knows."""
         self._touched.add(pa.RecordBatch.from_arrays(_cast(batch.columns, TOUCHED), schema=TOUCHED))
@@ -179,9 +190,12 @@ class Staging:
 
     def connection(self) -> duckdb.DuckDBPyConnection:
         """Return the connection with `staged`, `rejects` and `touched` in place, equal rows told apart."""
+        self._seal_rows()
         if not self._sealed:
-            self._seal()
             self._sealed = True
+            self._touched.close()
+            view = f"CREATE VIEW touched AS SELECT * FROM read_parquet({quoted(self._touched.path)})"  # noqa: S608
+            self._connection.execute(view)
         return self._connection
 
     def _placed(self, given: Mapping[str, pa.Array], schema: pa.Schema, rows: int) -> pa.RecordBatch:
@@ -216,9 +230,13 @@ class Staging:
         row = self.connection().execute(f"SELECT count(*) FROM {what}").fetchone()  # noqa: S608  constants
         return int(row[0]) if row else 0
 
-    def _seal(self) -> None:
-        """End staging, and give the n-th equal message of one file an identity of its own."""
-        self.close()
+    def _seal_rows(self) -> None:
+        """End staging of rows, and give the n-th equal message of one file an identity of its own."""
+        if self._rows_sealed:
+            return
+        self._rows_sealed = True
+        for spool in (self._staged, self._rejects):
+            spool.close()
         pa.default_memory_pool().release_unused()  # the sort needs the room
         run = self._connection.execute
         kept = f"file_number NOT IN ({', '.join(map(str, self._discarded))})"
@@ -226,7 +244,6 @@ class Staging:
             f"CREATE VIEW rejects AS SELECT * FROM read_parquet({quoted(self._rejects.path)}) "  # noqa: S608  constants
             f"WHERE {kept}"
         )
-        run(f"CREATE VIEW touched AS SELECT * FROM read_parquet({quoted(self._touched.path)})")  # noqa: S608
         staged = f"SELECT * FROM read_parquet({quoted(self._staged_path)})"  # noqa: S608
         self._view_staged(staged)
         if self._all_named:

@@ -44,7 +44,7 @@ def add_consumption(app: FastAPI, platform: Platform) -> None:
         wrong = [name for name in _FLAGS if query.get(name, "false") not in {"true", "false"}]
         if wrong:
             raise bad(f"`{wrong[0]}` must be true or false")
-        counts = {row[0]: tuple(row[1:]) for row in store.rows(_COUNTS, *days_of(query).seconds())}
+        counts = {row[0]: tuple(row[1:]) for row in store.rows_beside(_COUNTS, *days_of(query).seconds())}
         if query.get("includeEmptyResults") == "true":
             counts = dict.fromkeys(sorted(store.deployments), (0, 0, 0)) | counts
         found = [

@@ -131,6 +131,12 @@ def connect(path: Path | None) -> sqlite3.Connection:
         return connection
 
 
+def connect_beside(path: Path) -> sqlite3.Connection:
+    """Open a store that is open already, for questions that may take long; they see what was there before."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    return sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+
+
 def store_name(path: Path | None) -> str:
     """Return how errors call the store."""
     return "in memory" if path is None else str(path)

@@ -5,14 +5,14 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Self
 from uuid import uuid4
 
 from etl.sandbox.conversations import SESSION_EXPIRATION_MINUTES, expired
-from etl.sandbox.database import connect, store_name, transaction, translated
+from etl.sandbox.database import connect, connect_beside, store_name, transaction, translated
 from etl.sandbox.records import Kind, NewMessage, Place, StoredConversation, StoredMessage
 
 _PAGE: Final = 1_000
@@ -156,6 +156,13 @@ class Store:
         """Return all rows of a statement, which is a transaction of its own."""
         with self._lock, translated(self._name):
             return self._connection.execute(statement, values).fetchall()
+
+    def rows_beside(self, statement: str, *values: str | int) -> list[Any]:
+        """Return all rows of a question that may take long; messages are stored meanwhile."""
+        if self.path is None:
+            return self.rows(statement, *values)
+        with translated(self._name), closing(connect_beside(self.path)) as connection:
+            return connection.execute(statement, values).fetchall()
 
     def pages(self, statement: str) -> Iterator[list[Any]]:
         """Yield the rows of a statement in lists; it ends with two parameters, `after` and a limit.

@@ -21,6 +21,8 @@ from etl.model.states import SETTLED, State
 
 _TOUCHED = "SELECT key, content, lane, at_us, state FROM message WHERE state <> 'pending'"
 
+_TOUCHED_OF = f"{_TOUCHED} AND (key = ANY(%s::bytea[]) OR lane = ANY(%s::text[]))"
+
 _EXPORT = """
     SELECT plan.hash, ordinal, encode(key, 'hex'), lane, at_us, state, attempts, maybe_doubled::integer,
            http_status, reason, platform_id, conversation_id, message.run, intent_us, settled_us
@@ -159,9 +161,12 @@ class PostgresReader(Questions):
         value: int | None = self._rows(_DOUBT_BEFORE, (plan,))[0][0]
         return value
 
-    def touched(self) -> Iterator[pa.RecordBatch]:
+    def touched(self, wanted: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """Yield `TOUCHED_SCHEMA` from one snapshot, in no particular order."""
-        return stream(self._address, _TOUCHED, TOUCHED_SCHEMA)
+        if wanted is None:
+            return stream(self._address, _TOUCHED, TOUCHED_SCHEMA)
+        lists = tuple(wanted.column(name).to_pylist() for name in ("key", "lane"))
+        return stream(self._address, _TOUCHED_OF, TOUCHED_SCHEMA, lists)
 
     def export(self) -> Iterator[pa.RecordBatch]:
         """Yield `EXPORT_SCHEMA` from one snapshot, in order of (plan, ordinal)."""

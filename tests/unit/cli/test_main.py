@@ -39,6 +39,12 @@ def test_help_imports_nothing_heavy():
     assert "" == result.stderr.strip()
 
 
+def test_import_of_a_real_target_needs_no_web_framework():
+    """The sandbox's is a third of the CPU between the command and the first request."""
+    code = "import sys, etl.cli.importing\nsys.exit('fastapi' in sys.modules)"
+    assert 0 == subprocess.run([sys.executable, "-c", code], check=False).returncode
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [(UsageError, 2), (InputError, 4), (LedgerError, 5), (RefusedError, 6), (LaterError, 75)],

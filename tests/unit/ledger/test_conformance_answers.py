@@ -74,6 +74,17 @@ def test_touched_leaves_stored_pending_out(ledger, intent, outcome):
     assert expected == (first["content"], first["lane"], first["at_us"], first["state"])
 
 
+def test_touched_tells_of_wanted_keys_and_lanes_only(ledger, intent, outcome):
+    """A small input is compared with its own lanes, not with ten million other messages."""
+    ordinals = [0, 10, 11, 20, 30]
+    ledger.commit([entry for ordinal in ordinals for entry in (intent(ordinal), outcome(ordinal))])
+    wanted = pa.table({"key": [(20).to_bytes(16, "big"), b"k" * 16], "lane": ["user-1", "user-9"]})
+
+    found = rows(ledger.touched(wanted), TOUCHED_SCHEMA)
+    assert [10, 11, 20] == sorted(int.from_bytes(row["key"], "big") for row in found)
+    assert [] == rows(ledger.touched(wanted.slice(0, 0)), TOUCHED_SCHEMA)
+
+
 def test_progress_is_cut_to_its_range_and_plan(ledger, started, intent):
     """Each lane asks for its own rows."""
     ledger.commit([intent(ordinal) for ordinal in (5, 10, 25, 30)])

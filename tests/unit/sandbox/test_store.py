@@ -335,3 +335,15 @@ def test_store_of_an_earlier_build_is_completed(tmp_path):
         store.record([replace(new(), kind=Kind.TEXT, answer="silent")])
         found = [(message.kind, message.answer) for message in store.messages()]
     assert [(Kind.STANDBY, "echo"), (Kind.TEXT, "silent")] == found
+
+
+def test_long_question_holds_nothing_up(tmp_path):
+    """Who counts a year must not make an import wait, nor wait for it."""
+    question = "SELECT count(*) FROM message WHERE timestamp >= ?"
+    with closing(Store.open(tmp_path / "s.sqlite", deployment_id=DEPLOYMENT)) as store:
+        store.record([new()])
+        with store._lock:
+            assert [(1,)] == store.rows_beside(question, 0)
+    with closing(Store.in_memory(deployment_id=DEPLOYMENT)) as store:
+        store.record([new()])
+        assert [(1,)] == store.rows_beside(question, 0)
