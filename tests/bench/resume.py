@@ -81,7 +81,7 @@ def doorstep() -> Iterator[tuple[int, threading.Event]]:
 def half_done(folder: Path) -> int:
     """Make the plan and a ledger that has accepted its first half; return the number of messages."""
     done = subprocess.run(
-        [sys.executable, "-m", "etl", "check", "job.toml", "--json"],
+        [sys.executable, "-m", "etl", "check", "job.toml", "--no-report", "--json"],
         cwd=folder,
         capture_output=True,
         check=False,
