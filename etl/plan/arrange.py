@@ -20,7 +20,8 @@ from etl.plan.payload import WRITTEN, Payload
 
 Numbers = npt.NDArray[np.int64]
 
-_PILE_BYTES: Final = 64 << 20
+_PILES: Final = 16
+"""So small a part of the memory is a pile: while one is put in order, the next is gathered out of pieces."""
 _BLOCK_ROWS: Final = 1_024
 """Piles end at multiples of it, so that weighing them takes no number per row."""
 _DEALT_ROWS: Final = 65_536
@@ -48,40 +49,41 @@ def arranged(payload: Payload, order: Order, *, memory_bytes: int, spill: Path) 
 
     A payload of more than `memory_bytes` is dealt out to `spill`, a file that does not exist yet.
     """
-    ends = _ends(payload, order)
+    ends = _ends(payload, order, memory_bytes // _PILES)
     fits = payload.octets() <= memory_bytes
     piles = _picked(payload, order, ends) if fits else _dealt(payload, order, ends, spill)
     start = 0
-    for pieces, end in zip(ahead(piles), ends.tolist(), strict=True):
-        if pieces:
-            yield from _sorted(pa.concat_batches(pieces), order, start)
+    for pile, end in zip(ahead(piles), ends.tolist(), strict=True):
+        if pile is not None:
+            yield from _sorted(pile, order, start)
         start = end
 
 
-def _picked(payload: Payload, order: Order, ends: Numbers) -> Iterator[list[pa.RecordBatch]]:
-    """Yield the pieces of each pile, picked out of the payload where it lies."""
+def _picked(payload: Payload, order: Order, ends: Numbers) -> Iterator[pa.RecordBatch | None]:
+    """Yield each pile, picked out of the payload where it lies."""
     batches, picked, row = list(payload.mapped()), [], 0
     for batch in batches:
         ordinals = order.ordinals[row : row + batch.num_rows].astype(np.int64)
         row += batch.num_rows
-        by_ordinal = np.argsort(ordinals, kind="stable")
-        ordinals = ordinals[by_ordinal]
-        picked.append((by_ordinal, ordinals, np.searchsorted(ordinals, [0, *ends]).tolist()))
+        rows = np.argsort(ordinals, kind="stable")
+        ordinals = ordinals[rows]
+        cuts = np.searchsorted(ordinals, [0, *ends]).tolist()
+        picked.append([(rows[begin:end], ordinals[begin:end]) for begin, end in pairwise(cuts)])
     for number in range(len(ends)):
-        yield [
-            _with_ordinals(
-                batch, by_ordinal[cuts[number] : cuts[number + 1]], ordinals[cuts[number] : cuts[number + 1]]
-            )
-            for batch, (by_ordinal, ordinals, cuts) in zip(batches, picked, strict=True)
-        ]
+        chosen = [(batch, *piles[number]) for batch, piles in zip(batches, picked, strict=True)]
+        yield _joined([_with_ordinals(*one) for one in chosen])
 
 
-def _dealt(payload: Payload, order: Order, ends: Numbers, spill: Path) -> Iterator[list[pa.RecordBatch]]:
-    """Yield the pieces of each pile, once all are dealt."""
+def _dealt(payload: Payload, order: Order, ends: Numbers, spill: Path) -> Iterator[pa.RecordBatch | None]:
+    """Yield each pile, once all are dealt."""
     piles = _deal(payload, order, ends, spill)
     with pa.OSFile(str(spill)) as file:
         for pile in piles:
-            yield [pa.ipc.read_record_batch(file.read_at(size, at), _DEALT) for at, size in pile]
+            yield _joined([pa.ipc.read_record_batch(file.read_at(size, at), _DEALT) for at, size in pile])
+
+
+def _joined(pieces: list[pa.RecordBatch]) -> pa.RecordBatch | None:
+    return pa.concat_batches(pieces) if pieces else None
 
 
 def _sorted(pile: pa.RecordBatch, order: Order, start: int) -> Iterator[pa.RecordBatch]:
@@ -113,8 +115,8 @@ def _renamed(rows: pa.RecordBatch, repeats: pa.Table, first: int) -> pa.RecordBa
     return rows.set_column(number, "key", pc.replace_with_mask(rows.column("key"), pa.array(hit), keys))
 
 
-def _ends(payload: Payload, order: Order) -> Numbers:
-    """Return before which ordinals piles end: at multiples of a block, each of about `_PILE_BYTES`."""
+def _ends(payload: Payload, order: Order, pile_bytes: int) -> Numbers:
+    """Return before which ordinals piles end: at multiples of a block, each of about so many bytes."""
     blocks = np.zeros(order.planned // _BLOCK_ROWS + 1, np.int64)
     row = 0
     for batch in payload.mapped():
@@ -124,7 +126,7 @@ def _ends(payload: Payload, order: Order) -> Numbers:
             ordinals[planned] // _BLOCK_ROWS, weights=_octets(batch)[planned], minlength=len(blocks)
         ).astype(np.int64)
         row += batch.num_rows
-    number = np.cumsum(blocks) // _PILE_BYTES
+    number = np.cumsum(blocks) // max(pile_bytes, 1)
     last = np.flatnonzero(np.diff(number, append=number[-1] + 1))
     return np.minimum((last + 1) * _BLOCK_ROWS, order.planned)
 
