@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.workspace import Workspace
-from etl.errors import UsageError
+from etl.errors import LedgerError, UsageError
 from etl.ledger.interface import Ledger, LedgerName
 from etl.ledger.lock import TargetLock
 from etl.ledger.marks import Mark, Marks, concern, explained, memory_folder
@@ -80,13 +80,20 @@ def opened(
             where.end_workers(warn)
             _read_back(space, ledger, observe)
             recovered = ledger.recover(now_us=SYSTEM.wall_us())
-            ledger.seal(now_us=SYSTEM.wall_us())
             _prolong_hold_off(ledger, lock.clock_ahead_us)
             yield Opened(
                 ledger=ledger,
                 recovered=recovered,
                 clock_ahead_seconds=lock.clock_ahead_us / MICROSECONDS,
             )
+            # At the end: a killed run's million messages are read for it, and the first request would wait.
+            seal(ledger)
+
+
+def seal(ledger: Ledger) -> None:
+    """Seal what can be; what there is no room for now the next command that writes seals."""
+    with suppress(LedgerError):
+        ledger.seal(now_us=SYSTEM.wall_us())
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from etl.model.plan import PlanFolder
 from etl.model.states import State
 from etl.pipeline.depots import CHECKS, fetch_reports, make_ready, publish_or_warn
 from etl.pipeline.engines import opened_engine
-from etl.pipeline.opening import Trust, opened, place_of
+from etl.pipeline.opening import Trust, opened, place_of, seal
 from etl.pipeline.prepare import prepare
 from etl.pipeline.refusing import refuse_unknown_roles
 from etl.pipeline.reporting import report_path, run_report, subject_of, write_files
@@ -89,6 +89,7 @@ def replayed(
             engine=engine,
         )
         sent = sending.send(plan, token=token)
+        seal(found.ledger)  # of a killed run, too, so that the report has it
         path = report_path(space, "import", began_us)
         result = ImportResult(
             plan=plan,

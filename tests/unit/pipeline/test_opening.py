@@ -274,3 +274,13 @@ def test_pause_that_was_over_stays_so_when_the_clock_is_set_forward(space):
 
     with opening_of(space) as found:
         assert before == found.ledger.hold_off_us()
+
+
+def test_killed_run_is_sealed_once_the_next_command_is_done(space):
+    """Reading a million messages for it before the first request would make everybody wait."""
+    with opening_of(space) as found:
+        run_once(found.ledger, 0, settle=False)
+    with opening_of(space) as found:
+        assert [] == found.ledger.seals()
+    with opening_of(space) as found:
+        assert [1] == [seal.run for seal in found.ledger.seals()]
