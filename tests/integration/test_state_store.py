@@ -1,6 +1,6 @@
 """A state in an object store (moto's S3 on loopback): what others see, when, and after faults.
 
-Here all of it is a rehearsal, whose ledger is a file; `test_state_machines` has the database, too.
+Here all of it is a dry run, which finds no ledger in the database; `test_state_machines` fills one.
 """
 
 import json
@@ -24,6 +24,7 @@ from support.command import environment, finish, start
 from support.history import rows as history
 from support.history import write_csv, write_job
 from support.leaks import leaks, loose_modes
+from support.postgres import server
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def job(tmp_path, bucket):
     """Return a job over a few rows, with its state in the bucket."""
     (tmp_path / "project").mkdir()
     write(tmp_path / "project", rows({}, {"user": "u2"}, {"text": ""}))
-    return job_file(tmp_path / "project", state=bucket.uri("team"), ledger="postgresql://nowhere/etl")
+    return job_file(tmp_path / "project", state=bucket.uri("team"), ledger=server())
 
 
 def check(job):
@@ -248,7 +249,7 @@ def project(tmp_path, bucket):
     write_csv(folder / "history.csv", history(users=3, messages=4))
     path = write_job(folder, "http://127.0.0.1:1")
     path.write_text(
-        f'state = "{bucket.uri("team")}"\nledger = "postgresql://nowhere/etl"\n{path.read_text()}'
+        f'state = "{bucket.uri("team")}"\nledger = "{server()}"\n{path.read_text()}'
     )
     return folder
 
