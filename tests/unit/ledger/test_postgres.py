@@ -60,6 +60,15 @@ def test_owner_that_lost_its_ledger_writes_nothing_more(ledger, address, started
         assert other.progress(started[0], 0, 10) == ([], [])
 
 
+def test_owner_of_before_may_not_come_back_after_another_one(ledger, address, started, intent):
+    """The lock is free again, but what the other one did is not known here."""
+    end_owner(address)
+    opened(address).close()
+    with pytest.raises(LedgerError, match="opened by another run"):
+        ledger.commit([intent(0)])
+    assert ledger.progress(started[0], 0, 10) == ([], [])
+
+
 def test_owner_whose_connection_lives_is_fenced_too(ledger, address, started, intent):
     """Even where a pooler kept a connection without its lock, each commit asks who the owner is."""
     with shell(address) as connection:
