@@ -54,7 +54,7 @@ def command(job: Path, sandbox: bool, follow: bool | None, as_json: bool) -> int
 
 FIELDS: Final[dict[str, str]] = {
     "target": "where the messages go",
-    "ledger": "the ledger's file",
+    "ledger": "the ledger's file; or its schema and database, in PostgreSQL",
     "generation": "how often the ledger was written by a run, a word or a backup; it only grows",
     "concern": "why an import would refuse this ledger (restored, another's); null: nothing is wrong",
     "plan": "the hash of the plan under way",

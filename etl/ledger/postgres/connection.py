@@ -60,7 +60,7 @@ def connect(address: Address, *, role: str) -> Connection:
     )
     try:
         row = connection.execute(_SETTINGS, (address.schema,)).fetchone() or ()
-        _require(address, fsync=row[-2], encoding=row[-1])
+        require_fit(address, fsync=row[-2], encoding=row[-1])
     except BaseException:
         connection.close()
         raise
@@ -88,7 +88,12 @@ def quoted(name: str) -> sql.Identifier:
     return sql.Identifier(name)
 
 
-def _require(address: Address, *, fsync: str, encoding: str) -> None:
+def require_fit(address: Address, *, fsync: str, encoding: str) -> None:
+    """Refuse a server that may lose what it confirmed, or a database that can't keep every text.
+
+    Raises:
+        LedgerError: it is one.
+    """
     if fsync != "on":
         raise LedgerError(
             f"the server of the ledger {address} runs with fsync = off: it may lose what it confirmed",

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sys
 from contextlib import closing
 from dataclasses import replace
@@ -11,12 +12,13 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from etl.clock import SYSTEM
 from etl.errors import LaterError, LedgerError, LedgerFullError, UsageError
 from etl.ledger.place import place
-from etl.ledger.postgres import reader
+from etl.ledger.postgres import health, reader, statements
 from etl.ledger.postgres.address import Address, schema_name
 from etl.ledger.postgres.address import address as address_of
-from etl.ledger.postgres.connection import connect
+from etl.ledger.postgres.connection import connect, require_fit
 from etl.ledger.postgres.health import remarks, schema_health
 from etl.ledger.postgres.ledger import open_postgres, open_postgres_readonly
 from etl.ledger.postgres.migrations import schema_files
@@ -56,6 +58,15 @@ def test_owner_that_lost_its_ledger_writes_nothing_more(ledger, address, started
         with pytest.raises(LedgerError, match="opened by another run"):
             ledger.end_run(started[1], exit_code=0, now_us=9_000)
         assert other.progress(started[0], 0, 10) == ([], [])
+
+
+def test_owner_of_before_may_not_come_back_after_another_one(ledger, address, started, intent):
+    """The lock is free again, but what the other one did is not known here."""
+    end_owner(address)
+    opened(address).close()
+    with pytest.raises(LedgerError, match="opened by another run"):
+        ledger.commit([intent(0)])
+    assert ledger.progress(started[0], 0, 10) == ([], [])
 
 
 def test_owner_whose_connection_lives_is_fenced_too(ledger, address, started, intent):
@@ -325,3 +336,54 @@ def test_commit_is_synchronous_although_the_database_says_it_need_not_be(ledger,
                 assert ("on",) == found.execute("SHOW synchronous_commit").fetchone()
         finally:
             connection.execute(f"DROP ROLE {role}".encode())
+
+
+@pytest.mark.parametrize(
+    ("fsync", "encoding", "words"),
+    [("off", "UTF8", "may lose what it confirmed"), ("on", "LATIN1", "encoded in LATIN1")],
+)
+def test_server_that_would_lose_something_is_refused(fsync, encoding, words):
+    """A ledger on it would keep no promise."""
+    with pytest.raises(LedgerError, match=words) as caught:
+        require_fit(Address(url="postgresql://h/x", schema="s"), fsync=fsync, encoding=encoding)
+    assert caught.value.hint
+
+
+def test_doctor_finds_a_clock_that_is_wrong(ledger, address, monkeypatch):
+    """The pace over a restart, and the leases of workers, count by clocks."""
+    assert ledger.counts() == {}
+
+    class Slow:
+        """A clock that is an hour behind."""
+
+        def wall_us(self) -> int:
+            """Return it."""
+            return SYSTEM.wall_us() - 3_600_000_000
+
+    monkeypatch.setattr(health, "SYSTEM", Slow())
+    seen = [one.seen for one in remarks(address) if one.remedy]
+    assert ["its clock is 3,600 s ahead of this machine's"] == seen
+
+
+WHOLE_TABLES = {"_TOUCHED", "_EXPORT", "_ENTRIES"}
+QUESTIONS = {
+    name: sql
+    for module in (reader, statements)
+    for name, sql in vars(module).items()
+    if isinstance(sql, str) and name not in WHOLE_TABLES and re.search(r"(FROM|UPDATE|JOIN) message\b", sql)
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_nothing_but_whole_tables_reads_all_messages(ledger, name):
+    """`status`, a start and a commit look at a handful of rows, not at ten million accepted ones."""
+    numbers: dict[str, int] = {}
+
+    def number(found: re.Match[str]) -> str:
+        return f"${numbers.setdefault(found[1] or str(found.start()), len(numbers) + 1)}"
+
+    sql = re.sub(r"%(?:\((\w+)\))?[sb]", number, QUESTIONS[name])
+    plan = ledger._session._connection.execute(f"EXPLAIN (GENERIC_PLAN) {sql}".encode()).fetchall()
+    looks = [line for (line,) in plan if re.search(r"Scan.* on message\b", line)]
+    assert looks
+    assert [] == [line for line in looks if "Seq Scan" in line]
