@@ -25,9 +25,9 @@ def workers(tmp_path_factory) -> Iterator[Cluster]:
 @pytest.fixture
 def folder(tmp_path) -> Path:
     """Return a folder with a job over a dozen files."""
-    work = tmp_path / "work"
+    work: Path = tmp_path / "work"
     work.mkdir()
-    job = write_job(work, "https://api.example")
+    job: Path = write_job(work, "https://api.example")
     job.write_text(job.read_text().replace('"history.csv"', '"history"'))
     (work / "history").mkdir()
     for number in range(FILES):
