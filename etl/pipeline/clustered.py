@@ -48,7 +48,7 @@ from etl.plan.stage import Staging
 from etl.plan.store import building, plan_path, publish, resuming
 from etl.source.discover import SourceFile
 
-_SHARD_BYTES: Final = 128 << 20
+_SHARD_BYTES: Final = 256 << 20
 """Of input that a shard holds, on the average."""
 _MOST_SHARDS: Final = 256
 """A reader of the plan has a file of each open."""

@@ -248,7 +248,7 @@ def _lane_shard(call: ShardCall) -> LaneShard:
     )
 
 
-def _rows(call: ShardCall, kind: str, numbers: Sequence[int], schema: pa.Schema) -> pa.Table:
+def _rows(call: ShardCall, kind: str, numbers: Sequence[int], schema: pa.Schema) -> pa.RecordBatchReader:
     paths = [call.spec.exchange.fetch(numbered(kind, number, "arrow")) for number in numbers]
     return shard_rows(paths, schema, shard=call.shard, shards=call.spec.shards)
 

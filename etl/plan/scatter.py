@@ -19,6 +19,7 @@ Shards = npt.NDArray[np.int32]
 """Per row the number of its shard."""
 
 _ROWS_PER_PIECE: Final = 65_536
+_BYTES_PER_PIECE: Final = 16 << 20
 
 
 class Scatter:
@@ -108,10 +109,24 @@ def shard_batches(
             ) from error
 
 
-def shard_rows(paths: Sequence[Path], schema: pa.Schema, *, shard: int, shards: int) -> pa.Table:
-    """Return one shard's rows out of several such files, by a part of their schema, as `shard_batches`."""
+def shard_rows(paths: Sequence[Path], schema: pa.Schema, *, shard: int, shards: int) -> pa.RecordBatchReader:
+    """Return one shard's rows out of several such files, by a part of their schema, in larger batches."""
     batches = shard_batches(paths, schema.names, shard=shard, shards=shards)
-    return pa.Table.from_batches(batches, schema=schema)
+    return pa.RecordBatchReader.from_batches(schema, together(batches))
+
+
+def together(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Yield the same rows in fewer batches: of each file a shard has but slivers."""
+    held: list[pa.RecordBatch] = []
+    rows = octets = 0
+    for batch in batches:
+        held.append(batch)
+        rows, octets = rows + batch.num_rows, octets + batch.nbytes
+        if rows >= _ROWS_PER_PIECE or octets >= _BYTES_PER_PIECE:
+            yield pa.concat_batches(held)
+            held, rows, octets = [], 0, 0
+    if held:
+        yield pa.concat_batches(held)
 
 
 def shards_of(connection: duckdb.DuckDBPyConnection, values: pa.ChunkedArray, shards: int) -> Shards:

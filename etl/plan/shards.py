@@ -26,7 +26,7 @@ from etl.plan.insight import openings_sql
 from etl.plan.order import Decided, decide_keys, decide_lanes
 from etl.plan.payload import DECIDING, WRITTEN
 from etl.plan.repeats import find_repeats, view_staged
-from etl.plan.scatter import Scatter, pieces, shard_batches, shards_of
+from etl.plan.scatter import Scatter, pieces, shard_batches, shards_of, together
 from etl.plan.stage import duckdb_reason, untouched_sql
 from etl.plan.tables import STAGED, STAGED_REJECTS, TOUCHED, write_rows
 
@@ -175,11 +175,11 @@ class TouchedWriter:
 class KeyShard:
     """The rows of one shard by key."""
 
-    rows: pa.Table
+    rows: pa.RecordBatchReader
     """Of the new input, by `NARROW`."""
-    carried: pa.Table
+    carried: pa.RecordBatchReader
     """Of an unfinished plan, by `NARROW`; none where it is not carried."""
-    touched: pa.Table
+    touched: pa.RecordBatchReader
     """What the ledger knows, by `TOUCHED`."""
 
 
@@ -207,7 +207,7 @@ def decide_key_shard(
 
 
 def _stage_keys(connection: duckdb.DuckDBPyConnection, shard: KeyShard) -> None:
-    _register(connection, {"arrived": shard.rows, "carried": shard.carried, "touched": shard.touched})
+    _fill(connection, {"arrived": shard.rows, "carried": shard.carried, "touched": shard.touched})
     view_staged(connection, "arrived s")
     find_repeats(connection)
     view_staged(connection, "arrived s")
@@ -230,9 +230,9 @@ class LaneShard:
     """Those of all parts, by `STAGED`."""
     shard: int
     shards: int
-    verdicts: pa.Table
-    repeats: pa.Table
-    touched: pa.Table
+    verdicts: pa.RecordBatchReader
+    repeats: pa.RecordBatchReader
+    touched: pa.RecordBatchReader
     """What the ledger knows of these lanes, by `TOUCHED`."""
 
 
@@ -256,17 +256,23 @@ class _ShardRows:
     def loaded(self) -> Iterator[pa.RecordBatch]:
         yield from self._batches(WRITTEN.names, pa.OSFile)
 
-    def deciding(self) -> pa.Table:
+    def deciding(self) -> pa.RecordBatchReader:
         """Return what decides about them, by `DECIDING`."""
-        schema = DECIDING.remove(DECIDING.get_field_index("row"))
-        rows = pa.Table.from_batches(self._batches(schema.names), schema=schema)
-        return rows.append_column(DECIDING.field("row"), pa.array(np.arange(rows.num_rows)))
+        return pa.RecordBatchReader.from_batches(DECIDING, self._deciding())
+
+    def _deciding(self) -> Iterator[pa.RecordBatch]:
+        first = 0
+        for batch in self._batches(DECIDING.names[:-1]):
+            rows = pa.array(np.arange(first, first + batch.num_rows))
+            first += batch.num_rows
+            yield batch.append_column(DECIDING.field("row"), rows)
 
     def _batches(
         self, columns: Sequence[str], opened: Callable[[str], pa.NativeFile] = pa.memory_map
     ) -> Iterator[pa.RecordBatch]:
         shard = self._shard
-        return shard_batches(shard.files, columns, shard=shard.shard, shards=shard.shards, opened=opened)
+        where = {"shard": shard.shard, "shards": shard.shards}
+        return together(shard_batches(shard.files, columns, **where, opened=opened))
 
 
 def write_lane_shard(
@@ -282,12 +288,10 @@ def write_lane_shard(
     `every` is the one of `openings_sql`.
     """
     payload = _ShardRows(shard, folder)
-    given = {"deciding": payload.deciding(), "touched": shard.touched, "verdicts": shard.verdicts}
-    given |= {"told": shard.repeats, "rejects": STAGED_REJECTS.empty_table()}
-    _register(connection, given)
-    connection.execute("CREATE TABLE arrived AS SELECT * FROM deciding")  # other cursors see no given ones
-    connection.execute("CREATE TABLE repeats AS SELECT * FROM told")
-    connection.execute("CREATE TABLE gone AS SELECT * FROM verdicts")
+    given = {"arrived": payload.deciding(), "touched": shard.touched, "gone": shard.verdicts}
+    _fill(
+        connection, {**given, "repeats": shard.repeats, "rejects": STAGED_REJECTS.empty_table().to_reader()}
+    )
     view_staged(connection, "arrived s")
     ordered = decide_lanes(
         connection,
@@ -308,6 +312,9 @@ def write_lane_shard(
     return ordered
 
 
-def _register(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -> None:
-    for name, table in tables.items():
-        connection.register(name, table)
+def _fill(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.RecordBatchReader]) -> None:
+    """Make tables of rows: they spill, and a scan of many slivers would cost more each time."""
+    for name, rows in tables.items():
+        connection.register("given", rows)
+        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM given")  # noqa: S608  constants
+        connection.unregister("given")

@@ -68,7 +68,7 @@ def measure(folder: Path, rounds: int) -> list[dict[str, float]]:
     for _ in range(rounds):
         with planned(folder) as (one_wall, one_cpu, one_hash):
             pass
-        with cluster(folder / "cluster", env, nodes=2) as running:
+        with cluster(folder / "cluster", env, nodes=2, threads=1) as running:
             roots = [running.scheduler.pid, *(node.process.pid for node in running.nodes)]
             with planned(folder, "--cluster", running.address) as (wall, cpu, found):
                 after = spent(roots)

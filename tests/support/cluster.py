@@ -45,6 +45,8 @@ class Cluster:
     env: Mapping[str, str]
     scheduler: "subprocess.Popen[bytes]"
     nodes: list[Node] = field(default_factory=list)
+    threads: int = 2
+    """Calls that a worker runs at once."""
 
     def add(self) -> Node:
         """Start one more node, as `dask worker` does."""
@@ -54,7 +56,7 @@ class Cluster:
             process = subprocess.Popen(
                 [
                     sys.executable, "-m", "distributed.cli.dask_worker", self.address,
-                    "--nworkers", "1", "--nthreads", "2", "--memory-limit", "0", "--no-dashboard",
+                    "--nworkers", "1", "--nthreads", str(self.threads), "--memory-limit", "0", "--no-dashboard",
                     "--local-directory", str(local), "--death-timeout", "30",
                 ],
                 cwd=self.folder, env=dict(self.env), stdout=log, stderr=log, start_new_session=True,
@@ -68,13 +70,13 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, env: Mapping[str, str], *, nodes: int = 2) -> Iterator[Cluster]:
+def cluster(folder: Path, env: Mapping[str, str], *, nodes: int = 2, threads: int = 2) -> Iterator[Cluster]:
     """Run a cluster on loopback whose processes see only `env`; none outlives the context."""
     folder.mkdir(exist_ok=True)
     # Dask and its parts warn as they like; the program's own warnings are errors in its own processes.
     env = {name: value for name, value in env.items() if name != "PYTHONWARNINGS"}
     scheduler, address = _scheduler(folder, env)
-    running = Cluster(address=address, folder=folder, env=env, scheduler=scheduler)
+    running = Cluster(address=address, folder=folder, env=env, scheduler=scheduler, threads=threads)
     try:
         for _ in range(nodes):
             running.add()

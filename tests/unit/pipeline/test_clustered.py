@@ -216,5 +216,5 @@ def test_each_piece_of_work_is_told(folder):
 def test_shards_grow_with_the_input_and_the_workers():
     """Every worker has some, none holds more than memory and a reader can open them all."""
     assert 8 == clustered._shards(1_000, 4)
-    assert 80 == clustered._shards(10 << 30, 4)
+    assert 40 == clustered._shards(10 << 30, 4)
     assert 256 == clustered._shards(10 << 40, 4)
