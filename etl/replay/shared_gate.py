@@ -14,6 +14,9 @@ from etl.replay.stop import Stop, StopKind
 _NAP_SECONDS: Final = 0.25
 """A long wait is slept in pieces, so that a drain is noticed."""
 
+_GLANCE_SECONDS: Final = 0.003
+"""Between two looks whether one more lane is needed; only one asks at a time."""
+
 _SHORT_NAP_SECONDS: Final = 0.02
 """Between two looks at what changes within a few slots."""
 
@@ -76,10 +79,8 @@ class SharedGate:
         self._free: deque[float] = deque()
         self._good: set[float] = set()
         """Slots that were handed out and may still be used."""
-        self._turning = 0
-        """Messages that wait for their turn."""
         self._unserved = 0
-        """Of these, those without a slot."""
+        """Messages that wait for a slot to be booked."""
         self._unadmitted = 0
         """Of these, those that are not begun yet; counted only where messages are."""
         self._turned: dict[int, float] = {}
@@ -123,19 +124,17 @@ class SharedGate:
         return None
 
     async def room(self) -> None:
-        """Wait while messages under way wait for slots; not longer than the run lasts."""
-        while self._turning and not self._ends(self._clock.monotonic()) and self._breaker.closed:
-            await self._clock.sleep(_SHORT_NAP_SECONDS)
+        """Wait while messages under way have no slot yet; not longer than the run lasts."""
+        while self._unserved and not self._ends(self._clock.monotonic()) and self._breaker.closed:
+            await self._clock.sleep(_GLANCE_SECONDS)
 
     async def turn(self, ordinal: int) -> float | None:
         """Wait until shortly before a slot and return its time; None: it is not to be sent any more."""
         self._unsent += ordinal in self._begun
-        self._turning += 1
         slot = None
         try:
             slot = await self._turn(ordinal)
         finally:
-            self._turning -= 1
             self._unsent -= slot is None and ordinal in self._begun
         if slot is not None:
             self._turned[ordinal] = self._clock.monotonic()
@@ -237,7 +236,7 @@ class SharedGate:
         while self._free and self._free[0] + LATE_SECONDS < clock.monotonic():
             self._free.popleft()
         if not self._free or (fresh and not self._grants):
-            wanted = min(self._unserved, self._most_ahead)
+            wanted = min(self._unserved, self._most_ahead - len(self._good))
             unadmitted = min(max(self._unadmitted - self._grants, 0), wanted)
             await self._ask(fresh=unadmitted, again=wanted - unadmitted)
         if fresh and not self._grants:
