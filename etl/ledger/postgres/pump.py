@@ -128,9 +128,9 @@ class PumpLedger:
         rows = self._ask_all(statements.PROGRESS, (firsts, ends, plan))
         return [ordinal for ordinal, _ in rows], [State(state) for _, state in rows]
 
-    def book(self, *, fresh: int, again: int) -> tuple[Any, ...]:
-        """Return what the function of that name gives: slots for those who wait."""
-        row = self._ask(statements.BOOK, (self._run, fresh, again))
+    def book(self, *, fresh: int, again: int, ready_seconds: float = 0.0) -> tuple[Any, ...]:
+        """Return what the function of that name gives: slots, none of them before `ready_seconds`."""
+        row = self._ask(statements.BOOK, (self._run, fresh, again, ready_seconds))
         return row or ()
 
     def beginning(self) -> Beginning | None:

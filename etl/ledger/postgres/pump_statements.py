@@ -92,7 +92,7 @@ PROGRESS: Final = """
     ORDER BY ordinal
 """
 
-BOOK: Final = "SELECT * FROM book(%s, %s, %s)"
+BOOK: Final = "SELECT * FROM book(%s, %s, %s, %s)"
 
 # What the API asked for holds everybody, in full; slots that were booked before are void.
 HOLD_OFF: Final = """

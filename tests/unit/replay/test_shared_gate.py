@@ -36,14 +36,14 @@ class Row:
     """The most slots that were booked and had not come."""
     asked: list[tuple[int, int]] = field(default_factory=list)
 
-    async def book(self, *, fresh: int, again: int) -> Booking:
+    async def book(self, *, fresh: int, again: int, ready_seconds: float) -> Booking:
         """Return slots as the function in the database does."""
         await self.clock.sleep(self.round_trip / 2)
         self.asked.append((fresh, again))
         now = self.clock.now + BEHIND
         begun = fresh if self.max_messages is None else min(fresh, max(self.max_messages - self.admitted, 0))
         self.admitted += begun
-        first = max(self.next_at, now, self.held_until)
+        first = max(self.next_at, now + ready_seconds, self.held_until)
         spacing = self.spacing / self.share
         self.next_at = first + (begun + again) * spacing
         self.ahead = max(self.ahead, (self.next_at - now) / spacing)
@@ -171,6 +171,19 @@ def test_intent_is_durable_just_before_its_slot(clock, row):
     assert 20 == len(sender.left)
     assert sender.withdrawn == 0
     assert sender.left[-1] - sender.left[3] < 16 * 0.1 * 1.3
+
+
+@pytest.mark.parametrize(("round_trip", "commit"), [(0.2, 0.005), (0.002, 0.15), (0.1, 0.1)])
+def test_far_away_database_costs_no_slots(clock, row, round_trip, commit):
+    """A slot is asked for when the sender can be ready: also where nobody else keeps the row ahead."""
+    row.round_trip, row.spacing = round_trip, 0.5
+    sender = Sender(clock, row, commit_seconds=commit)
+    run(clock, sender.lane(range(20)))
+
+    assert 20 == len(sender.left)
+    assert sender.withdrawn == 0
+    assert len(row.asked) <= 24
+    assert sender.left[-1] - sender.left[0] < 20 * 0.5 * 1.1
 
 
 def test_slot_that_is_reached_late_is_let_go(clock, row):
