@@ -176,14 +176,14 @@ def test_intent_is_durable_just_before_its_slot(clock, row):
 @pytest.mark.parametrize(("round_trip", "commit"), [(0.2, 0.005), (0.002, 0.15), (0.1, 0.1)])
 def test_far_away_database_costs_no_slots(clock, row, round_trip, commit):
     """A slot is asked for when the sender can be ready: also where nobody else keeps the row ahead."""
-    row.round_trip, row.spacing = round_trip, 0.5
-    sender = Sender(clock, row, commit_seconds=commit)
+    row.round_trip, row.spacing = round_trip, 0.05
+    sender = Sender(clock, row, commit_seconds=commit, latency_seconds=0.5)
     run(clock, sender.lane(range(20)))
 
     assert 20 == len(sender.left)
     assert sender.withdrawn == 0
     assert len(row.asked) <= 24
-    assert sender.left[-1] - sender.left[0] < 20 * 0.5 * 1.1
+    assert sender.left[-1] - sender.left[0] < 20 * (0.5 + 2 * round_trip + 2 * commit)
 
 
 def test_slot_that_is_reached_late_is_let_go(clock, row):
