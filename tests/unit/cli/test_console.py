@@ -1,7 +1,8 @@
 """What people see of a run's pace."""
 
 from etl.cli.console import Progress
-from etl.model.events import PaceChanged
+from etl.model.events import PaceChanged, SettledElsewhere, Started
+from etl.model.states import State
 
 
 def notes(capsys, *events: PaceChanged) -> list[str]:
@@ -26,3 +27,13 @@ def test_slower_pace_is_told_with_its_reason(capsys):
 def test_steps_back_are_not_told_one_by_one_but_the_last_is(capsys):
     """Ten lines of good news are noise."""
     assert ["back at 4/s"] == notes(capsys, change(3.6), change(3.8), change(4.0))
+
+
+def test_what_others_send_is_counted_at_the_end_of_a_line(capsys):
+    """A cluster's progress is as many at once as the ledger tells."""
+    with Progress(quiet=False) as progress:
+        progress(Started(messages=1_000, target="t"))
+        progress._said_at -= 3_600.0
+        progress(SettledElsewhere(messages=250, state=State.ACCEPTED))
+
+    assert "250 of 1,000 messages" in capsys.readouterr().err
