@@ -50,6 +50,8 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     if dry_run:
         if words["sandbox_profile"]:
             raise click.UsageError(NO_PROFILE)
+        if words["cluster"]:
+            raise click.UsageError("--cluster needs messages to be sent: leave out --dry-run")
         return check.run(
             job_file,
             replace(wish, cluster=words["cluster"]),

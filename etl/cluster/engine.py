@@ -33,6 +33,8 @@ _WORKERS_SECONDS: Final = 15.0
 """How long a cluster may take to have its first worker: it may just be starting."""
 _GONE_SECONDS: Final = 10.0
 """How long a scheduler that does not answer is waited for."""
+_UNMANNED_SECONDS: Final = 300.0
+"""How long a cluster may be without any worker: machines are replaced in less."""
 _LOOK_EVERY_SECONDS: Final = 0.2
 _AGAIN_SECONDS: Final = 2.0
 """Between the end of a call on a worker and the next one there."""
@@ -110,16 +112,22 @@ class DaskEngine:
         waiting = threading.Event()
         running: dict[str, Any] = {}
         not_before: dict[str, float] = {}
-        answered_at = SYSTEM.monotonic()
+        answered_at = manned_at = SYSTEM.monotonic()
         while not until():
             now = SYSTEM.monotonic()
             try:
                 addresses = self._addresses()
                 answered_at = now
+                manned_at = now if addresses else manned_at
             except EngineError:
                 if now - answered_at > _GONE_SECONDS:
                     raise
                 addresses = []
+            if now - manned_at > _UNMANNED_SECONDS:
+                raise EngineError(
+                    f"the cluster {self.name} has had no workers for {now - manned_at:.0f} s",
+                    hint="start some; the same command goes on",
+                )
             for worker in [worker for worker, call in running.items() if call.done()]:
                 not_before[worker] = now + _AGAIN_SECONDS
                 _tell(worker, running.pop(worker), told)

@@ -34,9 +34,12 @@ class SharedBook:
     def __init__(self, ledger: PumpLedger) -> None:
         self._ledger = ledger
 
-    async def book(self, *, fresh: int, again: int) -> Booking:
+    async def book(self, *, fresh: int, again: int, ready_seconds: float) -> Booking:
         """Return slots for those who wait."""
-        return Booking(*await asyncio.to_thread(self._ledger.book, fresh=fresh, again=again))
+        row = await asyncio.to_thread(
+            self._ledger.book, fresh=fresh, again=again, ready_seconds=ready_seconds
+        )
+        return Booking(*row)
 
 
 class SharedShards:

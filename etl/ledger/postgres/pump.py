@@ -8,9 +8,9 @@ under it, whose commit makes both durable, and after an outage a whole window pa
 import secrets
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import psycopg
 
@@ -22,7 +22,7 @@ from etl.ledger.leases import Leases
 from etl.ledger.postgres import pump_statements as statements
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.connection import Connection, application, connect
-from etl.ledger.postgres.failures import is_lost, translated
+from etl.ledger.postgres.failures import FENCED, is_lost, translated
 from etl.ledger.postgres.waiting import PATIENCE_SECONDS, patiently
 from etl.ledger.postgres.words import storable
 from etl.ledger.sharing import Beginning, Claim, Heard
@@ -30,7 +30,6 @@ from etl.model.states import State
 
 _ROLE: Final = "worker"
 _LATE_WHO: Final = "etl"
-T = TypeVar("T")
 
 
 class PumpLedger:
@@ -61,10 +60,13 @@ class PumpLedger:
         self._commits = 0
         self.heard: Heard | None = None
         """What the last answer told of the run; another thread may have set it."""
-        with translated(address):
+        with translated(address), ExitStack() as stack:
             self._writer = connect(address, role=_ROLE)
+            stack.callback(self._writer.close)
             self._asker = self._connect_asker()
+            stack.callback(self._asker.close)
             self._writer.execute(statements.ENTER, (run, self.owner))
+            stack.pop_all()
 
     def close(self) -> None:
         """Release both connections; may be called twice."""
@@ -126,9 +128,9 @@ class PumpLedger:
         rows = self._ask_all(statements.PROGRESS, (firsts, ends, plan))
         return [ordinal for ordinal, _ in rows], [State(state) for _, state in rows]
 
-    def book(self, *, fresh: int, again: int) -> tuple[Any, ...]:
-        """Return what the function of that name gives: slots for those who wait."""
-        row = self._ask(statements.BOOK, (self._run, fresh, again))
+    def book(self, *, fresh: int, again: int, ready_seconds: float = 0.0) -> tuple[Any, ...]:
+        """Return what the function of that name gives: slots, none of them before `ready_seconds`."""
+        row = self._ask(statements.BOOK, (self._run, fresh, again, ready_seconds))
         return row or ()
 
     def beginning(self) -> Beginning | None:
@@ -169,9 +171,31 @@ class PumpLedger:
 
     def _committed(self, claims: list[Claim], outcomes: list[Outcome], intents: list[Intent]) -> set[int]:
         """Apply entries exactly once, whatever becomes of the connection; return the shards that are ours."""
-        kept = self._patiently(lambda: self._transact(claims, outcomes, intents))
+        try:
+            kept = self._transact(claims, outcomes, intents)
+        except psycopg.Error as error:
+            if not is_lost(error):
+                raise
+            kept = patiently(
+                lambda: self._transact_again(claims, outcomes, intents), seconds=self._patience_seconds
+            )
         self._commits += 1
         return kept
+
+    def _transact_again(
+        self, claims: list[Claim], outcomes: list[Outcome], intents: list[Intent]
+    ) -> set[int]:
+        """Connect anew, and apply what was not applied."""
+        self._reconnect()
+        if self._is_applied():
+            return self._held()
+        try:
+            return self._transact(claims, outcomes, intents)
+        except psycopg.Error as error:
+            # The server may have begun with the lost transaction only after it was asked for.
+            if error.sqlstate == FENCED and self._is_applied():
+                return self._held()
+            raise
 
     def _transact(self, claims: list[Claim], outcomes: list[Outcome], intents: list[Intent]) -> set[int]:
         writer = self._writer
@@ -196,32 +220,40 @@ class PumpLedger:
         if row is not None:
             self.heard = Heard(*row)
 
-    def _patiently(self, attempt: "Callable[[], T]") -> "T":
-        """Return what an attempt gives; after a lost connection, see first whether it was applied."""
+    def _patiently(self, attempt: Callable[[], object]) -> None:
+        """Make an attempt; after a lost connection again, which must do no harm."""
         try:
-            return attempt()
+            attempt()
         except psycopg.Error as error:
             if not is_lost(error):
                 raise
-        return patiently(lambda: self._again(attempt), seconds=self._patience_seconds)
 
-    def _again(self, attempt: "Callable[[], T]") -> "T":
+            def again() -> None:
+                self._reconnect()
+                attempt()
+
+            patiently(again, seconds=self._patience_seconds)
+
+    def _reconnect(self) -> None:
         with suppress(psycopg.Error):
             self._writer.close()
         self._writer = connect(self._address, role=_ROLE)
         self._rest(self._writer)
+
+    def _is_applied(self) -> bool:
+        """Return whether the last transaction is in the ledger; wait for it if it is under way."""
         row = self._writer.execute(statements.COMMITS, (self._run, self.owner)).fetchone()
         if row is None or row[0] < self._commits:
             raise LedgerError(
                 f"the ledger {self._address} came back without commits that it had confirmed",
                 hint="say `etl import JOB --restored` once: what it does not know is uncertain then",
             )
-        if row[0] > self._commits:
-            # It was applied, and only its answer was lost.
-            self._hear(self._writer.execute(statements.HEARD, (self._run,)).fetchone())
-            mine = self._writer.execute(statements.MINE, (self._run, self.owner)).fetchall()
-            return {number for number, _ in mine}  # type: ignore[return-value]
-        return attempt()
+        return bool(row[0] > self._commits)
+
+    def _held(self) -> set[int]:
+        """Return the shards that are ours, and hear how the run stands."""
+        self._hear(self._writer.execute(statements.HEARD, (self._run,)).fetchone())
+        return {number for number, _ in self._writer.execute(statements.MINE, (self._run, self.owner))}
 
     def _ask(self, sql: str, parameters: Any) -> tuple[Any, ...] | None:  # noqa: ANN401  as the driver takes them
         rows = self._ask_all(sql, parameters)
@@ -248,8 +280,11 @@ class PumpLedger:
         return self._asked(sql, parameters)
 
     def _connect_asker(self) -> Connection:
-        connection = connect(self._address, role=_ROLE)
-        connection.execute("SET synchronous_commit = off")
+        with ExitStack() as stack:
+            connection = connect(self._address, role=_ROLE)
+            stack.callback(connection.close)
+            connection.execute("SET synchronous_commit = off")
+            stack.pop_all()
         return connection
 
     def _rest(self, connection: Connection) -> None:

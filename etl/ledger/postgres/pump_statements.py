@@ -73,7 +73,6 @@ LATE: Final = f"""
         WHERE known.plan = new.plan AND known.ordinal = new.ordinal AND known.run = new.run
           AND known.shard = new.shard AND known.epoch = new.epoch AND known.state = 'uncertain'
           AND known.reason = 'interrupted' AND new.state IN ('accepted', 'pending')
-          AND NOT EXISTS (SELECT 1 FROM seal WHERE seal.run = new.run)
         RETURNING known.plan, known.ordinal, new.state, new.reason
     )
     INSERT INTO decision (plan, ordinal, from_state, to_state, who, why, at_us)
@@ -93,7 +92,7 @@ PROGRESS: Final = """
     ORDER BY ordinal
 """
 
-BOOK: Final = "SELECT * FROM book(%s, %s, %s)"
+BOOK: Final = "SELECT * FROM book(%s, %s, %s, %s)"
 
 # What the API asked for holds everybody, in full; slots that were booked before are void.
 HOLD_OFF: Final = """
@@ -119,7 +118,8 @@ REST: Final = """
 """
 
 ENTER: Final = "INSERT INTO pump (run, owner) VALUES (%s, %s)"
-COMMITS: Final = "SELECT commits FROM pump WHERE run = %s AND owner = %s"
+# Waits for a transaction that has begun with this row.
+COMMITS: Final = "SELECT commits FROM pump WHERE run = %s AND owner = %s FOR UPDATE"
 MINE: Final = "SELECT number, epoch FROM shard WHERE run = %s AND owner = %s AND state = 'open'"
 BEGINNING: Final = """
     SELECT era, share, stop_kind, stop_message, ends_at - server_seconds(),

@@ -159,8 +159,9 @@ BEGIN
 END
 $$;
 
--- Books slots for those who wait now, one after the other at the present pace.
-CREATE FUNCTION book(of_run integer, fresh bigint, again bigint)
+-- Books slots for those who wait now, one after the other at the present pace; the first not before the
+-- sender can be ready for it.
+CREATE FUNCTION book(of_run integer, fresh bigint, again bigint, ready_in double precision)
 RETURNS TABLE (server_now double precision, first_at double precision, spaced double precision, slots bigint,
                begun bigint, held double precision, now_era bigint, now_share double precision)
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
@@ -172,7 +173,7 @@ BEGIN
     begun := least(fresh, coalesce(greatest(known.max_messages - known.admitted, 0), fresh));
     slots := begun + again;
     spaced := known.spacing / known.share;
-    first_at := greatest(known.next_at, server_now, known.held_until);
+    first_at := greatest(known.next_at, server_now + ready_in, known.held_until);
     held := known.held_until;
     now_era := known.era;
     now_share := known.share;

@@ -1,7 +1,8 @@
 """What people see of a run's pace."""
 
 from etl.cli.console import Progress
-from etl.model.events import Event, PaceChanged, PlanStep
+from etl.model.events import Event, PaceChanged, PlanStep, SettledElsewhere, Started
+from etl.model.states import State
 
 
 def notes(capsys, *events: Event) -> list[str]:
@@ -34,3 +35,13 @@ def test_each_step_of_planning_on_workers_is_told_when_it_is_done(capsys):
         PlanStep(step=step, done=done, pieces=3) for step in ("reading", "sorting") for done in (1, 2, 3)
     ]
     assert ["reading: 3 of 3 pieces", "sorting: 3 of 3 pieces"] == notes(capsys, *steps)
+
+
+def test_what_others_send_is_counted_at_the_end_of_a_line(capsys):
+    """A cluster's progress is as many at once as the ledger tells."""
+    with Progress(quiet=False) as progress:
+        progress(Started(messages=1_000, target="t"))
+        progress._said_at -= 3_600.0
+        progress(SettledElsewhere(messages=250, state=State.ACCEPTED))
+
+    assert "250 of 1,000 messages" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from etl.cli.following import done, screen
 from etl.errors import ExitCode
 from etl.ledger.interface import PlanRecord
 from etl.ledger.lock import Holder
+from etl.ledger.sharing import Worked
 from etl.pipeline.standings import PlanStates
 from etl.pipeline.status import StatusResult
 from etl.plan.forecast import Forecast
@@ -63,3 +64,19 @@ def test_a_pause_and_a_standstill_are_told_as_such():
 def test_what_went_wrong_is_on_the_screen():
     """It decides whether one leaves it alone."""
     assert "doubt    1 timeout" in screen(STATUS, 10.0, JOB)
+
+
+def test_shards_of_a_run_by_many_workers_are_on_the_screen():
+    """Who works, and what nobody works on."""
+    worked = Worked(
+        done=12, waiting=49, open={"etl worker pid 7 on b": 2, "etl worker pid 5 on a": 1}, expired=1,
+        lease_seconds=20.0, share=1.0, held_seconds=0.0, full=False, stop_kind=None, stop_message=None,
+    )  # fmt: skip
+    lines = screen(replace(STATUS, worked=worked), 10.0, JOB)
+    at = next(number for number, line in enumerate(lines) if line.startswith("shards"))
+
+    assert [
+        "shards   12 of 65 done, 3 open, 49 waiting, 1 without a live worker: another one takes them over",
+        "         1 open by etl worker pid 5 on a",
+        "         2 open by etl worker pid 7 on b",
+    ] == lines[at : at + 3]

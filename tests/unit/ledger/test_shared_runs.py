@@ -1,8 +1,10 @@
 """One run by many workers: leases, epochs, the one pace and the word that ends it, in a real PostgreSQL."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -10,15 +12,15 @@ import pytest
 from etl.clock import SYSTEM
 from etl.errors import LedgerError
 from etl.ledger.evidence import Pause
-from etl.ledger.interface import Selection, Word
+from etl.ledger.interface import Intent, Outcome, Selection, Word
 from etl.ledger.leases import Leases
-from etl.ledger.postgres.connection import application
 from etl.ledger.postgres.pump import PumpLedger
 from etl.ledger.postgres.shards import SharedRuns, end_workers
 from etl.ledger.sharing import PaceWish, Shard
 from etl.model.plan import Lane
 from etl.model.states import State
 from support.postgres import shell
+from support.wire import Side, Wire, wire
 
 LEDGERS = ["postgres"]
 LANE = Lane(name="user-0", first=0, length=10)
@@ -78,6 +80,17 @@ def test_workers_get_different_shards_in_order(worker):
     assert found[3] is None
 
 
+def test_shard_that_is_just_being_claimed_is_passed_over(address, worker, started):
+    """Two workers that ask at once wait for nobody, and get two shards."""
+    one = worker()[0]
+    with shell(address) as connection, connection.transaction():
+        connection.execute("SELECT claim(%s, 'other', '9 s', 1)", (started[1],))
+        claim = one.claim()
+
+    assert claim is not None
+    assert (1, 1) == (claim.number, claim.epoch)
+
+
 def test_message_is_sent_under_a_claim(worker, ledger, intent, outcome):
     """As in any run: pending, in flight, accepted; and the last send is known to the next run."""
     one = worker()
@@ -132,6 +145,23 @@ def test_known_answer_of_a_fenced_worker_counts(address, worker, ledger, intent,
         words = connection.execute("SELECT from_state, to_state, who, why FROM decision").fetchall()
     assert [("uncertain", "accepted", "etl", "its answer came late: accepted")] == words
     assert 0 == ledger.verify_seals().unexplained
+
+
+def test_answer_after_the_seal_counts_as_a_word(worker, ledger, runs, started, intent, outcome):
+    """A worker wakes up long after: the seal of the run stays true, and nobody has to settle the message."""
+    one = worker()
+    begin(one)
+    one[0].commit([intent(0)])
+    runs.fence()
+    ledger.recover(now_us=8_000)
+    ledger.end_run(started[1], exit_code=3, now_us=8_001)
+    ledger.seal(now_us=8_002)
+    one[0].commit([outcome(0)])
+    found = ledger.verify_seals()
+
+    assert {State.ACCEPTED: 1} == ledger.counts()
+    assert [started[1]] == [seal.run for seal in found.sealed]
+    assert ((), 1) == (found.differing, found.unsealed_words)
 
 
 def test_known_refusal_of_a_fenced_worker_is_to_be_sent_again(address, worker, ledger, intent, outcome):
@@ -292,29 +322,43 @@ def test_run_that_has_ended_takes_no_intent(worker, ledger, started, intent):
     assert one[0].beginning() is None
 
 
-@pytest.mark.parametrize("at", range(4))
-def test_commit_is_applied_once_whatever_session_ends(address, worker, ledger, intent, outcome, at):
-    """A restart of the database between any two calls of a worker costs a moment."""
-    one = worker()
-    begin(one)
-    calls = [
-        lambda: one[0].commit([intent(0)]),
-        lambda: one[0].commit([outcome(0), intent(1)]),
-        lambda: one[0].book(fresh=0, again=1),
-        lambda: one[0].commit([outcome(1, State.UNCERTAIN)]),
+@pytest.mark.parametrize("side", list(Side))
+def test_commits_are_applied_once_wherever_the_connection_is_cut(side, address, ledger, started):
+    """Before a question arrives or before its answer does, at every chunk: the ledger knows what it has."""
+    total = at = 1
+    with tempfile.TemporaryDirectory(prefix="etl-wire-") as folder, wire(Path(folder), address.url) as laid:
+        while at <= total:
+            run = ledger.start_run(started[0], host="host", pid=1, version="0", now_us=5_000)
+            with closing(SharedRuns(address)) as runs:
+                runs.begin(run, SHARDS, WISH)
+            through = replace(address, url=laid.url)
+            first = 100 * at
+            _send_two(through, laid, plan=started[0], run=run, first=first, cut=(side, at))
+            total = max(total, laid.passed[side])
+            laid.arm()
+
+            stored = ledger.progress(started[0], first, first + 50)
+            assert ([first, first + 1], [State.ACCEPTED, State.UNCERTAIN]) == stored, f"cut at {at}"
+            at += 1
+
+    assert total > 6
+
+
+def _send_two(address, laid: Wire, *, plan: int, run: int, first: int, cut: tuple[Side, int]) -> None:
+    """Let a worker commit two messages over a wire that is cut."""
+    leases, keys = Leases(30.0), [first, first + 1]
+    intents = [
+        Intent(plan, key, run, key.to_bytes(16, "big"), b"c" * 16, f"user-{key}", key, 6_000) for key in keys
     ]
-    for number, call in enumerate(calls):
-        if number == at:
-            _end_sessions(address)
-        call()
-
-    assert {State.ACCEPTED: 1, State.UNCERTAIN: 1} == ledger.counts()
-
-
-def _end_sessions(address) -> None:
-    """End the sessions of this process's workers at the server."""
-    with shell(address) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s",
-            (application("worker"),),
-        )
+    states = (State.ACCEPTED, State.UNCERTAIN)
+    outcomes = [
+        Outcome(plan, key, run, state, 7_000, "answered", state.value)
+        for key, state in zip(keys, states, strict=True)
+    ]
+    with closing(PumpLedger(address, run=run, leases=leases, rest_seconds=0, patience_seconds=10)) as one:
+        laid.arm(*cut)
+        begin((one, leases), Lane(name="x", first=first, length=50))
+        one.commit([intents[0]])
+        one.commit([outcomes[0], intents[1]])
+        one.book(fresh=0, again=1)
+        one.commit([outcomes[1]])

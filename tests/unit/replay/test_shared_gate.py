@@ -32,18 +32,21 @@ class Row:
     era: int = 0
     share: float = 1.0
     admitted: int = 0
+    ahead: float = 0.0
+    """The most slots that were booked and had not come."""
     asked: list[tuple[int, int]] = field(default_factory=list)
 
-    async def book(self, *, fresh: int, again: int) -> Booking:
+    async def book(self, *, fresh: int, again: int, ready_seconds: float) -> Booking:
         """Return slots as the function in the database does."""
         await self.clock.sleep(self.round_trip / 2)
         self.asked.append((fresh, again))
         now = self.clock.now + BEHIND
         begun = fresh if self.max_messages is None else min(fresh, max(self.max_messages - self.admitted, 0))
         self.admitted += begun
-        first = max(self.next_at, now, self.held_until)
+        first = max(self.next_at, now + ready_seconds, self.held_until)
         spacing = self.spacing / self.share
         self.next_at = first + (begun + again) * spacing
+        self.ahead = max(self.ahead, (self.next_at - now) / spacing)
         told = Booking(now, first, spacing, begun + again, begun, self.held_until, self.era, self.share)
         await self.clock.sleep(self.round_trip / 2)
         return told
@@ -156,7 +159,7 @@ def test_slots_are_booked_for_those_who_wait(clock, row):
     sender = Sender(clock, row)
     run(clock, *(sender.lane(range(lane * 5, lane * 5 + 5)) for lane in range(8)))
 
-    assert max(fresh + again for fresh, again in row.asked) <= 4
+    assert row.ahead <= 5
     assert 40 == len(sender.left)
 
 
@@ -168,6 +171,19 @@ def test_intent_is_durable_just_before_its_slot(clock, row):
     assert 20 == len(sender.left)
     assert sender.withdrawn == 0
     assert sender.left[-1] - sender.left[3] < 16 * 0.1 * 1.3
+
+
+@pytest.mark.parametrize(("round_trip", "commit"), [(0.2, 0.005), (0.002, 0.15), (0.1, 0.1)])
+def test_far_away_database_costs_no_slots(clock, row, round_trip, commit):
+    """A slot is asked for when the sender can be ready: also where nobody else keeps the row ahead."""
+    row.round_trip, row.spacing = round_trip, 0.05
+    sender = Sender(clock, row, commit_seconds=commit, latency_seconds=0.5)
+    run(clock, sender.lane(range(20)))
+
+    assert 20 == len(sender.left)
+    assert sender.withdrawn == 0
+    assert len(row.asked) <= 24
+    assert sender.left[-1] - sender.left[0] < 20 * (0.5 + 2 * round_trip + 2 * commit)
 
 
 def test_slot_that_is_reached_late_is_let_go(clock, row):
@@ -195,6 +211,22 @@ def test_hold_off_of_another_sender_voids_what_is_booked(clock, row):
 
     assert min(sender.left[3:]) >= held
     assert 6 == len(sender.left)
+
+
+def test_hold_off_that_is_heard_with_the_intent_withdraws_it(clock, row):
+    """Its slot was booked before; it would wait too long with an intent on disk."""
+    sender = Sender(clock, row)
+
+    async def heard() -> None:
+        slot = await sender.gate.turn(0)
+        assert slot is not None
+        row.held_until, row.era = clock.now + BEHIND + 30.0, 1
+        sender.gate.hear(era=1, share=1.0)
+        began = clock.now
+        assert not await sender.gate.guard(0, slot)
+        assert clock.now - began < 1.0
+
+    run(clock, heard())
 
 
 def test_own_hold_off_holds_at_once(clock, row):
@@ -252,6 +284,25 @@ def test_no_more_messages_begin_than_may(clock, row):
 
     assert 7 == sum(len(sender.left) for sender in senders)
     assert {StopKind.MAX_MESSAGES} == {sender.stop.reason.kind for sender in senders if sender.stop.reason}
+
+
+def test_lanes_of_one_message_keep_the_pace(clock, row):
+    """One more lane is begun as long as nobody lacks a slot: opening them is no bottleneck."""
+    sender = Sender(clock, row)
+    row.spacing = 0.01
+
+    async def short_lanes() -> None:
+        lanes = []
+        for ordinal in range(200):
+            await sender.gate.room()
+            lanes.append(asyncio.ensure_future(sender.lane(range(ordinal, ordinal + 1))))
+            await clock.sleep(0)
+        await asyncio.gather(*lanes)
+
+    run(clock, short_lanes())
+
+    assert 200 == len(sender.left)
+    assert max(sender.left) - min(sender.left) < 200 * 0.01 * 1.3
 
 
 def test_drain_ends_every_wait(clock, row):

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from etl.errors import ExitCode
-from etl.model.events import Finished, HoldOff, Planned, Retrying, Settled, Started, Warned
+from etl.model.events import Finished, HoldOff, Planned, Retrying, Settled, SettledElsewhere, Started, Warned
 from etl.model.states import State
 from etl.report.metrics import METRICS, RunMetrics, last_success
 
@@ -133,3 +133,14 @@ def test_file_that_can_not_be_written_is_an_error_for_the_caller(tmp_path):
     """Who warns and goes on."""
     with pytest.raises(OSError, match="No such file"):
         metrics(tmp_path / "none" / "etl.prom").write()
+
+
+def test_messages_that_others_settled_are_counted(tmp_path):
+    """A cluster's workers send; how long each answer took, only they know."""
+    path = tmp_path / "etl.prom"
+    run = metrics(path)
+    run(SettledElsewhere(messages=250, state=State.ACCEPTED))
+    run(SettledElsewhere(messages=50, state=State.ACCEPTED))
+    run.write()
+
+    assert 300 == read(path)["etl_run_settled_messages", "accepted"]
