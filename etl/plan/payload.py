@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 
 from etl.plan.tables import MESSAGES, STAGED
 
+_BATCHES_PER_MAP: Final = 64
+
 WRITTEN: Final = pa.schema([*MESSAGES, STAGED.field("characters")])
 """What is written of a message."""
 
@@ -83,14 +85,25 @@ class Payload:
         return self.path.stat().st_size
 
     def mapped(self) -> Iterator[pa.RecordBatch]:
-        """Yield the rows without copying: of a page that nobody looks at nothing is read."""
-        with pa.memory_map(str(self.path)) as file:
-            yield from _batches(file)
+        """Yield the rows without copying: of a page that nobody looks at nothing is read.
+
+        The file is mapped anew every so often, since what was looked at counts as memory while it is mapped.
+        """
+        first, number = 0, 1
+        while first < number:
+            with pa.memory_map(str(self.path)) as file:
+                reader = pa.ipc.open_file(file)
+                number = reader.num_record_batches
+                for place in range(first, min(first + _BATCHES_PER_MAP, number)):
+                    yield reader.get_batch(place)
+            first += _BATCHES_PER_MAP
 
     def loaded(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows in memory of their own: what was mapped once would count until the end."""
         with pa.OSFile(str(self.path)) as file:
-            yield from _batches(file)
+            reader = pa.ipc.open_file(file)
+            for number in range(reader.num_record_batches):
+                yield reader.get_batch(number)
 
 
 class Halves:
@@ -112,9 +125,3 @@ class Halves:
     def close(self) -> None:
         """Make what decides readable; the payload may still grow."""
         self._deciding.close()
-
-
-def _batches(file: pa.NativeFile) -> Iterator[pa.RecordBatch]:
-    reader = pa.ipc.open_file(file)
-    for number in range(reader.num_record_batches):
-        yield reader.get_batch(number)

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 from etl.plan import arrange, tables
+from etl.plan import payload as payload_module
 from etl.plan.arrange import Order, arranged
 from etl.plan.payload import WRITTEN, Payload
 
@@ -57,6 +58,15 @@ def test_rows_come_out_in_the_order_of_the_plan(payload, order, tmp_path, monkey
     expected[order.ordinals[order.ordinals >= 0]] = np.flatnonzero(order.ordinals >= 0)
     assert expected.tolist() == lines_of(payload, order, tmp_path / "piles", memory_bytes=memory_bytes)
     assert (memory_bytes == 0) == (tmp_path / "piles").exists()
+
+
+@pytest.mark.parametrize("batches_per_map", [1, 4, 64])
+def test_a_payload_is_read_whole_however_it_is_mapped(payload, monkeypatch, batches_per_map):
+    """It is mapped piece by piece, or all that was looked at would count as memory."""
+    monkeypatch.setattr(payload_module, "_BATCHES_PER_MAP", batches_per_map)
+    mapped = [line for batch in payload.mapped() for line in batch.column("line").to_pylist()]
+    loaded = [line for batch in payload.loaded() for line in batch.column("line").to_pylist()]
+    assert list(range(ROWS)) == mapped == loaded
 
 
 def test_what_is_dealt_out_is_private(payload, order, tmp_path):
