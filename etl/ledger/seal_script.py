@@ -6,16 +6,24 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from etl.ledger.questions import BATCH_ROWS
-from etl.ledger.seals import Script, line
+from etl.ledger.seals import Script
 
-# hex() reads a text the same in every version of SQLite.
-_HEX: Final = "hex({})"
+
+def _line(numbers: str, texts: str) -> str:
+    """Return the expression of one row's line: as by `seals.line`, in one call and two thirds of the time."""
+    form = " ".join(["%s" for _ in numbers.split()] + ["+%s" for _ in texts.split()])
+    # hex() reads a text the same in every version of SQLite.
+    values = [
+        *(f"coalesce({name}, '-')" for name in numbers.split()),
+        *(f"hex({name})" for name in texts.split()),
+    ]
+    return f"printf('{form}', {', '.join(values)})"
+
 
 # By a word accepted ones belong to the word, not to the run; both parts are final.
 _ACCEPTED: Final = f"""
     SELECT run, {
-    line(
-        _HEX,
+    _line(
         "plan ordinal at_us attempts maybe_doubled http_status intent_us settled_us",
         "key content lane reason platform_id conversation_id",
     )
@@ -28,25 +36,24 @@ _ACCEPTED: Final = f"""
 """  # noqa: S608  constants of this module
 
 _ATTEMPTS: Final = f"""
-    SELECT run, {line(_HEX, "plan ordinal n http_status at_us", "phase state reason")}
+    SELECT run, {_line("plan ordinal n http_status at_us", "phase state reason")}
     FROM attempt WHERE run IN (SELECT value FROM json_each(?1)) ORDER BY plan, ordinal, n
 """  # noqa: S608  constants of this module
 
 _WORDS: Final = f"""
-    SELECT 0, {line(_HEX, "number plan ordinal at_us", "from_state to_state who why")}
+    SELECT 0, {_line("number plan ordinal at_us", "from_state to_state who why")}
     FROM decision WHERE number > ?1 AND number <= ?2 ORDER BY number
 """  # noqa: S608  constants of this module
 
 _PAUSES: Final = f"""
-    SELECT run, {line(_HEX, "number at_us until_us", "reason")}
+    SELECT run, {_line("number at_us until_us", "reason")}
     FROM pause WHERE run IN (SELECT value FROM json_each(?1)) ORDER BY number
 """  # noqa: S608  constants of this module
 
 # Without its REALs: how SQLite prints one has changed over its versions.
 _RUN: Final = f"""
     SELECT {
-    line(
-        _HEX,
+    _line(
         "run.number run.pid run.started_us run.ended_us run.exit_code run.expected plan.number "
         "plan.messages plan.lanes",
         "run.host run.version run.expected_plan run.stop plan.hash",

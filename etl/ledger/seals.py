@@ -179,7 +179,11 @@ def _lines(batches: Iterable[list[tuple[Any, ...]]]) -> Iterator[tuple[int, list
     for rows in batches:
         columns: tuple[tuple[Any, ...], ...] = tuple(zip(*rows, strict=True))
         runs, lines = columns
-        for run in sorted(set(runs)):
+        several = sorted(set(runs))
+        if len(several) == 1:
+            yield several[0], list(lines)
+            continue
+        for run in several:
             yield run, list(compress(lines, map(run.__eq__, runs)))
 
 

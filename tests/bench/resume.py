@@ -3,7 +3,8 @@
     python tests/bench/resume.py 1000000
 
 Prints them for a plan of that many rows and for one of 1,000 (what starting costs anyway), and the
-difference. Not part of CI.
+difference. What a killed run has recorded is sealed by the next one before it sends (`--killed`). Not part
+of CI.
 """
 
 import argparse
@@ -78,7 +79,7 @@ def doorstep() -> Iterator[tuple[int, threading.Event]]:
         server.server_close()
 
 
-def half_done(folder: Path) -> int:
+def half_done(folder: Path, *, sealed: bool = True) -> int:
     """Make the plan and a ledger that has accepted its first half; return the number of messages."""
     done = subprocess.run(
         [sys.executable, "-m", "etl", "check", "job.toml", "--no-report", "--json"],
@@ -94,12 +95,12 @@ def half_done(folder: Path) -> int:
     if plan is None:
         raise SystemExit("no plan")
     with closing(open_ledger(space.ledger, target=space.target, create=True)) as ledger:
-        accept_half(ledger, plan)
+        accept_half(ledger, plan, sealed=sealed)
     return plan.summary.conservation.planned
 
 
-def accept_half(ledger: Ledger, plan: PlanFolder) -> None:
-    """Let the ledger hold the first half of the plan's messages as accepted."""
+def accept_half(ledger: Ledger, plan: PlanFolder, *, sealed: bool) -> None:
+    """Let the ledger hold the first half of the plan's messages as accepted; a run that drained is sealed."""
     summary, now_us = plan.summary, SYSTEM.wall_us()
     record = ledger.start_plan(
         PlanRecord(
@@ -134,6 +135,8 @@ def accept_half(ledger: Ledger, plan: PlanFolder) -> None:
             )  # fmt: skip
         ledger.commit([entry for entries in lanes.values() for entry in entries])
     ledger.end_run(run, exit_code=130, now_us=now_us)
+    if sealed:
+        ledger.seal(now_us=now_us)
 
 
 def until_first_request(folder: Path, arrived: threading.Event) -> dict[str, float]:
@@ -157,14 +160,14 @@ def until_first_request(folder: Path, arrived: threading.Event) -> dict[str, flo
     return {"seconds": seconds, "cpu_seconds": cpu, "peak_mb": peak_kb // 1_024}
 
 
-def measure(rows: int) -> dict[str, float]:
+def measure(rows: int, *, sealed: bool) -> dict[str, float]:
     """Return what resuming a plan of that many rows costs."""
     with TemporaryDirectory() as name, doorstep() as (port, arrived):
         folder = Path(name)
         (folder / "job.toml").write_text(JOB.format(port=port))
         maker = [sys.executable, str(HERE / "history.py"), str(rows), "--csv", str(folder / "export.csv")]
         subprocess.run(maker, check=True)
-        planned = half_done(folder)
+        planned = half_done(folder, sealed=sealed)
         return {"planned": planned, **until_first_request(folder, arrived)}
 
 
@@ -172,8 +175,9 @@ def main() -> None:
     """Measure the baseline and the plan that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", type=int)
-    rows = parser.parse_args().rows
-    baseline, found = measure(BASELINE_ROWS), measure(rows)
+    parser.add_argument("--killed", action="store_true", help="the first run was killed, so it is not sealed")
+    given = parser.parse_args()
+    baseline, found = (measure(rows, sealed=not given.killed) for rows in (BASELINE_ROWS, given.rows))
     above = {name: found[name] - baseline[name] for name in ("seconds", "cpu_seconds", "peak_mb")}
     for name, figures in (("baseline", baseline), ("resume", found), ("above", above)):
         print(json.dumps({"what": name, **{key: round(value, 2) for key, value in figures.items()}}))  # noqa: T201

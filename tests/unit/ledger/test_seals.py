@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from etl.ledger import seal_script
+from etl.ledger import seal_script, seals
 from etl.ledger.evidence import Aim, Pause
 from etl.ledger.interface import Decision, Selection, Word
 from etl.ledger.postgres import reader
@@ -151,3 +151,18 @@ def test_both_kinds_of_ledger_seal_alike(history, raw):
         "a68fb4197b626daaedb79344d3efca80147b258abea18027a296691bd3b6a939",
         "ca9d1524a90d049ca1cc2685e2352d3dae5427b53b6bf24e043bb0d9ff67e36e",
     ] == [seal.digest for seal in history.seals()]
+
+
+def test_a_line_is_the_same_in_one_call_as_in_parts():
+    """SQLite writes it by `printf`, PostgreSQL part by part: a ledger that moves keeps its seals."""
+    columns = (
+        "SELECT 7 AS n, NULL AS none, 1795368972522454 AS at, 'æ%s ''' AS word, x'00ff' AS b, NULL AS gone"
+    )
+    names = ("n none at", "word b gone")
+    parts = seals.line("hex({})", *names)
+    connection = sqlite3.connect(":memory:")
+    query = f"SELECT {parts}, {seal_script._line(*names)} FROM ({columns})"  # noqa: S608  constants
+    expected, found = connection.execute(query).fetchone()
+    connection.close()
+    assert expected == found
+    assert "7 - 1795368972522454 +C3A625732027 +00FF +" == found
