@@ -56,7 +56,8 @@ class Cluster:
             process = subprocess.Popen(
                 [
                     sys.executable, "-m", "distributed.cli.dask_worker", self.address,
-                    "--nworkers", "1", "--nthreads", str(self.threads), "--memory-limit", "0", "--no-dashboard",
+                    "--nworkers", "1", "--nthreads", str(self.threads),
+                    "--memory-limit", "0", "--no-dashboard",
                     "--local-directory", str(local), "--death-timeout", "30",
                 ],
                 cwd=self.folder, env=dict(self.env), stdout=log, stderr=log, start_new_session=True,
