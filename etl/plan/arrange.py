@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +40,7 @@ _DEALT: Final = WRITTEN.append(_ORDINAL)
 class Order:
     """Where each row of a payload stands in the plan."""
 
-    ordinals: npt.NDArray[np.int32]
+    ordinals: npt.NDArray[np.signedinteger[Any]]
     """By row; -1: it is not in the plan."""
     planned: int
     repeats: pa.Table

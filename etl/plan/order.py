@@ -164,9 +164,11 @@ class Ordered(Decided):
         """
         path.touch(mode=0o600, exist_ok=False)
         self.payload.close()
+        order = self._order(self.payload.spill.with_suffix(".order"))
+        self._make_room()
         rows = arranged(
             self.payload,
-            self._order(),
+            order,
             memory_bytes=self.memory_bytes,
             spill=self.payload.spill,
             fraction=fraction,
@@ -184,10 +186,14 @@ class Ordered(Decided):
         """Return all rejects in order of file and line."""
         return self._reader(_ORDERED_REJECTS)
 
-    def _order(self) -> Order:
-        """Return the order of the payload's rows; its array is as long as there are rows."""
+    def _order(self, path: Path) -> Order:
+        """Return the order of the payload's rows; its array is a file as long as there are rows."""
+        rows = self.payload.rows
         with self.connection.cursor() as cursor:
-            ordinals = np.full(self.payload.rows, -1, np.int32)
+            path.touch(mode=0o600, exist_ok=False)
+            # A file and no memory of our own: the system takes its pages back when they are wanted elsewhere.
+            ordinals = np.memmap(path, _ordinal_type(rows), "r+", shape=max(rows, 1))
+            ordinals[:] = -1
             done = 0
             for batch in cursor.sql("SELECT row FROM ordered").to_arrow_reader(_ORDER_ROWS):
                 ordinals[batch.column("row").to_numpy()] = np.arange(done, done + batch.num_rows)
@@ -195,8 +201,17 @@ class Ordered(Decided):
             repeats = cursor.sql(_REPEATS).to_arrow_table()
         return Order(ordinals=ordinals, planned=done, repeats=repeats)
 
+    def _make_room(self) -> None:
+        """Let DuckDB keep what the rows don't need while they are put in order, and not more."""
+        with self.connection.cursor() as cursor:  # questions are asked beside
+            cursor.execute(f"SET memory_limit = '{self.memory_bytes // 1_000_000}MB'")
+
     def _reader(self, query: str) -> pa.RecordBatchReader:
         return self.connection.sql(query).to_arrow_reader(BATCH_ROWS)
+
+
+def _ordinal_type(rows: int) -> type[np.signedinteger[Any]]:
+    return np.int32 if rows <= np.iinfo(np.int32).max else np.int64
 
 
 def decide(staging: Staging, *, reject_late: bool, rows_split: bool = False) -> Ordered:
