@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from etl.errors import InputError
-from etl.plan.scatter import Scatter, pieces, shard_rows, shards_of
+from etl.plan import scatter as scatter_module
+from etl.plan.scatter import Scatter, pieces, shard_batches, shard_rows, shards_of, together
 
 SCHEMA = pa.schema([("name", pa.string()), ("number", pa.int64())])
 
@@ -32,7 +33,7 @@ def test_every_row_is_in_the_one_shard_of_its_value_in_order(tmp_path, hashing):
                 rows = table(numbers)
                 scatter.add(rows, shards_of(hashing, rows.column("name"), 3))
         paths.append(scatter.path)
-    found = [shard_rows(paths, SCHEMA, shard=shard, shards=3) for shard in range(3)]
+    found = [shard_rows(paths, SCHEMA, shard=shard, shards=3).read_all() for shard in range(3)]
     assert list(range(21)) == sorted(n for rows in found for n in rows.column("number").to_pylist())
     for rows in found:
         numbers = rows.column("number").to_pylist()
@@ -46,7 +47,7 @@ def test_only_the_columns_asked_for_are_read(tmp_path):
     """A narrow question does not pay for the texts."""
     with Scatter(tmp_path / "a.arrow", SCHEMA, shards=2) as scatter:
         scatter.add(table(range(4)), np.array([1, 0, 1, 1], dtype=np.int32))
-    found = shard_rows([scatter.path], pa.schema([SCHEMA.field("number")]), shard=1, shards=2)
+    found = shard_rows([scatter.path], pa.schema([SCHEMA.field("number")]), shard=1, shards=2).read_all()
     assert {"number": [0, 2, 3]} == found.to_pydict()
 
 
@@ -56,7 +57,7 @@ def test_a_file_that_was_cut_off_is_an_input_error(tmp_path):
         scatter.add(table(range(4)), np.zeros(4, dtype=np.int32))
     scatter.path.write_bytes(scatter.path.read_bytes()[:-20])
     with pytest.raises(InputError, match=r"a\.arrow: can't be read"):
-        shard_rows([scatter.path], SCHEMA, shard=0, shards=1)
+        list(shard_batches([scatter.path], SCHEMA.names, shard=0, shards=1))
 
 
 def test_pieces_hold_all_batches_of_a_query_and_no_empty_one(hashing):
@@ -65,3 +66,14 @@ def test_pieces_hold_all_batches_of_a_query_and_no_empty_one(hashing):
     assert 200_000 == sum(piece.num_rows for piece in found)
     assert [66_000, 66_000, 66_000, 2_000] == [piece.num_rows for piece in found]
     assert [] == list(pieces(hashing.sql("SELECT 1 WHERE false").to_arrow_reader()))
+
+
+def test_slivers_are_put_together_and_no_row_moves(monkeypatch):
+    """A shard has a few rows of each piece of each file: so many batches cost more than their rows."""
+    batches = [batch for n in range(100) for batch in table(range(n * 10, n * 10 + 10)).to_batches()]
+    assert [1_000] == [batch.num_rows for batch in together(iter(batches))]
+    monkeypatch.setattr(scatter_module, "_ROWS_PER_PIECE", 35)
+    found = list(together(iter(batches)))
+    assert {40} == {batch.num_rows for batch in found}
+    assert list(range(1_000)) == [n for batch in found for n in batch.column("number").to_pylist()]
+    assert [] == list(together(iter([])))
