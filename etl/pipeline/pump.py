@@ -7,7 +7,7 @@ shared. It may be cut off at any point, and run again anywhere.
 import asyncio
 import os
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import SystemRandom
 from typing import Final
@@ -58,7 +58,7 @@ class PumpSpec:
     plan_number: int
     run: int
     target: Target
-    sandbox_token: str | None
+    sandbox_token: str | None = field(repr=False)
     """That of a sandbox which the driver runs meanwhile; otherwise each worker reads its own."""
 
     @property
