@@ -182,7 +182,9 @@ class PumpLedger:
             if not is_lost(error):
                 raise
             kept = patiently(
-                lambda: self._transact_again(claims, outcomes, intents), seconds=self._patience_seconds
+                lambda: self._transact_again(claims, outcomes, intents),
+                seconds=self._patience_seconds,
+                hurried=self._hurried,
             )
         self._commits += 1
         return kept
