@@ -89,6 +89,8 @@ _UNSETTLED: Final = frozenset({State.UNCERTAIN, State.REJECTED})
 class SqliteReader(Questions):
     """The half of a ledger that only asks: short questions on one connection, whole tables on their own."""
 
+    distant: Final = False
+
     def __init__(self, path: Path, reader: sqlite3.Connection) -> None:
         self._path = path
         self._reader = reader

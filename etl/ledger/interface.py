@@ -47,8 +47,15 @@ class Ledger(Protocol):
     Times are microseconds since 1970 UTC. A method that writes returns only when the write is durable.
     """
 
+    @property
+    def distant(self) -> bool:
+        """Return whether a question may take long: the database is elsewhere, and may be away."""
+
     def close(self) -> None:
         """Release it; may be called twice."""
+
+    def hurry(self) -> None:
+        """Wait no longer for a database that is away; from any thread, while another one waits."""
 
     def mark(self) -> str:
         """Return a short text that changes whenever a plan was started or a message touched."""

@@ -60,6 +60,9 @@ class SqliteLedger(SqliteHistory):
         self._writing = threading.Lock()
         self._broken = False
 
+    def hurry(self) -> None:
+        """Do nothing: a file is not waited for."""
+
     def close(self) -> None:
         """Release the file; may be called twice."""
         with translated(self._path), self._writing, self._reading:

@@ -25,6 +25,9 @@ class Committing(Protocol):
     def commit(self, entries: Sequence[Intent | Outcome]) -> None:
         """Apply all in one durable transaction, or none."""
 
+    def hurry(self) -> None:
+        """Wait no longer for a database that is away; from any thread."""
+
 
 class GroupCommit:
     """Commits entries as many at once as have gathered: outcomes first, then intents, each in order.
@@ -65,6 +68,9 @@ class GroupCommit:
         Raises:
             LedgerError: a commit failed and no other exception says so.
         """
+        if exc_type is asyncio.CancelledError:
+            # Somebody asked twice: what is known is kept by `rescue`, what is not is in doubt.
+            self._ledger.hurry()
         with self._changed:
             self._closing = True
             self._changed.notify()

@@ -54,6 +54,9 @@ class ClaimedLanes:
     What was stored when a shard was claimed stays true: nobody else can write of it meanwhile.
     """
 
+    distant: Final = False
+    """What is asked of it was fetched before."""
+
     def __init__(
         self, shards: Shards, leases: Leases, *, blocked: dict[str, int], stop: Stop, clock: Clock
     ) -> None:

@@ -28,6 +28,10 @@ class Feed(Protocol):
 class Record(Protocol):
     """A ledger as the replay asks it."""
 
+    @property
+    def distant(self) -> bool:
+        """Return whether an answer may take long, so that the loop must not wait for it."""
+
     def progress(self, plan: int, first: int, end: int) -> tuple[list[int], list[State]]:
         """Return the stored ordinals in [first, end) of a plan, ascending, and their states."""
 
@@ -55,11 +59,14 @@ class PlanLanes:
         def count(first: int, end: int) -> int:
             return record.count_settled(scope.plan, first, end)
 
+        self._distant = record.distant
         batches = feed.lanes(first=scope.only_first_lanes)
         self._lanes = (lane for batch in batches for lane in unfinished(batch, count))
 
     async def next_lane(self) -> Lane | None:
         """Return the next one."""
+        if self._distant:
+            return await asyncio.to_thread(next, self._lanes, None)
         return next(self._lanes, None)
 
     def served(self, lane: Lane, *, whole: bool) -> None:
@@ -170,7 +177,11 @@ class Runner:
     async def _serve(self, lane: Lane, sender: Sender) -> bool:
         """Send what is left of a lane; return whether nothing more of it is to be sent by this run."""
         end = lane.first + lane.length
-        ordinals, states = self._ledger.progress(self._scope.plan, lane.first, end)
+        asked = (self._scope.plan, lane.first, end)
+        if self._ledger.distant:
+            ordinals, states = await asyncio.to_thread(self._ledger.progress, *asked)
+        else:
+            ordinals, states = self._ledger.progress(*asked)
         stands = standing(lane, ordinals, states, blocking=self._scope.blocking)
         if stands.open_messages == 0:
             return True

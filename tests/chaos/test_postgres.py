@@ -99,6 +99,33 @@ def test_run_goes_on_by_itself_after_the_database_fell_and_rose(folder, server, 
     assert [] == leaks(folder, [result.out, result.err], ["secret text", TOKEN])
 
 
+def test_second_signal_leaves_although_the_database_is_away(folder, server, database):
+    """A person can't be kept waiting; what is known is kept beside, and read back by the next start."""
+    reached = when(server, 30)
+    process = start(["import", "job.toml", "--json"], cwd=folder, env=ENV)
+    assert reached.wait(60)
+    database.fall()
+    try:
+        told = ""
+        while "went away" not in told:
+            assert process.stderr is not None
+            told = process.stderr.readline()
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+            # Two signals at once would be one.
+            threading.Event().wait(0.5)
+        left = finish(process, timeout_seconds=30)
+    finally:
+        database.rise()
+    resumed = ran(folder, "import", "job.toml", "--json")
+
+    assert left.code in {5, 130}, left.err
+    assert "Traceback" not in left.err
+    assert ALL == len(set(stored(database.url, folder)) | set(server.ids()))
+    assert LANES >= resumed.data["recovered"]
+    assert_ordered(server)
+
+
 def test_process_that_wakes_up_after_another_run_writes_and_sends_nothing_more(folder, server, database):
     """A pause long enough for the server to drop its session must not make two runs of one."""
     reached = when(server, 60)

@@ -76,4 +76,4 @@ class PostgresHistory(PostgresReader):
                 return question(PostgresBook(connection))
 
         with translated(self._address):
-            return patiently(attempt, seconds=self._patience_seconds)
+            return patiently(attempt, seconds=self._patience_seconds, hurried=self._hurried)

@@ -40,6 +40,11 @@ class PostgresLedger(PostgresHistory):
         self._session = session
         self._marks = marks
 
+    def hurry(self) -> None:
+        """Wait no longer for a database that is away: somebody wants to leave."""
+        self._hurried.set()
+        self._session.hurry()
+
     def close(self) -> None:
         """Give the lock back; may be called twice."""
         super().close()

@@ -57,6 +57,7 @@ class PumpLedger:
         self._patience_seconds = patience_seconds
         self._committing = threading.Lock()
         self._asking = threading.Lock()
+        self._hurried = threading.Event()
         self._commits = 0
         self.heard: Heard | None = None
         """What the last answer told of the run; another thread may have set it."""
@@ -67,6 +68,10 @@ class PumpLedger:
             stack.callback(self._asker.close)
             self._writer.execute(statements.ENTER, (run, self.owner))
             stack.pop_all()
+
+    def hurry(self) -> None:
+        """Wait no longer for a database that is away, now and later."""
+        self._hurried.set()
 
     def close(self) -> None:
         """Release both connections; may be called twice."""
@@ -177,7 +182,9 @@ class PumpLedger:
             if not is_lost(error):
                 raise
             kept = patiently(
-                lambda: self._transact_again(claims, outcomes, intents), seconds=self._patience_seconds
+                lambda: self._transact_again(claims, outcomes, intents),
+                seconds=self._patience_seconds,
+                hurried=self._hurried,
             )
         self._commits += 1
         return kept
@@ -232,7 +239,7 @@ class PumpLedger:
                 self._reconnect()
                 attempt()
 
-            patiently(again, seconds=self._patience_seconds)
+            patiently(again, seconds=self._patience_seconds, hurried=self._hurried)
 
     def _reconnect(self) -> None:
         with suppress(psycopg.Error):
@@ -266,7 +273,11 @@ class PumpLedger:
             except psycopg.Error as error:
                 if not is_lost(error):
                     raise
-            return patiently(lambda: self._asked_again(sql, parameters), seconds=self._patience_seconds)
+            return patiently(
+                lambda: self._asked_again(sql, parameters),
+                seconds=self._patience_seconds,
+                hurried=self._hurried,
+            )
 
     def _asked(self, sql: str, parameters: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401
         cursor = self._asker.execute(sql, parameters)

@@ -102,9 +102,12 @@ class PostgresReader(Questions):
         patience_seconds: how long a database that went away is waited for.
     """
 
+    distant: Final = True
+
     def __init__(self, address: Address, *, patience_seconds: float) -> None:
         self._address = address
         self._patience_seconds = patience_seconds
+        self._hurried = threading.Event()
         self._reading = threading.Lock()
         with translated(address):
             self._reader = connect(address, role="reader")
@@ -180,7 +183,7 @@ class PostgresReader(Questions):
                 if not is_lost(error) or self._patience_seconds == 0:
                     raise
             self._reader.close()
-            self._reader = patiently(self._connected, seconds=self._patience_seconds)
+            self._reader = patiently(self._connected, seconds=self._patience_seconds, hurried=self._hurried)
             return self._reader.execute(sql.encode(), parameters).fetchall()
 
     def _connected(self) -> Connection:

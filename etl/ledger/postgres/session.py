@@ -52,6 +52,9 @@ class ReadOnly:
             f"the ledger {self._address} was opened for questions", hint="this is a defect of etl; report it"
         )
 
+    def hurry(self) -> None:
+        """Do nothing."""
+
     def close(self) -> None:
         """Do nothing."""
 
@@ -89,6 +92,7 @@ class Session:
         self._patience_seconds = patience_seconds
         self._warn = warn
         self._writing = threading.Lock()
+        self._hurried = threading.Event()
         self._ended: LedgerError | None = None
         with translated(address):
             self._connection = connect(address, role="writer")
@@ -102,6 +106,10 @@ class Session:
             except BaseException:
                 self._connection.close()
                 raise
+
+    def hurry(self) -> None:
+        """Wait no longer for a database that is away, now and later."""
+        self._hurried.set()
 
     def close(self) -> None:
         """Give the lock back; may be called twice."""
@@ -199,7 +207,7 @@ class Session:
         )
         began = SYSTEM.monotonic()
         try:
-            applied = patiently(self._resumed, seconds=self._patience_seconds)
+            applied = patiently(self._resumed, seconds=self._patience_seconds, hurried=self._hurried)
         except psycopg.Error as last:
             raise self._end(failure(self._address, last)) from None
         self._warn(f"the ledger's database is back after {SYSTEM.monotonic() - began:.1f} s")

@@ -1,11 +1,12 @@
 """Patience with a database that went away: it restarts, fails over, or the network has a gap."""
 
+import threading
 from collections.abc import Callable
 from typing import Final, TypeVar
 
 import psycopg
 
-from etl.clock import SYSTEM, pause
+from etl.clock import SYSTEM
 from etl.ledger.postgres.failures import is_lost, state_of
 
 PATIENCE_SECONDS: Final = 120.0
@@ -18,13 +19,19 @@ _TOO_MANY_CONNECTIONS: Final = "53300"
 T = TypeVar("T")
 
 
-def patiently(attempt: Callable[[], T], *, seconds: float) -> T:
+def patiently(attempt: Callable[[], T], *, seconds: float, hurried: threading.Event | None = None) -> T:
     """Return what an attempt to connect gives, trying again as long as the database can't be reached.
+
+    Args:
+        attempt: connects.
+        seconds: how long to try.
+        hurried: ends the waiting as soon as it is set.
 
     Raises:
         psycopg.Error: it still can't, or it refuses for another reason.
     """
     until = SYSTEM.monotonic() + seconds
+    hurried = hurried or threading.Event()
     wait = _FIRST_WAIT_SECONDS
     while True:
         try:
@@ -33,5 +40,6 @@ def patiently(attempt: Callable[[], T], *, seconds: float) -> T:
             passing = is_lost(error) or state_of(error) == _TOO_MANY_CONNECTIONS
             if not passing or SYSTEM.monotonic() + wait > until:
                 raise
-        pause(wait)
+            if hurried.wait(wait):
+                raise
         wait = min(2 * wait, _LONGEST_WAIT_SECONDS)

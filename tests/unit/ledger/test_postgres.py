@@ -365,7 +365,7 @@ def test_doctor_finds_a_clock_that_is_wrong(ledger, address, monkeypatch):
     assert ["its clock is 3,600 s ahead of this machine's"] == seen
 
 
-WHOLE_TABLES = {"_TOUCHED", "_EXPORT", "_ENTRIES"}
+WHOLE_TABLES = {"_TOUCHED", "_TOUCHED_OF", "_EXPORT", "_ENTRIES"}
 QUESTIONS = {
     name: sql
     for module in (reader, statements)

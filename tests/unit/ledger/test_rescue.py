@@ -26,6 +26,9 @@ class Full:
     kept: list[Any] = field(default_factory=list)
     tried: list[list[Any]] = field(default_factory=list)
 
+    def hurry(self) -> None:
+        """Do nothing: it never waits."""
+
     def commit(self, entries) -> None:
         """Commit for real, unless it refuses just now."""
         self.tried.append(list(entries))
