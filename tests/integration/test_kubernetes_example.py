@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 from distributed.cli import dask_scheduler, dask_worker
 
 from etl.cli.main import cli

@@ -21,7 +21,7 @@ from etl.ledger.interface import Intent, Outcome
 from etl.ledger.leases import Leases
 from etl.ledger.postgres import pump_statements as statements
 from etl.ledger.postgres.address import Address
-from etl.ledger.postgres.connection import Connection, application, connect
+from etl.ledger.postgres.connection import Connection, application, connect, tune_for_commits
 from etl.ledger.postgres.failures import FENCED, is_lost, translated
 from etl.ledger.postgres.waiting import PATIENCE_SECONDS, patiently
 from etl.ledger.postgres.words import storable
@@ -63,6 +63,7 @@ class PumpLedger:
         """What the last answer told of the run; another thread may have set it."""
         with translated(address), ExitStack() as stack:
             self._writer = connect(address, role=_ROLE)
+            tune_for_commits(self._writer)
             stack.callback(self._writer.close)
             self._asker = self._connect_asker()
             stack.callback(self._asker.close)
@@ -245,6 +246,7 @@ class PumpLedger:
         with suppress(psycopg.Error):
             self._writer.close()
         self._writer = connect(self._address, role=_ROLE)
+        tune_for_commits(self._writer)
         self._rest(self._writer)
 
     def _is_applied(self) -> bool:
