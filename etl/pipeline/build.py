@@ -14,6 +14,7 @@ from etl.pipeline.clustered import ClusterBuild, Draft
 from etl.pipeline.plans import Plans
 from etl.pipeline.shape import identity_of, request_settings, settings_digest
 from etl.pipeline.staging import InputFiles, InputStage, decision_rules
+from etl.pipeline.stored import remove_left
 from etl.pipeline.unfinished import Unfinished
 from etl.pipeline.wish import Wish
 from etl.plan.insight import Question
@@ -76,6 +77,7 @@ class Build:
     def _build_here(
         self, files: InputFiles, names: dict[str, str], unfinished: Unfinished | None
     ) -> PlanFolder:
+        remove_left(self._workspace)
         with (
             building(self._workspace.plans) as folder,
             Staging(

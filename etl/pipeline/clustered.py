@@ -1,9 +1,9 @@
 """A plan made by many workers: the same plan, to the hash, as one process makes."""
 
 import os
-import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -34,8 +34,9 @@ from etl.pipeline.parts import (
     stage_part,
     write_shard,
 )
-from etl.pipeline.probing import Probe, require
+from etl.pipeline.probing import require
 from etl.pipeline.staging import Basis, InputFiles, InputStage, basis_of
+from etl.pipeline.stored import StoredExchange, exchanging
 from etl.pipeline.total import Total, total_of
 from etl.pipeline.unfinished import Unfinished
 from etl.plan.assemble import Pieces, Shape, assemble, summed
@@ -80,6 +81,7 @@ class ClusterBuild:
         observe: Callable[[Event], None],
     ) -> None:
         self._job_file = job_file
+        self._space = workspace
         self._shown = workspace.plans
         self._plans = workspace.plans.resolve()  # workers stand elsewhere
         self._ledger = ledger
@@ -91,9 +93,9 @@ class ClusterBuild:
 
         What workers have made before a kill is not made again.
         """
-        with resuming(self._plans, f"exchange-{_key(draft)[:12]}") as folder:
-            self._require_sight(folder)
-            spec = self._spec(Exchange(folder=folder), draft.files)
+        with self._exchange(f"exchange-{_key(draft)[:12]}") as exchange:
+            require(self._workers, exchange.probe())
+            spec = self._spec(exchange, draft.files)
             parts = cut(self._job_file.job, draft.files, self._settle(spec))
             self._stage(spec, parts)
             total = total_of(parts, self._staged(spec, parts))
@@ -106,21 +108,19 @@ class ClusterBuild:
             self._on_shards(spec, "shard", write_shard, total.reading)
             return self._assembled(spec, total, draft)
 
-    def _require_sight(self, folder: Path) -> None:
-        """Make sure that every worker is of this version and sees the folder.
+    @contextmanager
+    def _exchange(self, name: str) -> Iterator[Exchange | StoredExchange]:
+        if self._space.uri is not None:
+            with exchanging(self._space, name) as stored:
+                yield stored
+            return
+        with resuming(self._plans, name) as folder:
+            yield Exchange(folder=folder)
 
-        Raises:
-            UsageError: naming the worker, why, and what to do.
-        """
-        text, seen = secrets.token_hex(8), folder / "seen"
-        seen.touch(mode=0o600)
-        seen.write_text(text, encoding="ascii")
-        require(self._workers, Probe(folder=folder, token_file=seen.name, token_text=text))
-
-    def _spec(self, exchange: Exchange, files: InputFiles) -> PlanSpec:
+    def _spec(self, exchange: Exchange | StoredExchange, files: InputFiles) -> PlanSpec:
         """Return what was settled when this plan was begun, or settle it now."""
         basis = basis_of(self._job_file.job)
-        if exchange.fetch("spec.json").exists():
+        if exchange.exists("spec.json"):
             said = exchange.said("spec.json")
             basis, shards = Basis(now_us=said["now_us"], key=basis.key), said["shards"]
         else:
@@ -158,7 +158,7 @@ class ClusterBuild:
     def _share_touched(self, spec: PlanSpec) -> None:
         """Hand out what the ledger knows."""
         exchange = spec.exchange
-        if exchange.fetch("touched.json").exists():
+        if exchange.exists("touched.json"):
             return
         with exchange.workshop() as folder:
             with TouchedWriter(folder, shards=spec.shards) as writer:
@@ -171,7 +171,7 @@ class ClusterBuild:
     def _carrying(self, spec: PlanSpec, total: Total, unfinished: Unfinished, old: PlanFolder) -> Total:
         """Decide what becomes of an earlier plan's unsent messages."""
         exchange = spec.exchange
-        if not exchange.fetch("unfinished.json").exists():
+        if not exchange.exists("unfinished.json"):
             absolute = replace(old, path=old.path.resolve())
             self._workers.map(stage_old, [StageUnfinished(spec=spec, plan=absolute)])
         untouched = int(exchange.said("unfinished.json")["untouched"])
@@ -197,17 +197,25 @@ class ClusterBuild:
         return lambda _: self._observe(PlanStep(step=step, done=next(made), pieces=pieces))
 
     def _assembled(self, spec: PlanSpec, total: Total, draft: Draft) -> PlanFolder:
+        with spec.exchange.workshop() as workshop:
+            return self._put_together(spec, total, draft, workshop)
+
+    def _put_together(self, spec: PlanSpec, total: Total, draft: Draft, workshop: Path) -> PlanFolder:
         exchange = spec.exchange
 
-        def written(kind: str, suffix: str = "parquet") -> tuple[Path, ...]:
-            return tuple(exchange.fetch(numbered(kind, shard, suffix)) for shard in range(spec.shards))
+        def written(kind: str) -> tuple[Path, ...]:
+            names = (numbered(kind, shard, "parquet") for shard in range(spec.shards))
+            return tuple(exchange.fetch(name, workshop) for name in names)
 
         pieces = Pieces(
             messages=written("messages"),
             lanes=written("lanes"),
             rejects=written("refused"),
             openings=written("openings"),
-            read={part: exchange.fetch(numbered("rejects", part, "parquet")) for part in total.with_rejects},
+            read={
+                part: exchange.fetch(numbered("rejects", part, "parquet"), workshop)
+                for part in total.with_rejects
+            },
         )
         shards = [Decided(**exchange.said(numbered("shard", shard, "json"))) for shard in range(spec.shards)]
         decided = summed(shards, total.rejects_by_code)

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator
+import secrets
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from typing import Any
 import pyarrow as pa
 
 from etl.errors import InputError
+from etl.model.plan import PlanFolder
+from etl.pipeline.probing import Probe
+from etl.plan.scatter import Slices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,9 +24,29 @@ class Exchange:
 
     folder: Path
 
-    def fetch(self, name: str) -> Path:
-        """Return a local path of a file."""
+    def exists(self, name: str) -> bool:
+        """Return whether a file is there."""
+        return (self.folder / name).exists()
+
+    def fetch(self, name: str, workshop: Path) -> Path:  # noqa: ARG002  elsewhere files are brought there
+        """Return a local path of a file, which need not last longer than the workshop."""
         return self.folder / name
+
+    def slices(self, names: Sequence[str], workshop: Path, *, shard: int, shards: int) -> Slices:
+        """Return one shard's rows in files of `scatter`, which need not last longer than the workshop."""
+        paths = tuple(self.fetch(name, workshop) for name in names)
+        return Slices(paths=paths, shard=shard, shards=shards)
+
+    def plan(self, plan: PlanFolder, workshop: Path) -> PlanFolder:  # noqa: ARG002  as `fetch`
+        """Return a finished plan where it can be read."""
+        return plan
+
+    def probe(self) -> Probe:
+        """Return what asks a worker whether it sees the folder."""
+        text, seen = secrets.token_hex(8), self.folder / "seen"
+        seen.touch(mode=0o600)
+        seen.write_text(text, encoding="ascii")
+        return Probe(folder=self.folder, token_file=seen.name, token_text=text)
 
     def hand_out(self, workshop: Path, names: dict[str, str]) -> None:
         """Put files of a workshop, by their names there, into place under other names, in that order.
@@ -44,7 +68,7 @@ class Exchange:
 
     def said(self, name: str) -> dict[str, Any]:
         """Return what was said under a name."""
-        words: dict[str, Any] = json.loads(self.fetch(name).read_text(encoding="utf-8"))
+        words: dict[str, Any] = json.loads((self.folder / name).read_text(encoding="utf-8"))
         return words
 
     def numbers(self, kind: str) -> set[int]:

@@ -20,8 +20,9 @@ from etl.model.schemas import FileSummary
 from etl.pipeline.cutting import Part
 from etl.pipeline.exchange import Exchange, numbered
 from etl.pipeline.staging import Basis, InputStage, decision_rules
+from etl.pipeline.stored import StoredExchange
 from etl.plan.order import Decided
-from etl.plan.scatter import shard_rows
+from etl.plan.scatter import Slices, shard_rows
 from etl.plan.shards import (
     NARROW,
     REPEATS,
@@ -49,7 +50,7 @@ class PlanSpec:
     """What is the same for every call of one plan."""
 
     job_file: JobFile
-    exchange: Exchange
+    exchange: Exchange | StoredExchange
     shards: int
     basis: Basis
 
@@ -161,9 +162,8 @@ def stage_old(call: StageUnfinished) -> int:
     """Cut the untouched messages of an unfinished plan by shards; return how many there are."""
     spec, exchange = call.spec, call.spec.exchange
     with exchange.workshop() as folder, _deciding(spec, folder) as connection:
-        count = stage_unfinished(
-            connection, call.plan, exchange.fetch("touched.parquet"), folder, shards=spec.shards
-        )
+        plan, touched = exchange.plan(call.plan, folder), exchange.fetch("touched.parquet", folder)
+        count = stage_unfinished(connection, plan, touched, folder, shards=spec.shards)
         exchange.hand_out(folder, _cut_names(UNFINISHED_PART))
         exchange.say(folder, "unfinished.json", {"untouched": count})
     return count
@@ -181,14 +181,14 @@ class ShardCall:
 def find_old(call: ShardCall) -> int:
     """Return how many messages of the unfinished plan the new input holds, of one shard by key."""
     with call.spec.exchange.workshop() as folder, _deciding(call.spec, folder) as connection:
-        return count_found(connection, _key_shard(call))
+        return count_found(connection, _key_shard(call, folder))
 
 
 def decide_keys(call: ShardCall) -> int:
     """Decide on the rows of one shard by key; return its number."""
     spec, exchange = call.spec, call.spec.exchange
     with exchange.workshop() as folder, _deciding(spec, folder) as connection:
-        decide_key_shard(connection, _key_shard(call), folder, shards=spec.shards)
+        decide_key_shard(connection, _key_shard(call, folder), folder, shards=spec.shards)
         names = {f"{kind}.arrow": numbered(kind, call.shard, "arrow") for kind in ("verdicts", "repeats")}
         exchange.hand_out(folder, names)
         exchange.say(folder, numbered("keys", call.shard, "json"), {})
@@ -201,7 +201,7 @@ def write_shard(call: ShardCall) -> int:
     with exchange.workshop() as folder, _deciding(spec, folder) as connection:
         decided = write_lane_shard(
             connection,
-            _lane_shard(call),
+            _lane_shard(call, folder),
             folder,
             rules=Rules(
                 **decision_rules(spec.job_file.job),
@@ -224,33 +224,40 @@ def _deciding(spec: PlanSpec, folder: Path) -> Any:  # noqa: ANN401  a context m
     return deciding(folder, memory_limit_mb=spec.job_file.job.plan.memory_limit_mb)
 
 
-def _key_shard(call: ShardCall) -> KeyShard:
-    exchange = call.spec.exchange
-    touched = [exchange.fetch("touched-keys.arrow")]
+def _key_shard(call: ShardCall, folder: Path) -> KeyShard:
     return KeyShard(
-        rows=_rows(call, "narrow", call.reading.parts, NARROW),
-        carried=_rows(call, "narrow", [UNFINISHED_PART] if call.reading.carried else [], NARROW),
-        touched=shard_rows(touched, TOUCHED, shard=call.shard, shards=call.spec.shards),
+        rows=_rows(call, folder, _numbered("narrow", call.reading.parts), NARROW),
+        carried=_rows(call, folder, _numbered("narrow", _old(call)), NARROW),
+        touched=_rows(call, folder, ["touched-keys.arrow"], TOUCHED),
     )
 
 
-def _lane_shard(call: ShardCall) -> LaneShard:
-    exchange, shards = call.spec.exchange, call.spec.shards
-    parts = [*([UNFINISHED_PART] if call.reading.carried else []), *call.reading.parts]
-    touched = [exchange.fetch("touched-lanes.arrow")]
+def _lane_shard(call: ShardCall, folder: Path) -> LaneShard:
+    shards = call.spec.shards
     return LaneShard(
-        files=tuple(exchange.fetch(numbered("whole", part, "arrow")) for part in parts),
-        shard=call.shard,
+        whole=_slices(call, folder, _numbered("whole", [*_old(call), *call.reading.parts])),
         shards=shards,
-        verdicts=_rows(call, "verdicts", range(shards), VERDICTS),
-        repeats=_rows(call, "repeats", range(shards), REPEATS),
-        touched=shard_rows(touched, TOUCHED, shard=call.shard, shards=shards),
+        verdicts=_rows(call, folder, _numbered("verdicts", range(shards)), VERDICTS),
+        repeats=_rows(call, folder, _numbered("repeats", range(shards)), REPEATS),
+        touched=_rows(call, folder, ["touched-lanes.arrow"], TOUCHED),
     )
 
 
-def _rows(call: ShardCall, kind: str, numbers: Sequence[int], schema: pa.Schema) -> pa.RecordBatchReader:
-    paths = [call.spec.exchange.fetch(numbered(kind, number, "arrow")) for number in numbers]
-    return shard_rows(paths, schema, shard=call.shard, shards=call.spec.shards)
+def _old(call: ShardCall) -> list[int]:
+    return [UNFINISHED_PART] if call.reading.carried else []
+
+
+def _numbered(kind: str, numbers: Sequence[int]) -> list[str]:
+    return [numbered(kind, number, "arrow") for number in numbers]
+
+
+def _rows(call: ShardCall, folder: Path, names: Sequence[str], schema: pa.Schema) -> pa.RecordBatchReader:
+    found = _slices(call, folder, names)
+    return shard_rows(found.paths, schema, shard=found.shard, shards=found.shards)
+
+
+def _slices(call: ShardCall, folder: Path, names: Sequence[str]) -> Slices:
+    return call.spec.exchange.slices(names, folder, shard=call.shard, shards=call.spec.shards)
 
 
 def _counted(rejects: Path) -> Counter[str]:

@@ -83,7 +83,8 @@ class Plans:
         self._use(plan.path.name)
         folder = self._folder(plan.path.name)
         theirs = _summary(depot, folder)
-        if theirs is not None and theirs.hash != plan.summary.hash:
+        ours = (plan.summary.hash, plan.summary.parts)
+        if theirs is not None and (theirs.hash, theirs.parts) != ours:
             depot.remove(f"{folder}/{_SUMMARY}")  # what follows would be half of either
             theirs = None
         for path in sorted(plan.path.glob("[!.]*")):

@@ -5,9 +5,10 @@ import platform
 import socket
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from etl.cluster.interface import Engine
 from etl.config.secrets import read_token
 from etl.config.target import Target, is_loopback
 from etl.errors import EtlError, UsageError
+from etl.storage.remote import RemoteDepot
 
 _PACKAGES: Final = ("duckdb", "pyarrow", "pandas", "pydantic", "psycopg", "httpx")
 """Those whose values travel, or whose versions decide what a plan holds."""
@@ -24,6 +26,10 @@ _SECONDS: Final = 3.0
 _HTTP_PORT: Final = 80
 
 _MOUNT_IT: Final = "set `state` to a folder that all machines mount at the same path"
+_LET_IT_IN: Final = (
+    "each worker reads and writes the store of `state` by its own credentials and settings, such as "
+    "AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL or the machine's role: give them to the worker's process"
+)
 _GIVE_IT_THERE: Final = (
     "each worker reads the token from its own environment, file or keyring, so that it never crosses the "
     "network: give it to the worker's process, as a Kubernetes Secret does"
@@ -35,10 +41,14 @@ _LOOPBACK: Final = "--sandbox, and other targets on loopback, need workers on th
 class Probe:
     """What a worker is asked; None: that is not needed."""
 
+    store: str | None = field(default=None, repr=False)
+    """The URI of a place in an object store that every worker must read. May hold credentials."""
+    writes: bool = False
+    """Whether it must write there, too."""
     folder: Path | None = None
     """A folder that every worker must see."""
     token_file: str = ""
-    """The name of a file in it, and what it holds: another machine may have a folder of that name."""
+    """The name of a file in either, and what it holds: another machine may have a folder of that name."""
     token_text: str = ""
     target: Target | None = None
     """Whose token every worker must find."""
@@ -59,7 +69,12 @@ class Sight:
 
 def look(probe: Probe) -> Sight:
     """Return what this process is and sees."""
-    problems = [*_folder_problem(probe), *_token_problem(probe), *_address_problem(probe)]
+    problems = [
+        *_store_problem(probe),
+        *_folder_problem(probe),
+        *_token_problem(probe),
+        *_address_problem(probe),
+    ]
     return Sight(versions=versions(), problems=tuple(problems))
 
 
@@ -113,6 +128,26 @@ def _folder_problem(probe: Probe) -> list[tuple[str, str]]:
         if (probe.folder / probe.token_file).read_text(encoding="ascii") == probe.token_text:
             return []
     return [(f"it does not see the state folder {probe.folder}", _MOUNT_IT)]
+
+
+def _store_problem(probe: Probe) -> list[tuple[str, str]]:
+    if probe.store is None:
+        return []
+    try:
+        with NamedTemporaryFile() as file:
+            own = f"{probe.token_file}-{Path(file.name).name}"
+            depot = RemoteDepot.of(probe.store, cache=Path(file.name))
+            with suppress(FileNotFoundError):
+                if depot.read(probe.token_file) == probe.token_text.encode("ascii"):
+                    if probe.writes:
+                        depot.publish(Path(file.name), own)
+                        depot.remove(own)
+                    return []
+    except EtlError as error:
+        return [(error.message, _LET_IT_IN)]
+    except OSError as error:
+        return [(f"it has no room for temporary files: {type(error).__name__}", "free disk space there")]
+    return [(f"{depot.location}: it does not find there what this command has just written", _LET_IT_IN)]
 
 
 def _token_problem(probe: Probe) -> list[tuple[str, str]]:

@@ -17,7 +17,6 @@ from etl.clock import SYSTEM
 from etl.config.job import Job
 from etl.config.secrets import Secret, read_token
 from etl.config.target import Target
-from etl.errors import InputError
 from etl.ledger.leases import Leases
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.pump import PumpLedger
@@ -26,9 +25,9 @@ from etl.ledger.sharing import Beginning
 from etl.ledger.writer import GroupCommit
 from etl.model.events import Event
 from etl.model.states import State
+from etl.pipeline.planreading import PlanPlace, reading
 from etl.pipeline.pumping import Beat, SharedBook, SharedMemory, SharedShards, SharedWriter
 from etl.plan.lanes import PlanReader
-from etl.plan.store import load_plan
 from etl.replay.adaptive import Adaptive
 from etl.replay.breaker import Breaker
 from etl.replay.claimed import ClaimedLanes
@@ -52,8 +51,7 @@ class PumpSpec:
     job: Job
     folder: Path
     """What relative paths of the job start from, on every worker."""
-    plan: Path
-    """The plan's folder, on every worker."""
+    plan: PlanPlace
     address: Address
     plan_number: int
     run: int
@@ -90,10 +88,8 @@ def pump(spec: PumpSpec) -> Pumped:
     Raises:
         EtlError: this worker can't; others can go on.
     """
-    plan = load_plan(spec.plan)
-    if plan is None:
-        raise InputError(f"there is no plan {spec.plan}", hint="every worker must see the state folder")
-    return _Pump(spec, PlanReader(plan)).run()
+    with reading(spec.plan) as reader:
+        return _Pump(spec, reader).run()
 
 
 class _Pump:

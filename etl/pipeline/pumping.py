@@ -64,9 +64,11 @@ class SharedShards:
 
     async def lanes(self, claim: Claim) -> list[Lane]:
         """Return the lanes of a shard, in order."""
-        return await asyncio.to_thread(
-            self._reader.between, claim.first_lane, claim.end_lane, part=claim.part
-        )
+        return await asyncio.to_thread(self._lanes, claim)
+
+    def _lanes(self, claim: Claim) -> list[Lane]:
+        self._reader.bring(claim.part)  # here, and not between two messages
+        return self._reader.between(claim.first_lane, claim.end_lane, part=claim.part)
 
     async def progress(self, lanes: Sequence[Lane]) -> tuple[list[int], list[State]]:
         """Return the stored messages of lanes."""

@@ -20,6 +20,7 @@ from etl.ledger.interface import Ledger, PlanRecord
 from etl.ledger.rescue import SideFile
 from etl.model.events import Event, RunBegan, Warned
 from etl.model.plan import PlanFolder
+from etl.pipeline.plans import Plans
 from etl.pipeline.replaying import Replaying
 from etl.pipeline.result import exit_code
 from etl.pipeline.standings import plan_states
@@ -97,6 +98,7 @@ class Runs:
             LedgerError: an entry can't be made durable.
         """
         if self._spread is not None and only_first_lanes is None:
+            Plans(self._space, self._ledger).publish(plan)  # workers read it there
             self._spread.require(plan, place[0])
         run = self._start_run(record, self._aim(plan, expected))
         self._observe(RunBegan(run=run))

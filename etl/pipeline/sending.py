@@ -151,6 +151,7 @@ class Sending:
             engine,
             address(self._space.ledger_url or "", target=self._space.target),
             self._job,
+            space=self._space,
             folder=self._job_file.folder,
             sandbox=self._wish.sandbox,
             ledger=self._ledger,

@@ -8,7 +8,7 @@ import secrets
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from etl.cluster.interface import Engine
 from etl.config.job import Job
 from etl.config.secrets import Secret
 from etl.config.target import Target
+from etl.config.workspace import Workspace
 from etl.errors import EngineError, EtlError, UsageError
 from etl.ledger.interface import Ledger
 from etl.ledger.postgres.address import Address
@@ -25,6 +26,8 @@ from etl.ledger.sharing import PaceWish, Shard, Worked
 from etl.model.events import Event, HoldOff, PaceChanged, SettledElsewhere, Warned
 from etl.model.plan import PlanFolder
 from etl.model.states import State
+from etl.pipeline.depots import depot_of
+from etl.pipeline.planreading import PlanPlace
 from etl.pipeline.probing import Probe, require
 from etl.pipeline.pump import Pumped, PumpSpec, pump
 from etl.pipeline.replaying import share_to_begin_with
@@ -62,6 +65,7 @@ class Spread:
         address: Address,
         job: Job,
         *,
+        space: Workspace,
         folder: Path,
         sandbox: bool,
         ledger: Ledger,
@@ -72,6 +76,7 @@ class Spread:
         self._engine = engine
         self._address = address
         self._job = job
+        self._space = space
         self._folder = folder.absolute()
         self._sandbox = sandbox
         self._ledger = ledger
@@ -92,21 +97,25 @@ class Spread:
         """
         text, name = secrets.token_hex(8), f".seen-{secrets.token_hex(4)}"
         seen = plan.path / name
+        asked = Probe(
+            token_file=name,
+            token_text=text,
+            target=None if self._sandbox else target,
+            job_folder=self._folder,
+            address=target.base_url,
+        )
+        depot, there = depot_of(self._space), f"{self._space.plans.name}/{name}"
         try:
             seen.write_text(text)
-            require(
-                self._engine,
-                Probe(
-                    folder=plan.path.absolute(),
-                    token_file=name,
-                    token_text=text,
-                    target=None if self._sandbox else target,
-                    job_folder=self._folder,
-                    address=target.base_url,
-                ),
-            )
+            if depot is None:
+                require(self._engine, replace(asked, folder=plan.path.absolute()))
+                return
+            depot.publish(seen, there)
+            require(self._engine, replace(asked, store=self._space.uri, token_file=there))
         finally:
             seen.unlink(missing_ok=True)
+            if depot is not None:
+                depot.remove(there)
 
     def part(self, plan: PlanFolder, number: int, run: int, place: tuple[Target, Secret]) -> Part:
         """Return a run to be spread: the plan and its number in the ledger, the run's, and whither."""
@@ -149,7 +158,9 @@ class Spread:
         return PumpSpec(
             job=self._job,
             folder=self._folder,
-            plan=part.plan.path.absolute(),
+            plan=PlanPlace(
+                folder=part.plan.path.absolute(), store=self._space.uri, summary=part.plan.summary
+            ),
             address=self._address,
             plan_number=part.plan_number,
             run=part.run,

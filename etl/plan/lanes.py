@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import accumulate
 from pathlib import Path
 from typing import Final
@@ -43,20 +43,37 @@ class PlanReader:
         InputError: the plan's files are missing or damaged.
     """
 
-    def __init__(self, plan: PlanFolder) -> None:
+    def __init__(self, plan: PlanFolder, *, fetch: Callable[[str], Path] | None = None) -> None:
+        """`fetch` brings a file of messages by its name, when it is needed first; None: all are there."""
         self._plan = plan
+        self._fetch = fetch
+        self._files: dict[int, _MessageFile] = {}
         try:
-            self._files = [_MessageFile(path) for path in plan.messages]
+            if fetch is None:
+                self._files.update(enumerate(map(_MessageFile, plan.messages)))
             self._lanes = pq.ParquetFile(plan.lanes, pre_buffer=False)
         except (OSError, pa.ArrowException) as error:
             raise self._damaged(type(error).__name__) from error
-        rows = sum(file.rows for file in self._files)
-        expected = (plan.summary.conservation.planned, plan.summary.lanes)
+        planned = plan.summary.conservation.planned
+        rows = planned if fetch else sum(file.rows for file in self._files.values())
+        expected = (planned, plan.summary.lanes)
         if (rows, self._lanes.metadata.num_rows) != expected:
             raise self._damaged("it holds other numbers of messages or lanes than its summary says")
-        self._places = LanePlaces(self._lanes) if len(self._files) > 1 else None
+        self._places = LanePlaces(self._lanes) if plan.summary.parts > 1 else None
         self._groups: OrderedDict[tuple[int, int], list[pa.Array]] = OrderedDict()
-        self._most_groups = max(_CACHED_GROUPS, len(self._files))
+        self._most_groups = max(_CACHED_GROUPS, plan.summary.parts)
+
+    def bring(self, part: int) -> None:
+        """Have the messages of a part here, -1 those of all: bringing them may take long.
+
+        Raises:
+            EtlError: they can't be had.
+        """
+        try:
+            for number in range(self._plan.summary.parts) if part < 0 else (part,):
+                self._file(number)
+        except (OSError, pa.ArrowException) as error:
+            raise self._damaged(type(error).__name__) from error
 
     def lanes(self, *, first: int | None = None) -> Iterator[list[Lane]]:
         """Yield the lanes in order, up to `LANES_PER_BATCH` at a time.
@@ -152,7 +169,7 @@ class PlanReader:
         messages: list[PlannedMessage] = []
         while first < end:
             part, row, more = self._place(first)
-            group, start, stop = self._files[part].group_of(row)
+            group, start, stop = self._file(part).group_of(row)
             rows = min(more, stop - row, end - first)
             pieces = [column.slice(row - start, rows) for column in self._decoded(part, group)]
             messages += _messages(first, pieces)
@@ -168,12 +185,18 @@ class PlanReader:
         except (OSError, pa.ArrowException) as error:
             raise self._damaged(type(error).__name__) from error
 
+    def _file(self, part: int) -> "_MessageFile":
+        if part not in self._files:
+            path = self._plan.messages[part]
+            self._files[part] = _MessageFile(self._fetch(path.name) if self._fetch else path)
+        return self._files[part]
+
     def _decoded(self, part: int, group: int) -> list[pa.Array]:
         """Return the columns of a row group, each in one piece: slices of it are cheap."""
         columns = self._groups.get((part, group))
         if columns is None:
             try:
-                columns = self._files[part].read(group)
+                columns = self._file(part).read(group)
             except (OSError, pa.ArrowException) as error:
                 raise self._damaged(type(error).__name__) from error
             self._groups[part, group] = columns

@@ -4,6 +4,7 @@ Arrow's own file format, not packed: it is mapped into memory, so a reader holds
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -20,6 +21,16 @@ Shards = npt.NDArray[np.int32]
 
 _ROWS_PER_PIECE: Final = 65_536
 _BYTES_PER_PIECE: Final = 16 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slices:
+    """One shard's rows, as they lie in several such files."""
+
+    paths: tuple[Path, ...]
+    shard: int
+    """Its number in these files, and how many they have; of files cut out for it alone 0 of 1."""
+    shards: int
 
 
 class Scatter:
@@ -107,6 +118,24 @@ def shard_batches(
             raise InputError(
                 f"{path}: can't be read: {type(error).__name__}", hint="the same command makes it anew"
             ) from error
+
+
+def cut_out(source: pa.NativeFile, path: Path, *, shard: int, shards: int) -> None:
+    """Write one shard's rows of such a file to a file of their own, which then has one shard.
+
+    Of the source only these rows are read.
+
+    Raises:
+        InputError: the disk is full or not writable.
+        OSError: the source can't be read.
+        pyarrow.ArrowException: it is damaged.
+    """
+    reader = pa.ipc.open_file(source)
+    with Scatter(path, reader.schema, shards=1) as cut:
+        for number in range(shard, reader.num_record_batches, shards):
+            batch = reader.get_batch(number)
+            if batch.num_rows:
+                cut.add(pa.Table.from_batches([batch]), np.zeros(batch.num_rows, np.int32))
 
 
 def shard_rows(paths: Sequence[Path], schema: pa.Schema, *, shard: int, shards: int) -> pa.RecordBatchReader:

@@ -26,7 +26,7 @@ from etl.plan.insight import openings_sql
 from etl.plan.order import Decided, decide_keys, decide_lanes
 from etl.plan.payload import DECIDING, WRITTEN
 from etl.plan.repeats import find_repeats, view_staged
-from etl.plan.scatter import Scatter, pieces, shard_batches, shards_of, together
+from etl.plan.scatter import Scatter, Slices, pieces, shard_batches, shards_of, together
 from etl.plan.stage import duckdb_reason, untouched_sql
 from etl.plan.tables import STAGED, STAGED_REJECTS, TOUCHED, write_rows
 
@@ -226,10 +226,10 @@ class Rules:
 class LaneShard:
     """The rows of one shard by lane."""
 
-    files: tuple[Path, ...]
-    """Those of all parts, by `STAGED`."""
-    shard: int
+    whole: Slices
+    """Of all parts, by `STAGED`."""
     shards: int
+    """Those of the plan."""
     verdicts: pa.RecordBatchReader
     repeats: pa.RecordBatchReader
     touched: pa.RecordBatchReader
@@ -270,9 +270,9 @@ class _ShardRows:
     def _batches(
         self, columns: Sequence[str], opened: Callable[[str], pa.NativeFile] = pa.memory_map
     ) -> Iterator[pa.RecordBatch]:
-        shard = self._shard
-        where = {"shard": shard.shard, "shards": shard.shards}
-        return together(shard_batches(shard.files, columns, **where, opened=opened))
+        whole = self._shard.whole
+        where = {"shard": whole.shard, "shards": whole.shards}
+        return together(shard_batches(whole.paths, columns, **where, opened=opened))
 
 
 def write_lane_shard(

@@ -1,11 +1,11 @@
 """A depot in an object store."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 import pyarrow as pa
 from pyarrow import fs
@@ -15,6 +15,8 @@ from etl.storage.cache import Cache
 from etl.storage.files import placed, sweep
 from etl.storage.names import checked, is_name
 from etl.storage.stores import anonymous, filesystem, is_nothing, is_refusal, is_whole, reason, split_uri
+
+Result = TypeVar("Result")
 
 _AHEAD: Final = 8 << 20
 """Bytes of a read: each is a request."""
@@ -72,7 +74,7 @@ class RemoteDepot:
                     self.cache.stamp(name, version)
                 return self.cache.path(name)
             version = after
-        raise LaterError(f"{self.location}/{name} changes faster than it can be read", hint="try again later")
+        raise self._restless(name)
 
     def reach(self) -> None:
         """Make sure that there is such a store and bucket, and that it answers.
@@ -101,6 +103,26 @@ class RemoteDepot:
             UsageError: it may not be read.
         """
         return b"".join(self._pieces(checked(name)))
+
+    def scan(self, name: str, look: Callable[[pa.NativeFile], Result]) -> Result:
+        """Return what `look` finds in one version of a file; only what it reads is transferred.
+
+        Where the file is replaced meanwhile it is called again.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            LaterError: it can't be read now, or is replaced again and again.
+            UsageError: it may not be read.
+        """
+        version = self._version(checked(name))
+        for _ in range(_ROUNDS):
+            with self._asked(), filesystem(self.root).open_input_file(self._path(name)) as file:
+                found = look(file)
+            after = self._version(name)
+            if after == version:
+                return found
+            version = after
+        raise self._restless(name)
 
     def publish(self, local: Path, name: str) -> None:
         """Upload a file, unless it is a copy of what is there; it is visible once it is whole.
@@ -235,6 +257,11 @@ class RemoteDepot:
                 f"{error.strerror or type(error).__name__}",
                 hint="make room, or set XDG_CACHE_HOME to a folder on a larger disk",
             ) from error
+
+    def _restless(self, name: str) -> LaterError:
+        return LaterError(
+            f"{self.location}/{name} changes faster than it can be read", hint="try again later"
+        )
 
     def _no_bucket(self) -> UsageError:
         return UsageError(f"{self.location} can't be used: there is no such bucket", hint=_CORRECT)

@@ -24,7 +24,7 @@ def test_a_file_that_is_made_twice_is_whole_at_every_moment(tmp_path):
         with exchange.workshop() as folder:
             (folder / "messages.parquet").write_text(content)
             exchange.hand_out(folder, {"messages.parquet": "messages-00000.parquet"})
-        assert content == exchange.fetch("messages-00000.parquet").read_text()
+        assert content == exchange.fetch("messages-00000.parquet", tmp_path).read_text()
     assert ["messages-00000.parquet"] == [path.name for path in tmp_path.iterdir()]
 
 
