@@ -46,16 +46,19 @@ def reading(place: PlanPlace) -> Iterator[PlanReader]:
         depot = RemoteDepot.of(place.store, cache=room)
         folder = f"plans/{place.folder.name}"
         try:
-            path = depot.fetch(f"{folder}/{PlanFolder(path=room, summary=place.summary).lanes.name}").parent
+            lanes = depot.fetch(f"{folder}/lanes.parquet")
             there = read_summary(depot.read(f"{folder}/plan.json"))
-        except FileNotFoundError:
-            there = None
+        except FileNotFoundError as error:
+            raise _replaced(depot, folder) from error
         # Its lanes name parts: of a plan with the same messages in other ones they would lead astray.
         if there is None or (there.hash, there.parts) != (place.summary.hash, place.summary.parts):
-            raise InputError(
-                f"{depot.location}/{folder} is not the plan that is to be sent",
-                hint="another command has replaced it; run the same command again",
-            )
-        yield PlanReader(
-            PlanFolder(path=path, summary=place.summary), fetch=lambda name: depot.fetch(f"{folder}/{name}")
-        )
+            raise _replaced(depot, folder)
+        plan = PlanFolder(path=lanes.parent, summary=place.summary)
+        yield PlanReader(plan, fetch=lambda name: depot.fetch(f"{folder}/{name}"))
+
+
+def _replaced(depot: RemoteDepot, folder: str) -> InputError:
+    return InputError(
+        f"{depot.location}/{folder} is not the plan that is to be sent",
+        hint="another command has replaced it; run the same command again",
+    )

@@ -52,6 +52,7 @@ class Cluster:
         """Start one more node, as `dask worker` does."""
         number = len(self.nodes)
         local = self.folder / f"worker-{number}-{os.urandom(3).hex()}"
+        env = {**self.env, "XDG_CACHE_HOME": str(self.cache(number))}
         with (self.folder / f"worker-{number}.log").open("wb") as log:
             process = subprocess.Popen(
                 [
@@ -60,10 +61,14 @@ class Cluster:
                     "--memory-limit", "0", "--no-dashboard",
                     "--local-directory", str(local), "--death-timeout", "30",
                 ],
-                cwd=self.folder, env=dict(self.env), stdout=log, stderr=log, start_new_session=True,
+                cwd=self.folder, env=env, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self.nodes.append(Node(process))
         return self.nodes[-1]
+
+    def cache(self, number: int) -> Path:
+        """Return the scratch folder of a node, which no other one sees."""
+        return self.folder / f"cache-{number}"
 
     def logs(self) -> str:
         """Return what scheduler and workers said."""
