@@ -85,7 +85,7 @@ class Plans:
         theirs = _summary(depot, folder)
         ours = (plan.summary.hash, plan.summary.parts)
         if theirs is not None and (theirs.hash, theirs.parts) != ours:
-            depot.remove(f"{folder}/{_SUMMARY}")  # what follows would be half of either
+            depot.withdraw(f"{folder}/{_SUMMARY}")  # what follows would be half of either
             theirs = None
         for path in sorted(plan.path.glob("[!.]*")):
             # Others may be reading what has the same content by its hash.

@@ -181,6 +181,11 @@ class RemoteDepot:
 
     def remove(self, prefix: str) -> None:
         """Remove the file or folder, here and there."""
+        self.withdraw(prefix)
+        self.cache.drop(prefix)
+
+    def withdraw(self, prefix: str) -> None:
+        """Remove the file or folder there; copies stay."""
         path = self._path(checked(prefix))
         with self._asked():
             store = filesystem(self.root)
@@ -192,7 +197,6 @@ class RemoteDepot:
                     store.delete_dir(path)
             except FileNotFoundError:
                 pass  # somebody else was faster
-        self.cache.drop(prefix)
 
     def _is_current(self, name: str) -> bool:
         if not self.cache.noted(name):

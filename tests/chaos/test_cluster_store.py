@@ -88,7 +88,8 @@ def test_workers_without_a_common_disk_send_everything_once(folder, tmp_path, bu
     assert [] == disordered(server.taken)
     assert [] == exchanged(bucket)
     # A killed worker's room is removed by the next task there; all others' went with their tasks.
-    assert [] == contents(workers.cache(1))
+    assert workers.cache(1).is_dir()
+    wait_for(lambda: not contents(workers.cache(1)), seconds=20)
     assert [] == leaks(workers.folder / "none", [ran.out, ran.err, workers.logs()], [*SECRETS, s3.SECRET])
 
     alone = tmp_path / "alone"
