@@ -25,7 +25,9 @@ _PACKAGES: Final = ("duckdb", "pyarrow", "pandas", "pydantic", "psycopg", "httpx
 _SECONDS: Final = 3.0
 _HTTP_PORT: Final = 80
 
-_MOUNT_IT: Final = "set `state` to a folder that all machines mount at the same path"
+_MOUNT_IT: Final = (
+    "set `state` to a folder that all machines mount at the same path, or to a place in an object store"
+)
 _LET_IT_IN: Final = (
     "each worker reads and writes the store of `state` by its own credentials and settings, such as "
     "AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL or the machine's role: give them to the worker's process"

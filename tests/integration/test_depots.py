@@ -248,6 +248,23 @@ def test_file_that_is_replaced_while_it_is_read_is_no_mix(store, bucket, write, 
     assert second == depot.fetch("a").read_bytes()
 
 
+def test_file_that_is_replaced_while_it_is_scanned_is_no_mix(bucket, write, tmp_path):
+    """A worker that was taken for dead may still publish what others read already."""
+    depot = RemoteDepot.of(bucket.uri("p"), cache=tmp_path / "cache")
+    depot.publish(write(b"11"), "a")
+    looks = []
+
+    def look(file):
+        first = file.read(1)
+        if not looks:
+            bucket.put("p/a", b"22")
+        looks.append(first)
+        return first + file.read(1)
+
+    assert b"22" == depot.scan("a", look)
+    assert [] == [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
 def test_hostile_keys_are_no_names(bucket, tmp_path):
     """A bucket may hold keys that no path can have."""
     for key in ("p/a", "p/../b", "p//c", "p/x/../../d"):

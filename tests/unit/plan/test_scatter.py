@@ -1,5 +1,7 @@
 """Rows cut by shard, and read back shard by shard."""
 
+import io
+
 import duckdb
 import numpy as np
 import pyarrow as pa
@@ -7,7 +9,7 @@ import pytest
 
 from etl.errors import InputError
 from etl.plan import scatter as scatter_module
-from etl.plan.scatter import Scatter, pieces, shard_batches, shard_rows, shards_of, together
+from etl.plan.scatter import Scatter, cut_out, pieces, shard_batches, shard_rows, shards_of, together
 
 SCHEMA = pa.schema([("name", pa.string()), ("number", pa.int64())])
 
@@ -49,6 +51,32 @@ def test_only_the_columns_asked_for_are_read(tmp_path):
         scatter.add(table(range(4)), np.array([1, 0, 1, 1], dtype=np.int32))
     found = shard_rows([scatter.path], pa.schema([SCHEMA.field("number")]), shard=1, shards=2).read_all()
     assert {"number": [0, 2, 3]} == found.to_pydict()
+
+
+class Counting(io.BytesIO):
+    """A file that counts what is read of it."""
+
+    octets = 0
+
+    def read(self, size=-1, /):
+        """Return bytes."""
+        data = super().read(size)
+        self.octets += len(data)
+        return data
+
+
+def test_rows_of_one_shard_are_cut_out_without_reading_the_others(tmp_path):
+    """Each byte that comes from an object store is waited and paid for, once a shard."""
+    with Scatter(tmp_path / "a.arrow", SCHEMA, shards=4) as scatter:
+        for start in (0, 4_000):
+            numbers = range(start, start + 4_000)
+            scatter.add(table(numbers), np.array([n % 4 for n in numbers], dtype=np.int32))
+    source = Counting(scatter.path.read_bytes())
+    cut_out(pa.PythonFile(source, mode="r"), tmp_path / "cut.arrow", shard=2, shards=4)
+    found = shard_rows([tmp_path / "cut.arrow"], SCHEMA, shard=0, shards=1).read_all()
+    assert list(range(2, 8_000, 4)) == found.column("number").to_pylist()
+    assert source.octets < 0.3 * scatter.path.stat().st_size
+    assert 0o600 == (tmp_path / "cut.arrow").stat().st_mode & 0o777
 
 
 def test_a_file_that_was_cut_off_is_an_input_error(tmp_path):
