@@ -252,7 +252,7 @@ def test_file_that_is_replaced_while_it_is_scanned_is_no_mix(bucket, write, tmp_
     """A worker that was taken for dead may still publish what others read already."""
     depot = RemoteDepot.of(bucket.uri("p"), cache=tmp_path / "cache")
     depot.publish(write(b"11"), "a")
-    looks = []
+    looks: list[bytes] = []
 
     def look(file):
         first = file.read(1)
