@@ -137,14 +137,12 @@ def test_the_plan_is_that_of_one_process(job, bucket, tmp_path):
 def test_a_plan_in_other_parts_replaces_the_one_in_the_store(job, bucket, tmp_path):
     """Its summary names the files; half of either would be no plan."""
     plan(job, None)
-    for path in (tmp_path / "cache").rglob("plan.json"):
-        path.unlink()
-    (key,) = [key for key in bucket.objects() if key.endswith("plan.json")]
-    kept = bucket.get(key)
-    bucket.delete(key)
-    many = OneByOne()
-    made = plan(job, many)
-    bucket.put(key, kept)  # as if another machine had been faster
+    alone = {key: bucket.get(key) for key in bucket.objects()}
+    forget_plan(bucket, tmp_path)
+    made = plan(job, OneByOne())
+    forget_plan(bucket, tmp_path / "none")
+    for key, data in alone.items():  # as if another machine had been faster
+        bucket.put(key, data)
     Plans(space_of(job), None).publish(made)
     (tmp_path / "two").mkdir()
     moved = replace(space_of(job), folder=tmp_path / "two" / "etl" / "x" / "y")
