@@ -40,8 +40,12 @@ class GroupCommit:
     `rescue`. Leaving the context commits what was written and stops the thread.
     """
 
-    def __init__(self, ledger: Committing, rescue: Rescue | None = None) -> None:
+    def __init__(
+        self, ledger: Committing, rescue: Rescue | None = None, *, linger_seconds: float = 0.0
+    ) -> None:
+        """Prepare; a commit waits `linger_seconds` for more, where one costs far more than an entry."""
         self._ledger = ledger
+        self._linger_seconds = linger_seconds
         self._rescue = rescue
         self._changed = threading.Condition()
         self._outcomes: list[Outcome] = []
@@ -106,6 +110,8 @@ class GroupCommit:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiters or self._closing)
+                if self._linger_seconds:
+                    self._changed.wait_for(lambda: self._closing, self._linger_seconds)
                 outcomes, self._outcomes = self._outcomes, []
                 intents, self._intents = self._intents, []
                 waiters, self._waiters = self._waiters, []

@@ -43,6 +43,9 @@ from etl.replay.stop import Stop
 
 _PATIENCE_SECONDS: Final = 120.0
 
+_LINGER_SECONDS: Final = 0.01
+"""A commit over the network costs as much as a dozen messages, and a worker has only a part of the rate."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PumpSpec:
@@ -157,7 +160,7 @@ class _Pump:
             timeout_seconds=self._settings.timeout_seconds,
             folder=self._spec.folder,
         )
-        async with client, GroupCommit(ledger) as group:
+        async with client, GroupCommit(ledger, linger_seconds=_LINGER_SECONDS) as group:
             writer = SharedWriter(group, ledger, gate, self._stop, SYSTEM)
             async with Beat(ledger, writer, self._stop, SYSTEM, lease_seconds=self._leases.seconds):
                 runner = Runner(

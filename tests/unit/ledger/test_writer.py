@@ -64,6 +64,21 @@ def test_write_returns_when_the_entry_is_durable(ledger, intent, outcome):
     asyncio.run(play())
 
 
+def test_a_commit_that_lingers_takes_what_comes_meanwhile(gate, intent):
+    """A far database is asked once for several; leaving waits for nothing."""
+
+    async def play() -> None:
+        gate.opened.set()
+        async with GroupCommit(gate, linger_seconds=0.5) as writer:
+            await asyncio.gather(*[await soon(writer.write(intent(ordinal))) for ordinal in (0, 10, 20)])
+        async with GroupCommit(gate, linger_seconds=3_600.0) as writer:
+            last = await soon(writer.write(intent(30)))
+        await last
+
+    asyncio.run(play())
+    assert [[0, 10, 20], [30]] == [[entry.ordinal for entry in batch] for batch in gate.batches]
+
+
 def test_entries_that_gather_during_a_commit_share_the_next(gate, intent):
     """One fsync for all of them, in the order they were written."""
 
