@@ -48,10 +48,7 @@ _LIVE: Final = """
     FROM shard WHERE state = 'open' AND lease_until >= clock_timestamp()
 """
 
-_STOP_ALL: Final = """
-    UPDATE pace SET stop_kind = %s, stop_message = %s
-    WHERE stop_kind IS NULL AND run IN (SELECT run FROM shard WHERE state = 'open')
-"""
+_STOP_ALL: Final = "UPDATE pace SET stop_kind = %s, stop_message = %s WHERE stop_kind IS NULL"
 
 # Whoever still believes that it has one of these can write nothing more.
 _FENCE: Final = """
@@ -127,7 +124,7 @@ class SharedRuns:
         return count, seconds
 
     def stop_all(self, kind: str, message: str) -> None:
-        """End every run that has open shards."""
+        """End every run; a worker that has claimed nothing yet claims nothing more."""
         self._rows(_STOP_ALL, (kind, message))
 
     def fence(self) -> None:
@@ -160,13 +157,14 @@ def end_workers(address: Address, say: Callable[[str], None]) -> None:
     Call it while holding the ledger's lock, before anything in flight is called uncertain.
     """
     with closing(SharedRuns(address)) as runs:
+        # First: workers of a driver that died before they had claimed anything are no live ones.
+        runs.stop_all("aborted", "another command began")
         workers, seconds = runs.live()
         if workers:
             say(
                 f"workers of an earlier run still send ({workers}): they finish what is in flight, "
                 f"which takes {seconds:.0f} s at most"
             )
-            runs.stop_all("aborted", "another command began")
         while workers:
             pause(_LOOK_EVERY_SECONDS)
             workers, _ = runs.live()

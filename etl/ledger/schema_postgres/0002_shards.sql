@@ -74,7 +74,7 @@ BEGIN
         SELECT 1 FROM changed WHERE state = 'in_flight' AND shard IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM shard
             WHERE shard.run = changed.run AND shard.number = changed.shard AND shard.epoch = changed.epoch
-              AND shard.state = 'open'
+              AND shard.state = 'open' AND shard.run = (SELECT max(number) FROM run)
         )
     ) THEN
         RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
@@ -107,7 +107,7 @@ BEGIN
 END
 $$;
 
--- Gives a worker the first shard that is free or whose lease has ended.
+-- Gives a worker of the newest run the first shard that is free or whose lease has ended.
 CREATE FUNCTION claim(of_run integer, new_owner text, lease interval, found_us bigint)
 RETURNS TABLE (shard_number integer, shard_epoch integer, shard_part integer, lanes_first bigint,
                lanes_end bigint, doubted bigint)
@@ -115,7 +115,14 @@ LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     found_shard shard%ROWTYPE;
 BEGIN
-    IF EXISTS (SELECT 1 FROM pace WHERE run = of_run AND stop_kind IS NOT NULL) THEN
+    -- Locked: whoever says stop waits for claims under way, and none comes afterwards.
+    PERFORM 1 FROM pace WHERE run = of_run AND stop_kind IS NULL FOR SHARE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    PERFORM 1 FROM run
+    WHERE number = of_run AND ended_us IS NULL AND number = (SELECT max(number) FROM run);
+    IF NOT FOUND THEN
         RETURN;
     END IF;
     SELECT * INTO found_shard FROM shard

@@ -311,6 +311,42 @@ def test_next_command_waits_for_live_workers_then_fences_them(address, worker, l
     assert {State.UNCERTAIN: 1} == ledger.counts()
 
 
+def test_worker_that_had_claimed_nothing_when_its_driver_died_never_sends(address, worker):
+    """It still read the plan, so it held no lease: the next command ends its run all the same."""
+    one = worker()[0]
+    said: list[str] = []
+    end_workers(address, said.append)
+    beginning = one.beginning()
+
+    assert [] == said
+    assert one.claim() is None
+    assert beginning is not None
+    assert ("aborted", "another command began") == (beginning.heard.stop_kind, beginning.heard.stop_message)
+
+
+def test_stop_waits_for_a_claim_under_way(address, worker, runs, started):
+    """Otherwise a shard would be claimed just after everybody has looked whether somebody sends."""
+    worker()
+    runs._connection.execute("SET lock_timeout = '50ms'")
+    with shell(address) as connection, connection.transaction():
+        connection.execute("SELECT claim(%s, 'other', '9 s', 1)", (started[1],))
+
+        with pytest.raises(LedgerError, match="lock timeout"):
+            runs.stop(started[1], "interrupted", "Ctrl-C")
+
+
+def test_schema_lets_only_the_newest_run_claim_and_send(worker, ledger, started, intent):
+    """Two runs at two paces would send faster than the API allows."""
+    one = worker()
+    begin(one)
+    ledger.start_run(started[0], host="host", pid=1, version="0", now_us=9_000)
+
+    assert one[0].claim() is None
+    with pytest.raises(LedgerError, match="has another owner"):
+        one[0].commit([intent(0)])
+    assert {} == ledger.counts()
+
+
 def test_run_that_has_ended_takes_no_intent(worker, ledger, started, intent):
     """The driver has closed it: a worker that comes late sends nothing."""
     one = worker()
