@@ -132,7 +132,7 @@ class Spread:
             finally:
                 over.set()
             await tending
-            await asyncio.to_thread(runs.fence)
+            await asyncio.to_thread(runs.fence, part.run)
             self._ledger.recover(now_us=SYSTEM.wall_us())
         if self._error is not None:
             raise self._error

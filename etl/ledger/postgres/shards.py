@@ -53,7 +53,13 @@ _STOP_ALL: Final = "UPDATE pace SET stop_kind = %s, stop_message = %s WHERE stop
 # Whoever still believes that it has one of these can write nothing more.
 _FENCE: Final = """
     UPDATE shard SET epoch = epoch + 1, state = 'waiting', owner = NULL, lease_until = NULL
-    WHERE state = 'open'
+    WHERE state = 'open' AND run = %s
+"""
+
+# Only what was told to stop: another command that has taken over meanwhile keeps its shards.
+_FENCE_STOPPED: Final = """
+    UPDATE shard SET epoch = epoch + 1, state = 'waiting', owner = NULL, lease_until = NULL
+    WHERE state = 'open' AND run IN (SELECT run FROM pace WHERE stop_kind IS NOT NULL)
 """
 
 
@@ -127,9 +133,13 @@ class SharedRuns:
         """End every run; a worker that has claimed nothing yet claims nothing more."""
         self._rows(_STOP_ALL, (kind, message))
 
-    def fence(self) -> None:
-        """Take all shards from their owners; call it when nobody has a lease any more."""
-        self._rows(_FENCE, ())
+    def fence(self, run: int) -> None:
+        """Take a run's shards from their owners; call it when nobody has a lease any more."""
+        self._rows(_FENCE, (run,))
+
+    def fence_stopped(self) -> None:
+        """Take the shards of every run that was told to stop from their owners, likewise."""
+        self._rows(_FENCE_STOPPED, ())
 
     def _rows(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         with translated(self._address):
@@ -168,4 +178,4 @@ def end_workers(address: Address, say: Callable[[str], None]) -> None:
         while workers:
             pause(_LOOK_EVERY_SECONDS)
             workers, _ = runs.live()
-        runs.fence()
+        runs.fence_stopped()

@@ -91,7 +91,7 @@ EXECUTE FUNCTION refuse('an epoch only grows, and what is done stays so');
 CREATE TRIGGER shard_stays BEFORE DELETE ON shard FOR EACH ROW
 EXECUTE FUNCTION refuse('shards are never deleted');
 
--- What a worker left in flight when its lease ended: it may have been sent.
+-- What a worker left in flight when it lost its shard: it may have been sent.
 CREATE FUNCTION doubt_shard(of_run integer, of_shard integer, found_us bigint) RETURNS bigint LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
 DECLARE
@@ -134,7 +134,8 @@ BEGIN
     UPDATE shard SET state = 'open', epoch = epoch + 1, owner = new_owner, lease_until = clock_timestamp() + lease
     WHERE run = of_run AND number = found_shard.number;
     doubted := 0;
-    IF found_shard.state = 'open' THEN
+    -- Also after a shard was fenced: its last owner may have left something in flight.
+    IF found_shard.epoch > 0 THEN
         doubted := doubt_shard(of_run, found_shard.number, found_us);
     END IF;
     shard_number := found_shard.number;

@@ -152,7 +152,7 @@ def test_answer_after_the_seal_counts_as_a_word(worker, ledger, runs, started, i
     one = worker()
     begin(one)
     one[0].commit([intent(0)])
-    runs.fence()
+    runs.fence(started[1])
     ledger.recover(now_us=8_000)
     ledger.end_run(started[1], exit_code=3, now_us=8_001)
     ledger.seal(now_us=8_002)
@@ -345,6 +345,38 @@ def test_schema_lets_only_the_newest_run_claim_and_send(worker, ledger, started,
     with pytest.raises(LedgerError, match="has another owner"):
         one[0].commit([intent(0)])
     assert {} == ledger.counts()
+
+
+def test_driver_that_lost_its_ledger_takes_no_shard_of_the_next_run(address, worker, runs, started, ledger):
+    """It learns only afterwards that somebody has taken over, whose workers go on."""
+    worker()[0].claim()
+    later = ledger.start_run(started[0], host="host", pid=1, version="0", now_us=9_000)
+    with closing(SharedRuns(address)) as next_runs:
+        next_runs.begin(later, SHARDS, WISH)
+        next_pump = PumpLedger(address, run=later, leases=Leases(30.0), rest_seconds=1.0)
+        with closing(next_pump):
+            next_pump.claim()
+            runs.stop(started[1], "aborted", "the ledger was opened by another run")
+            runs.fence(started[1])
+            runs.fence_stopped()
+            before, now = runs.worked(started[1]), runs.worked(later)
+
+    assert before is not None
+    assert now is not None
+    assert (0, 1) == (before.live, now.live)
+
+
+def test_shard_that_was_fenced_is_claimed_with_its_doubt(worker, ledger, runs, started, intent):
+    """What its last owner left in flight may have been sent, and would hold up its lane for good."""
+    one, other = worker(), worker()
+    begin(one)
+    one[0].commit([intent(0)])
+    runs.fence(started[1])
+    claim = other[0].claim()
+
+    assert claim is not None
+    assert (3, 1) == (claim.epoch, claim.doubted)
+    assert {State.UNCERTAIN: 1} == ledger.counts()
 
 
 def test_run_that_has_ended_takes_no_intent(worker, ledger, started, intent):
