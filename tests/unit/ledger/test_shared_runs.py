@@ -14,6 +14,7 @@ from etl.errors import LedgerError
 from etl.ledger.evidence import Pause
 from etl.ledger.interface import Intent, Outcome, Selection, Word
 from etl.ledger.leases import Leases
+from etl.ledger.postgres.connection import connect
 from etl.ledger.postgres.pump import PumpLedger
 from etl.ledger.postgres.shards import SharedRuns, end_workers
 from etl.ledger.sharing import PaceWish, Shard
@@ -377,6 +378,62 @@ def test_shard_that_was_fenced_is_claimed_with_its_doubt(worker, ledger, runs, s
     assert claim is not None
     assert (3, 1) == (claim.epoch, claim.doubted)
     assert {State.UNCERTAIN: 1} == ledger.counts()
+
+
+def test_worker_that_freezes_in_a_commit_keeps_its_shard_from_nobody(worker, runs, started, ledger, intent):
+    """The server ends its session; what it commits when it wakes up goes to nobody."""
+    one = worker()
+    begin(one)
+    pump, writer = one[0], one[0]._writer
+    assert ("30s",) == writer.execute("SHOW idle_in_transaction_session_timeout").fetchone()
+    writer.execute("SET idle_in_transaction_session_timeout = '50ms'")
+    writer.execute("BEGIN")
+    writer.execute("SELECT 1 FROM shard WHERE number = 0 FOR UPDATE")
+    runs.fence(started[1])
+    pump.commit([intent(0)])
+
+    assert {} == ledger.counts()
+
+
+def test_session_that_paused_for_too_long_is_a_lost_one(address, worker):
+    """The server has undone what the frozen machine had begun; it is made again."""
+    one = worker()[0]
+    claim = one.claim()
+    assert claim is not None
+    one._writer.execute("SET idle_in_transaction_session_timeout = '50ms'")
+    one._writer.execute("BEGIN")
+    one._writer.execute("SELECT 1 FROM shard FOR UPDATE")
+    with shell(address) as connection:
+        connection.execute("SELECT 1 FROM shard FOR UPDATE")
+    one.leave(claim, done=True)
+
+    assert 2 == one.shards_left()
+
+
+def test_driver_waits_for_no_lock_for_ever(address, worker, runs, started):
+    """Somebody holds a shard in a shell: the command ends and says what to do."""
+    worker()[0].claim()
+    assert ("1min",) == runs._connection.execute("SHOW lock_timeout").fetchone()
+    runs._connection.execute("SET lock_timeout = '50ms'")
+    with shell(address) as connection, connection.transaction():
+        connection.execute("SELECT 1 FROM shard FOR UPDATE")
+
+        with pytest.raises(LedgerError, match="kept locked") as refused:
+            runs.fence(started[1])
+
+    assert "pg_stat_activity" in refused.value.hint
+
+
+@pytest.mark.parametrize("role", ["worker", "driver", "reader", "writer"])
+def test_server_notices_soon_that_a_client_vanished(role, address, ledger):  # noqa: ARG001  it makes the schema
+    """Otherwise the locks of a machine without power stay for two hours, as TCP does by default."""
+    with closing(connect(address, role=role)) as connection:
+        found = connection.execute(
+            "SELECT name, boot_val <> reset_val OR source = 'session' FROM pg_settings WHERE name LIKE 'tcp_%'"
+        ).fetchall()
+
+    assert 4 == len(found)
+    assert all(ours for _, ours in found)
 
 
 def test_run_that_has_ended_takes_no_intent(worker, ledger, started, intent):
