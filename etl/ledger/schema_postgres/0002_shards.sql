@@ -42,12 +42,14 @@ CREATE TABLE pace (
     max_messages bigint,
     admitted     bigint  NOT NULL DEFAULT 0,
     ends_at      double precision,
+    late         bigint NOT NULL DEFAULT 0,
     stop_kind    text,
     stop_message text    CHECK (length(stop_message) <= 500),
     CHECK ((stop_kind IS NULL) = (stop_message IS NULL))
 ) WITH (fillfactor = 10);
 
 COMMENT ON COLUMN pace.spacing IS 'seconds between two slots at the whole rate';
+COMMENT ON COLUMN pace.late IS 'grows when an answer that came late changes messages: the mark shows it';
 COMMENT ON COLUMN pace.era IS 'grows when slots that are booked become void: a hold-off, another share';
 
 -- Under which claim a message was last sent; NULL: by a run of one process.

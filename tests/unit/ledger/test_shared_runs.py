@@ -14,6 +14,7 @@ from etl.errors import LedgerError
 from etl.ledger.evidence import Pause
 from etl.ledger.interface import Intent, Outcome, Selection, Word
 from etl.ledger.leases import Leases
+from etl.ledger.postgres import pump_statements
 from etl.ledger.postgres.connection import connect
 from etl.ledger.postgres.pump import PumpLedger
 from etl.ledger.postgres.shards import SharedRuns, end_workers
@@ -146,6 +147,25 @@ def test_known_answer_of_a_fenced_worker_counts(address, worker, ledger, intent,
         words = connection.execute("SELECT from_state, to_state, who, why FROM decision").fetchall()
     assert [("uncertain", "accepted", "etl", "its answer came late: accepted")] == words
     assert 0 == ledger.verify_seals().unexplained
+
+
+def test_mark_tells_of_a_takeover_and_of_a_late_answer(address, worker, ledger, intent, outcome):
+    """Whoever made something of the ledger's messages must see that it is out of date."""
+    one, other = worker(), worker()
+    begin(one)
+    one[0].commit([intent(0)])
+    expire(address)
+    marks = [ledger.mark()]
+    other[0].claim()
+    marks.append(ledger.mark())
+    one[0].renew()
+    marks.append(ledger.mark())
+    late = (*one[0]._columns([outcome(0)], late=True), "etl", 9_000)
+    one[0]._writer.execute(pump_statements.LATE, late)
+    marks.append(ledger.mark())
+
+    assert {State.ACCEPTED: 1} == ledger.counts()
+    assert 4 == len(set(marks))
 
 
 def test_answer_after_the_seal_counts_as_a_word(worker, ledger, runs, started, intent, outcome):
