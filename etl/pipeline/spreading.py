@@ -217,6 +217,8 @@ class Spread:
                 told = True
                 reason = stop.reason
                 await asyncio.to_thread(runs.stop, part.run, reason.kind.value, reason.message)
+                # Since the last look a worker may have claimed; from now on none does.
+                continue
             quiet = worked.live == 0
             if worked.done == worked.shards or (quiet and (stop.requested or worked.full)):
                 return counts
