@@ -141,7 +141,7 @@ class Spread:
             finally:
                 over.set()
             await tending
-            await asyncio.to_thread(runs.fence)
+            await asyncio.to_thread(runs.fence, part.run)
             self._ledger.recover(now_us=SYSTEM.wall_us())
         if self._error is not None:
             raise self._error
@@ -228,6 +228,8 @@ class Spread:
                 told = True
                 reason = stop.reason
                 await asyncio.to_thread(runs.stop, part.run, reason.kind.value, reason.message)
+                # Since the last look a worker may have claimed; from now on none does.
+                continue
             quiet = worked.live == 0
             if worked.done == worked.shards or (quiet and (stop.requested or worked.full)):
                 return counts

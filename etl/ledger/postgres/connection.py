@@ -29,14 +29,29 @@ _DEFAULTS: Final[dict[str, str | int]] = {
     "client_encoding": "UTF8",
 }
 
+# How long a transaction may pause, and how long a lock is waited for; 0: without an end.
+_NO_END: Final = ("0", "0")
+_TIMEOUTS: Final = {
+    # A machine that freezes within a commit keeps its shard from everybody; nobody waits for it any longer.
+    "worker": ("30s", "0"),
+    # Longer than that.
+    "driver": ("0", "60s"),
+}
+
+# Client and server look after each other: who vanished holds no lock for longer than half a minute.
 _SETTINGS: Final = """
     SELECT set_config('search_path', quote_ident(%s) || ', pg_catalog', false),
            set_config('synchronous_commit',
                       CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
                            ELSE current_setting('synchronous_commit') END, false),
            set_config('TimeZone', 'UTC', false),
-           set_config('idle_in_transaction_session_timeout', '0', false),
+           set_config('idle_in_transaction_session_timeout', %s, false),
+           set_config('lock_timeout', %s, false),
            set_config('statement_timeout', '0', false),
+           set_config('tcp_keepalives_idle', '10', false),
+           set_config('tcp_keepalives_interval', '5', false),
+           set_config('tcp_keepalives_count', '3', false),
+           set_config('tcp_user_timeout', '30000', false),
            current_setting('fsync'),
            current_setting('server_encoding')
 """
@@ -59,7 +74,8 @@ def connect(address: Address, *, role: str) -> Connection:
         address.conninfo(**_DEFAULTS, application_name=application(role)), autocommit=True
     )
     try:
-        row = connection.execute(_SETTINGS, (address.schema,)).fetchone() or ()
+        timeouts = _TIMEOUTS.get(role, _NO_END)
+        row = connection.execute(_SETTINGS, (address.schema, *timeouts)).fetchone() or ()
         require_fit(address, fsync=row[-2], encoding=row[-1])
     except BaseException:
         connection.close()

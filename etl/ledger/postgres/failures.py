@@ -39,6 +39,10 @@ _HINTS: Final[dict[str, tuple[str, str]]] = {
         "gets no connection: the server has too many",
         "raise max_connections, or close other programs",
     ),
+    "55P03": (
+        "is kept locked by a worker that hangs, or by another program",
+        "see `SELECT * FROM pg_stat_activity`, end who holds the lock; the same command resumes",
+    ),
     "25006": ("is read-only: the server is a standby", "name the primary server in `ledger`"),
     "22021": (
         "can't store a text that is no Unicode",
@@ -88,8 +92,9 @@ def is_lost(error: psycopg.Error) -> bool:
     state = state_of(error)
     if not state:
         return isinstance(error, psycopg.OperationalError)
-    # 57P0x: the server or an administrator ended the session; 08: the connection itself.
-    return state.startswith(("57P0", "08"))
+    # 57P0x: the server or an administrator ended the session; 25P03: it paused for too long, as on a machine
+    # that froze; 08: the connection itself.
+    return state.startswith(("57P0", "25P03", "08"))
 
 
 def failure(address: Address, error: psycopg.Error) -> LedgerError:

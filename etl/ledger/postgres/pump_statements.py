@@ -73,7 +73,9 @@ LATE: Final = f"""
         WHERE known.plan = new.plan AND known.ordinal = new.ordinal AND known.run = new.run
           AND known.shard = new.shard AND known.epoch = new.epoch AND known.state = 'uncertain'
           AND known.reason = 'interrupted' AND new.state IN ('accepted', 'pending')
-        RETURNING known.plan, known.ordinal, new.state, new.reason
+        RETURNING known.plan, known.ordinal, new.state, new.reason, new.run
+    ), marked AS (
+        UPDATE pace SET late = late + 1 WHERE run IN (SELECT run FROM done)
     )
     INSERT INTO decision (plan, ordinal, from_state, to_state, who, why, at_us)
     SELECT plan, ordinal, 'uncertain', state, %s, 'its answer came late: ' || reason, %s FROM done

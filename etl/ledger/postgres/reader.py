@@ -87,8 +87,13 @@ _UNSETTLED: Final = frozenset({State.UNCERTAIN, State.REJECTED})
 _NUMBERS: Final = count()
 """So that two cursors of one connection have names of their own."""
 
-# Workers of a run by many have counters of their own, so that none waits for another's commit.
-_MARK = "SELECT mark || coalesce((SELECT '.' || sum(commits) FROM pump), '') FROM meta"
+# Workers of a run by many have counters of their own, so that none waits for another's commit. An epoch grows
+# where a claim puts messages in doubt, `late` where an answer comes late.
+_MARK = """
+    SELECT concat_ws('.', mark, (SELECT sum(commits) FROM pump), (SELECT sum(epoch) FROM shard),
+                     (SELECT sum(late) FROM pace))
+    FROM meta
+"""
 _LAST_SEND = "SELECT greatest(last_send_us, (SELECT max(last_send_us) FROM pump)) FROM meta"
 
 Parameters = tuple[object, ...] | dict[str, object]

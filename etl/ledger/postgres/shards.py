@@ -48,15 +48,18 @@ _LIVE: Final = """
     FROM shard WHERE state = 'open' AND lease_until >= clock_timestamp()
 """
 
-_STOP_ALL: Final = """
-    UPDATE pace SET stop_kind = %s, stop_message = %s
-    WHERE stop_kind IS NULL AND run IN (SELECT run FROM shard WHERE state = 'open')
-"""
+_STOP_ALL: Final = "UPDATE pace SET stop_kind = %s, stop_message = %s WHERE stop_kind IS NULL"
 
 # Whoever still believes that it has one of these can write nothing more.
 _FENCE: Final = """
     UPDATE shard SET epoch = epoch + 1, state = 'waiting', owner = NULL, lease_until = NULL
-    WHERE state = 'open'
+    WHERE state = 'open' AND run = %s
+"""
+
+# Only what was told to stop: another command that has taken over meanwhile keeps its shards.
+_FENCE_STOPPED: Final = """
+    UPDATE shard SET epoch = epoch + 1, state = 'waiting', owner = NULL, lease_until = NULL
+    WHERE state = 'open' AND run IN (SELECT run FROM pace WHERE stop_kind IS NOT NULL)
 """
 
 
@@ -127,12 +130,16 @@ class SharedRuns:
         return count, seconds
 
     def stop_all(self, kind: str, message: str) -> None:
-        """End every run that has open shards."""
+        """End every run; a worker that has claimed nothing yet claims nothing more."""
         self._rows(_STOP_ALL, (kind, message))
 
-    def fence(self) -> None:
-        """Take all shards from their owners; call it when nobody has a lease any more."""
-        self._rows(_FENCE, ())
+    def fence(self, run: int) -> None:
+        """Take a run's shards from their owners; call it when nobody has a lease any more."""
+        self._rows(_FENCE, (run,))
+
+    def fence_stopped(self) -> None:
+        """Take the shards of every run that was told to stop from their owners, likewise."""
+        self._rows(_FENCE_STOPPED, ())
 
     def _rows(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         with translated(self._address):
@@ -160,14 +167,15 @@ def end_workers(address: Address, say: Callable[[str], None]) -> None:
     Call it while holding the ledger's lock, before anything in flight is called uncertain.
     """
     with closing(SharedRuns(address)) as runs:
+        # First: workers of a driver that died before they had claimed anything are no live ones.
+        runs.stop_all("aborted", "another command began")
         workers, seconds = runs.live()
         if workers:
             say(
                 f"workers of an earlier run still send ({workers}): they finish what is in flight, "
                 f"which takes {seconds:.0f} s at most"
             )
-            runs.stop_all("aborted", "another command began")
         while workers:
             pause(_LOOK_EVERY_SECONDS)
             workers, _ = runs.live()
-        runs.fence()
+        runs.fence_stopped()

@@ -42,12 +42,14 @@ CREATE TABLE pace (
     max_messages bigint,
     admitted     bigint  NOT NULL DEFAULT 0,
     ends_at      double precision,
+    late         bigint NOT NULL DEFAULT 0,
     stop_kind    text,
     stop_message text    CHECK (length(stop_message) <= 500),
     CHECK ((stop_kind IS NULL) = (stop_message IS NULL))
 ) WITH (fillfactor = 10);
 
 COMMENT ON COLUMN pace.spacing IS 'seconds between two slots at the whole rate';
+COMMENT ON COLUMN pace.late IS 'grows when an answer that came late changes messages: the mark shows it';
 COMMENT ON COLUMN pace.era IS 'grows when slots that are booked become void: a hold-off, another share';
 
 -- Under which claim a message was last sent; NULL: by a run of one process.
@@ -74,7 +76,7 @@ BEGIN
         SELECT 1 FROM changed WHERE state = 'in_flight' AND shard IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM shard
             WHERE shard.run = changed.run AND shard.number = changed.shard AND shard.epoch = changed.epoch
-              AND shard.state = 'open'
+              AND shard.state = 'open' AND shard.run = (SELECT max(number) FROM run)
         )
     ) THEN
         RAISE EXCEPTION USING ERRCODE = 'integrity_constraint_violation',
@@ -91,7 +93,7 @@ EXECUTE FUNCTION refuse('an epoch only grows, and what is done stays so');
 CREATE TRIGGER shard_stays BEFORE DELETE ON shard FOR EACH ROW
 EXECUTE FUNCTION refuse('shards are never deleted');
 
--- What a worker left in flight when its lease ended: it may have been sent.
+-- What a worker left in flight when it lost its shard: it may have been sent.
 CREATE FUNCTION doubt_shard(of_run integer, of_shard integer, found_us bigint) RETURNS bigint LANGUAGE plpgsql
 SET search_path FROM CURRENT AS $$
 DECLARE
@@ -107,7 +109,7 @@ BEGIN
 END
 $$;
 
--- Gives a worker the first shard that is free or whose lease has ended.
+-- Gives a worker of the newest run the first shard that is free or whose lease has ended.
 CREATE FUNCTION claim(of_run integer, new_owner text, lease interval, found_us bigint)
 RETURNS TABLE (shard_number integer, shard_epoch integer, shard_part integer, lanes_first bigint,
                lanes_end bigint, doubted bigint)
@@ -115,7 +117,14 @@ LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     found_shard shard%ROWTYPE;
 BEGIN
-    IF EXISTS (SELECT 1 FROM pace WHERE run = of_run AND stop_kind IS NOT NULL) THEN
+    -- Locked: whoever says stop waits for claims under way, and none comes afterwards.
+    PERFORM 1 FROM pace WHERE run = of_run AND stop_kind IS NULL FOR SHARE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    PERFORM 1 FROM run
+    WHERE number = of_run AND ended_us IS NULL AND number = (SELECT max(number) FROM run);
+    IF NOT FOUND THEN
         RETURN;
     END IF;
     SELECT * INTO found_shard FROM shard
@@ -127,7 +136,8 @@ BEGIN
     UPDATE shard SET state = 'open', epoch = epoch + 1, owner = new_owner, lease_until = clock_timestamp() + lease
     WHERE run = of_run AND number = found_shard.number;
     doubted := 0;
-    IF found_shard.state = 'open' THEN
+    -- Also after a shard was fenced: its last owner may have left something in flight.
+    IF found_shard.epoch > 0 THEN
         doubted := doubt_shard(of_run, found_shard.number, found_us);
     END IF;
     shard_number := found_shard.number;

@@ -14,6 +14,8 @@ from etl.errors import LedgerError
 from etl.ledger.evidence import Pause
 from etl.ledger.interface import Intent, Outcome, Selection, Word
 from etl.ledger.leases import Leases
+from etl.ledger.postgres import pump_statements
+from etl.ledger.postgres.connection import connect
 from etl.ledger.postgres.pump import PumpLedger
 from etl.ledger.postgres.shards import SharedRuns, end_workers
 from etl.ledger.sharing import PaceWish, Shard
@@ -147,12 +149,31 @@ def test_known_answer_of_a_fenced_worker_counts(address, worker, ledger, intent,
     assert 0 == ledger.verify_seals().unexplained
 
 
+def test_mark_tells_of_a_takeover_and_of_a_late_answer(address, worker, ledger, intent, outcome):
+    """Whoever made something of the ledger's messages must see that it is out of date."""
+    one, other = worker(), worker()
+    begin(one)
+    one[0].commit([intent(0)])
+    expire(address)
+    marks = [ledger.mark()]
+    other[0].claim()
+    marks.append(ledger.mark())
+    one[0].renew()
+    marks.append(ledger.mark())
+    late = (*one[0]._columns([outcome(0)], late=True), "etl", 9_000)
+    one[0]._writer.execute(pump_statements.LATE, late)
+    marks.append(ledger.mark())
+
+    assert {State.ACCEPTED: 1} == ledger.counts()
+    assert 4 == len(set(marks))
+
+
 def test_answer_after_the_seal_counts_as_a_word(worker, ledger, runs, started, intent, outcome):
     """A worker wakes up long after: the seal of the run stays true, and nobody has to settle the message."""
     one = worker()
     begin(one)
     one[0].commit([intent(0)])
-    runs.fence()
+    runs.fence(started[1])
     ledger.recover(now_us=8_000)
     ledger.end_run(started[1], exit_code=3, now_us=8_001)
     ledger.seal(now_us=8_002)
@@ -309,6 +330,130 @@ def test_next_command_waits_for_live_workers_then_fences_them(address, worker, l
     assert [] == said
     assert 1 == ledger.recover(now_us=9_000)
     assert {State.UNCERTAIN: 1} == ledger.counts()
+
+
+def test_worker_that_had_claimed_nothing_when_its_driver_died_never_sends(address, worker):
+    """It still read the plan, so it held no lease: the next command ends its run all the same."""
+    one = worker()[0]
+    said: list[str] = []
+    end_workers(address, said.append)
+    beginning = one.beginning()
+
+    assert [] == said
+    assert one.claim() is None
+    assert beginning is not None
+    assert ("aborted", "another command began") == (beginning.heard.stop_kind, beginning.heard.stop_message)
+
+
+def test_stop_waits_for_a_claim_under_way(address, worker, runs, started):
+    """Otherwise a shard would be claimed just after everybody has looked whether somebody sends."""
+    worker()
+    runs._connection.execute("SET lock_timeout = '50ms'")
+    with shell(address) as connection, connection.transaction():
+        connection.execute("SELECT claim(%s, 'other', '9 s', 1)", (started[1],))
+
+        with pytest.raises(LedgerError, match="lock timeout"):
+            runs.stop(started[1], "interrupted", "Ctrl-C")
+
+
+def test_schema_lets_only_the_newest_run_claim_and_send(worker, ledger, started, intent):
+    """Two runs at two paces would send faster than the API allows."""
+    one = worker()
+    begin(one)
+    ledger.start_run(started[0], host="host", pid=1, version="0", now_us=9_000)
+
+    assert one[0].claim() is None
+    with pytest.raises(LedgerError, match="has another owner"):
+        one[0].commit([intent(0)])
+    assert {} == ledger.counts()
+
+
+def test_driver_that_lost_its_ledger_takes_no_shard_of_the_next_run(address, worker, runs, started, ledger):
+    """It learns only afterwards that somebody has taken over, whose workers go on."""
+    worker()[0].claim()
+    later = ledger.start_run(started[0], host="host", pid=1, version="0", now_us=9_000)
+    with closing(SharedRuns(address)) as next_runs:
+        next_runs.begin(later, SHARDS, WISH)
+        next_pump = PumpLedger(address, run=later, leases=Leases(30.0), rest_seconds=1.0)
+        with closing(next_pump):
+            next_pump.claim()
+            runs.stop(started[1], "aborted", "the ledger was opened by another run")
+            runs.fence(started[1])
+            runs.fence_stopped()
+            before, now = runs.worked(started[1]), runs.worked(later)
+
+    assert before is not None
+    assert now is not None
+    assert (0, 1) == (before.live, now.live)
+
+
+def test_shard_that_was_fenced_is_claimed_with_its_doubt(worker, ledger, runs, started, intent):
+    """What its last owner left in flight may have been sent, and would hold up its lane for good."""
+    one, other = worker(), worker()
+    begin(one)
+    one[0].commit([intent(0)])
+    runs.fence(started[1])
+    claim = other[0].claim()
+
+    assert claim is not None
+    assert (3, 1) == (claim.epoch, claim.doubted)
+    assert {State.UNCERTAIN: 1} == ledger.counts()
+
+
+def test_worker_that_freezes_in_a_commit_keeps_its_shard_from_nobody(worker, runs, started, ledger, intent):
+    """The server ends its session; what it commits when it wakes up goes to nobody."""
+    one = worker()
+    begin(one)
+    pump, writer = one[0], one[0]._writer
+    assert ("30s",) == writer.execute("SHOW idle_in_transaction_session_timeout").fetchone()
+    writer.execute("SET idle_in_transaction_session_timeout = '50ms'")
+    writer.execute("BEGIN")
+    writer.execute("SELECT 1 FROM shard WHERE number = 0 FOR UPDATE")
+    runs.fence(started[1])
+    pump.commit([intent(0)])
+
+    assert {} == ledger.counts()
+
+
+def test_session_that_paused_for_too_long_is_a_lost_one(address, worker):
+    """The server has undone what the frozen machine had begun; it is made again."""
+    one = worker()[0]
+    claim = one.claim()
+    assert claim is not None
+    one._writer.execute("SET idle_in_transaction_session_timeout = '50ms'")
+    one._writer.execute("BEGIN")
+    one._writer.execute("SELECT 1 FROM shard FOR UPDATE")
+    with shell(address) as connection:
+        connection.execute("SELECT 1 FROM shard FOR UPDATE")
+    one.leave(claim, done=True)
+
+    assert 2 == one.shards_left()
+
+
+def test_driver_waits_for_no_lock_for_ever(address, worker, runs, started):
+    """Somebody holds a shard in a shell: the command ends and says what to do."""
+    worker()[0].claim()
+    assert ("1min",) == runs._connection.execute("SHOW lock_timeout").fetchone()
+    runs._connection.execute("SET lock_timeout = '50ms'")
+    with shell(address) as connection, connection.transaction():
+        connection.execute("SELECT 1 FROM shard FOR UPDATE")
+
+        with pytest.raises(LedgerError, match="kept locked") as refused:
+            runs.fence(started[1])
+
+    assert "pg_stat_activity" in refused.value.hint
+
+
+@pytest.mark.parametrize("role", ["worker", "driver", "reader", "writer"])
+def test_server_notices_soon_that_a_client_vanished(role, address, ledger):  # noqa: ARG001  it makes the schema
+    """Otherwise the locks of a machine without power stay for two hours, as TCP does by default."""
+    with closing(connect(address, role=role)) as connection:
+        found = connection.execute(
+            "SELECT name, source = 'session' FROM pg_settings WHERE name LIKE 'tcp_%'"
+        ).fetchall()
+
+    assert 4 == len(found)
+    assert all(ours for _, ours in found)
 
 
 def test_run_that_has_ended_takes_no_intent(worker, ledger, started, intent):
