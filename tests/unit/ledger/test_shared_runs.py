@@ -311,6 +311,31 @@ def test_next_command_waits_for_live_workers_then_fences_them(address, worker, l
     assert {State.UNCERTAIN: 1} == ledger.counts()
 
 
+def cut_off(address) -> None:
+    """End the sessions of all workers, as a server that falls does."""
+    with shell(address) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE application_name LIKE 'etl worker%'"
+        )
+
+
+def test_era_after_an_outage_is_newer_than_any_that_was_heard(address, worker):
+    """Eras may be lost with the server's last moments; a sender takes no slots of one that is older."""
+    one, _ = worker()
+    one.set_hold_off(SYSTEM.wall_us() + 30_000_000)
+    one.set_share(0.5, before=1.0)
+    one.renew()
+    heard = one.heard.era if one.heard else 0
+    with shell(address) as connection:
+        connection.execute("UPDATE pace SET era = 0")
+    cut_off(address)
+    one.renew()
+
+    assert one.heard
+    assert one.heard.era > heard
+
+
 def test_run_that_has_ended_takes_no_intent(worker, ledger, started, intent):
     """The driver has closed it: a worker that comes late sends nothing."""
     one = worker()
