@@ -25,6 +25,7 @@ from etl.ledger.sharing import PaceWish, Shard, Worked
 from etl.model.events import Event, HoldOff, PaceChanged, SettledElsewhere, Warned
 from etl.model.plan import PlanFolder
 from etl.model.states import State
+from etl.pipeline.failing import Failures
 from etl.pipeline.probing import Probe, require
 from etl.pipeline.pump import Pumped, PumpSpec, pump
 from etl.pipeline.replaying import share_to_begin_with
@@ -37,8 +38,6 @@ from etl.replay.shared_pace import spacing_seconds
 from etl.replay.stop import Stop, StopKind, on_signals
 
 _LOOK_EVERY_SECONDS: Final = 0.25
-_FAILURES: Final = 3
-"""Of every worker in a row, with nothing done in between: then the run ends with the error."""
 _REPORTED: Final = (State.ACCEPTED, State.REJECTED, State.UNCERTAIN)
 
 
@@ -77,7 +76,7 @@ class Spread:
         self._ledger = ledger
         self._conversations = conversations
         self._observe = observe
-        self._failures: dict[str, int] = {}
+        self._failures = Failures()
         self._error: EtlError | None = None
         self._said: set[str] = set()
         self._lost: EngineError | None = None
@@ -186,16 +185,14 @@ class Spread:
     def _ended(self, worker: str, end: Pumped | BaseException) -> None:
         """Take the end of a worker's call."""
         if isinstance(end, Pumped):
-            self._failures.pop(worker, None)
+            self._failures.forgive(worker)
             self._conversations.add(compared=end.compared, merged=end.merged, split=end.split)
             return
-        if isinstance(end, EngineError):
-            self._warn(f"{end.message}; {end.hint}")
-            return
-        self._failures[worker] = self._failures.get(worker, 0) + 1
         message = end.message if isinstance(end, EtlError) else type(end).__name__
-        self._warn(f"worker {worker}: {message}")
-        if len(self._failures) >= self._engine.workers and min(self._failures.values()) >= _FAILURES:
+        self._warn(
+            f"{message}; {end.hint}" if isinstance(end, EngineError) else f"worker {worker}: {message}"
+        )
+        if self._failures.add(worker) and self._failures.hopeless(self._engine.workers):
             self._error = end if isinstance(end, EtlError) else UsageError(message)
 
     async def _watch(
@@ -208,8 +205,8 @@ class Spread:
             assert worked is not None  # noqa: S101  it was begun
             now = await asyncio.to_thread(self._ledger.counts, part.plan_number)
             self._tell(counts, now, limits, stop)
-            if now != counts:
-                self._failures.clear()
+            if now.get(State.ACCEPTED, 0) > counts.get(State.ACCEPTED, 0):
+                self._failures.progress()
             counts = now
             self._tell_pace(worked)
             self._follow(worked, stop)

@@ -1,5 +1,6 @@
 """One run by many workers: leases, epochs, the one pace and the word that ends it, in a real PostgreSQL."""
 
+import asyncio
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -15,8 +16,10 @@ from etl.ledger.evidence import Pause
 from etl.ledger.interface import Intent, Outcome, Selection, Word
 from etl.ledger.leases import Leases
 from etl.ledger.postgres.pump import PumpLedger
+from etl.ledger.postgres.pump_rescue import OneByOne
 from etl.ledger.postgres.shards import SharedRuns, end_workers
 from etl.ledger.sharing import PaceWish, Shard
+from etl.ledger.writer import GroupCommit
 from etl.model.plan import Lane
 from etl.model.states import State
 from support.postgres import shell
@@ -334,6 +337,25 @@ def test_era_after_an_outage_is_newer_than_any_that_was_heard(address, worker):
 
     assert one.heard
     assert one.heard.era > heard
+
+
+def test_refused_entry_takes_no_known_outcome_with_it(worker, ledger, intent, outcome):
+    """What the API answered for other lanes, and what was surely not sent, is known: it must not be doubt."""
+    one, leases = worker()
+    begin((one, leases))
+    begin((one, leases), OTHER)
+    one.commit([intent(0), intent(10)])
+
+    async def send() -> list[object]:
+        async with GroupCommit(one, OneByOne(one)) as group:
+            batch = group.write(outcome(0), intent(1, lane="us\x00er"))
+            ends = await asyncio.gather(batch, return_exceptions=True)
+            late = group.write(outcome(10, State.PENDING, phase="connect", reason="withdrawn"))
+            return [*ends, *await asyncio.gather(late, return_exceptions=True)]
+
+    with pytest.raises(LedgerError, match="no Unicode"):
+        asyncio.run(send())
+    assert {State.ACCEPTED: 1, State.PENDING: 1} == ledger.counts()
 
 
 def test_run_that_has_ended_takes_no_intent(worker, ledger, started, intent):
