@@ -17,11 +17,12 @@ from etl.cluster.interface import Engine
 from etl.config.job import Job
 from etl.config.secrets import Secret
 from etl.config.target import Target
-from etl.errors import EngineError, EtlError, UsageError
+from etl.errors import EngineError, EtlError, LedgerError, UsageError
 from etl.ledger.interface import Ledger
 from etl.ledger.postgres.address import Address
+from etl.ledger.postgres.ledger import PostgresLedger
 from etl.ledger.postgres.shards import SharedRuns
-from etl.ledger.sharing import PaceWish, Shard, Worked
+from etl.ledger.sharing import LOST, PaceWish, Shard, Worked
 from etl.model.events import Event, HoldOff, PaceChanged, SettledElsewhere, Warned
 from etl.model.plan import PlanFolder
 from etl.model.states import State
@@ -199,10 +200,14 @@ class Spread:
         self, runs: SharedRuns, part: Part, counts: dict[State, int], limits: Limits, stop: Stop
     ) -> dict[State, int]:
         """Watch the ledger until nobody sends any more, and return the last counts."""
-        told = False
+        told, commits = False, 0
         while True:
             worked = await asyncio.to_thread(runs.worked, part.run)
-            assert worked is not None  # noqa: S101  it was begun
+            commits, before = await asyncio.to_thread(runs.commits, part.run), commits
+            if worked is None or commits < before or worked.stop_message == LOST:
+                self._lose(stop)
+            if worked is None:
+                return counts
             now = await asyncio.to_thread(self._ledger.counts, part.plan_number)
             self._tell(counts, now, limits, stop)
             if now.get(State.ACCEPTED, 0) > counts.get(State.ACCEPTED, 0):
@@ -218,6 +223,16 @@ class Spread:
             if worked.done == worked.shards or (quiet and (stop.requested or worked.full)):
                 return counts
             await SYSTEM.sleep(_LOOK_EVERY_SECONDS)
+
+    def _lose(self, stop: Stop) -> None:
+        """End the run because the database has forgotten something, and let no other one begin by itself."""
+        if self._error is None and isinstance(self._ledger, PostgresLedger):
+            self._ledger.distrust()
+        self._error = LedgerError(
+            f"{LOST} ({self._address})",
+            hint="say `etl import JOB --restored` once: what it does not know is uncertain then",
+        )
+        stop.request(StopKind.ABORTED, LOST)
 
     def _follow(self, worked: Worked, stop: Stop) -> None:
         """End the run where a worker, the engine or the work itself says so."""

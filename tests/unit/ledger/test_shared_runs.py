@@ -18,7 +18,7 @@ from etl.ledger.leases import Leases
 from etl.ledger.postgres.pump import PumpLedger
 from etl.ledger.postgres.pump_rescue import OneByOne
 from etl.ledger.postgres.shards import SharedRuns, end_workers
-from etl.ledger.sharing import PaceWish, Shard
+from etl.ledger.sharing import LOST, PaceWish, Shard
 from etl.ledger.writer import GroupCommit
 from etl.model.plan import Lane
 from etl.model.states import State
@@ -356,6 +356,29 @@ def test_refused_entry_takes_no_known_outcome_with_it(worker, ledger, intent, ou
     with pytest.raises(LedgerError, match="no Unicode"):
         asyncio.run(send())
     assert {State.ACCEPTED: 1, State.PENDING: 1} == ledger.counts()
+
+
+@pytest.mark.parametrize("forget", ["UPDATE pump SET commits = commits - 2", "DELETE FROM pump"])
+def test_worker_whose_commits_are_forgotten_ends_the_run_for_all(
+    address, worker, runs, started, intent, forget
+):
+    """After a failover that lost commits: whoever takes the shard over would send again what is missing."""
+    one, other = worker(), worker()
+    begin(one)
+    one[0].commit([intent(0)])
+    one[0].renew()
+    known = runs.commits(started[1])
+    with shell(address) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("DELETE FROM message")
+        connection.execute(forget)
+    cut_off(address)
+
+    with pytest.raises(LedgerError, match="without commits"):
+        one[0].renew()
+    assert runs.commits(started[1]) < known
+    assert ("aborted", LOST) == (runs.worked(started[1]).stop_kind, runs.worked(started[1]).stop_message)
+    assert other[0].claim() is None
 
 
 def test_run_that_has_ended_takes_no_intent(worker, ledger, started, intent):
