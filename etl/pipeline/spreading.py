@@ -15,6 +15,7 @@ from typing import Final
 from etl.clock import MICROSECONDS, SYSTEM
 from etl.cluster.interface import Engine
 from etl.config.job import Job
+from etl.config.notice import Notify
 from etl.config.secrets import Secret
 from etl.config.target import Target
 from etl.errors import EngineError, EtlError, LedgerError, UsageError
@@ -147,7 +148,8 @@ class Spread:
 
     def _spec(self, part: Part) -> PumpSpec:
         return PumpSpec(
-            job=self._job,
+            # Only the driver tells how it ended: an address may hold a secret that workers need not know.
+            job=self._job.model_copy(update={"notify": Notify()}),
             folder=self._folder,
             plan=part.plan.path.absolute(),
             address=self._address,
