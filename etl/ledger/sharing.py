@@ -7,6 +7,10 @@ INTERRUPTED: Final = "interrupted"
 """The reason of a message whose sender's lease ended before its outcome was known."""
 
 
+LOST: Final = "the ledger came back without commits that it had confirmed"
+"""Why a run ends whose database has forgotten something: messages that were sent are missing in it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
     """A part of a plan that one worker at a time may send: neighbouring lanes of one part."""

@@ -55,8 +55,8 @@ _REJECTS: Final[dict[RejectCode, tuple[str, str]]] = {
         "close the quote, or raise `[input] max_record_bytes`",
     ),
     RejectCode.MISSING_USER: (
-        'no user id (or, with `lane = "conversation"`, no conversation id)',
-        "fill the cell, or map a column that is always filled",
+        'no user id (or, with `lane = "conversation"`, no conversation id), or one with a NUL character',
+        "fill the cell, or map a column that is always filled and sound",
     ),
     RejectCode.USER_TOO_LONG: (
         "the user id has more than 255 characters",

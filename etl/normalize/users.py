@@ -77,6 +77,12 @@ def read_users(job: Job, cells: Callable[[str], pa.Array], rows: int) -> Users:
         faults=(
             Fault(code=RejectCode.MISSING_USER, column=column, hit=missing(written)),
             Fault(code=RejectCode.USER_TOO_LONG, column=column, hit=too_long, details=_length(lane)),
+            Fault(
+                code=RejectCode.MISSING_USER,
+                column=column,
+                hit=_with_nul(lane) & (not job.users.pseudonymize),
+                details=details_of(lane, ID_CHARACTERS),
+            ),
             precision(column, written),
             Fault(
                 code=RejectCode.PLACEHOLDER_USER,
@@ -96,6 +102,13 @@ def precision(column: str, cells: pa.Array) -> Fault:
         hit=matches_among(cells, _may_be_scientific(cells), _SCIENTIFIC),
         details=details_of(cells, ID_CHARACTERS),
     )
+
+
+def _with_nul(cells: pa.Array) -> Mask:
+    """Return which cells hold a NUL, which PostgreSQL stores in no text."""
+    octets, ends = octets_of(cells)
+    found: Mask = counts_in(places(octets, lambda piece: piece == 0), ends) > 0
+    return found
 
 
 def _may_be_scientific(cells: pa.Array) -> Mask:

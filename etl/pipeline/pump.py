@@ -20,6 +20,7 @@ from etl.config.target import Target
 from etl.ledger.leases import Leases
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.pump import PumpLedger
+from etl.ledger.postgres.pump_rescue import OneByOne
 from etl.ledger.postgres.reader import PostgresReader
 from etl.ledger.sharing import Beginning
 from etl.ledger.writer import GroupCommit
@@ -160,7 +161,7 @@ class _Pump:
             timeout_seconds=self._settings.timeout_seconds,
             folder=self._spec.folder,
         )
-        async with client, GroupCommit(ledger, linger_seconds=_LINGER_SECONDS) as group:
+        async with client, GroupCommit(ledger, OneByOne(ledger), linger_seconds=_LINGER_SECONDS) as group:
             writer = SharedWriter(group, ledger, gate, self._stop, SYSTEM)
             async with Beat(ledger, writer, self._stop, SYSTEM, lease_seconds=self._leases.seconds):
                 runner = Runner(

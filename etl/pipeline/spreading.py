@@ -15,18 +15,21 @@ from typing import Final
 from etl.clock import MICROSECONDS, SYSTEM
 from etl.cluster.interface import Engine
 from etl.config.job import Job
+from etl.config.notice import Notify
 from etl.config.secrets import Secret
 from etl.config.target import Target
 from etl.config.workspace import Workspace
-from etl.errors import EngineError, EtlError, UsageError
+from etl.errors import EngineError, EtlError, LedgerError, UsageError
 from etl.ledger.interface import Ledger
 from etl.ledger.postgres.address import Address
+from etl.ledger.postgres.ledger import PostgresLedger
 from etl.ledger.postgres.shards import SharedRuns
-from etl.ledger.sharing import PaceWish, Shard, Worked
+from etl.ledger.sharing import LOST, PaceWish, Shard, Worked
 from etl.model.events import Event, HoldOff, PaceChanged, SettledElsewhere, Warned
 from etl.model.plan import PlanFolder
 from etl.model.states import State
 from etl.pipeline.depots import depot_of
+from etl.pipeline.failing import Failures
 from etl.pipeline.planreading import PlanPlace
 from etl.pipeline.probing import Probe, require
 from etl.pipeline.pump import Pumped, PumpSpec, pump
@@ -40,8 +43,6 @@ from etl.replay.shared_pace import spacing_seconds
 from etl.replay.stop import Stop, StopKind, on_signals
 
 _LOOK_EVERY_SECONDS: Final = 0.25
-_FAILURES: Final = 3
-"""Of every worker in a row, with nothing done in between: then the run ends with the error."""
 _REPORTED: Final = (State.ACCEPTED, State.REJECTED, State.UNCERTAIN)
 
 
@@ -82,7 +83,7 @@ class Spread:
         self._ledger = ledger
         self._conversations = conversations
         self._observe = observe
-        self._failures: dict[str, int] = {}
+        self._failures = Failures()
         self._error: EtlError | None = None
         self._said: set[str] = set()
         self._lost: EngineError | None = None
@@ -156,7 +157,8 @@ class Spread:
 
     def _spec(self, part: Part) -> PumpSpec:
         return PumpSpec(
-            job=self._job,
+            # Only the driver tells how it ended: an address may hold a secret that workers need not know.
+            job=self._job.model_copy(update={"notify": Notify()}),
             folder=self._folder,
             plan=PlanPlace(
                 folder=part.plan.path.absolute(), store=self._space.uri, summary=part.plan.summary
@@ -197,30 +199,32 @@ class Spread:
     def _ended(self, worker: str, end: Pumped | BaseException) -> None:
         """Take the end of a worker's call."""
         if isinstance(end, Pumped):
-            self._failures.pop(worker, None)
+            self._failures.forgive(worker)
             self._conversations.add(compared=end.compared, merged=end.merged, split=end.split)
             return
-        if isinstance(end, EngineError):
-            self._warn(f"{end.message}; {end.hint}")
-            return
-        self._failures[worker] = self._failures.get(worker, 0) + 1
         message = end.message if isinstance(end, EtlError) else type(end).__name__
-        self._warn(f"worker {worker}: {message}")
-        if len(self._failures) >= self._engine.workers and min(self._failures.values()) >= _FAILURES:
+        self._warn(
+            f"{message}; {end.hint}" if isinstance(end, EngineError) else f"worker {worker}: {message}"
+        )
+        if self._failures.add(worker) and self._failures.hopeless(self._engine.workers):
             self._error = end if isinstance(end, EtlError) else UsageError(message)
 
     async def _watch(
         self, runs: SharedRuns, part: Part, counts: dict[State, int], limits: Limits, stop: Stop
     ) -> dict[State, int]:
         """Watch the ledger until nobody sends any more, and return the last counts."""
-        told = False
+        told, commits = False, 0
         while True:
             worked = await asyncio.to_thread(runs.worked, part.run)
-            assert worked is not None  # noqa: S101  it was begun
+            commits, before = await asyncio.to_thread(runs.commits, part.run), commits
+            if worked is None or commits < before or worked.stop_message == LOST:
+                self._lose(stop)
+            if worked is None:
+                return counts
             now = await asyncio.to_thread(self._ledger.counts, part.plan_number)
             self._tell(counts, now, limits, stop)
-            if now != counts:
-                self._failures.clear()
+            if now.get(State.ACCEPTED, 0) > counts.get(State.ACCEPTED, 0):
+                self._failures.progress()
             counts = now
             self._tell_pace(worked)
             self._follow(worked, stop)
@@ -234,6 +238,16 @@ class Spread:
             if worked.done == worked.shards or (quiet and (stop.requested or worked.full)):
                 return counts
             await SYSTEM.sleep(_LOOK_EVERY_SECONDS)
+
+    def _lose(self, stop: Stop) -> None:
+        """End the run because the database has forgotten something, and let no other one begin by itself."""
+        if self._error is None and isinstance(self._ledger, PostgresLedger):
+            self._ledger.distrust()
+        self._error = LedgerError(
+            f"{LOST} ({self._address})",
+            hint="say `etl import JOB --restored` once: what it does not know is uncertain then",
+        )
+        stop.request(StopKind.ABORTED, LOST)
 
     def _follow(self, worked: Worked, stop: Stop) -> None:
         """End the run where a worker, the engine or the work itself says so."""

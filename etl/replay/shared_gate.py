@@ -116,8 +116,8 @@ class SharedGate:
         self._void()
 
     def hear(self, *, era: int, share: float) -> None:
-        """Take what any answer of the database says of the pace; another era makes booked slots void."""
-        if era == self._era:
+        """Take what any answer of the database says of the pace; a newer era makes booked slots void."""
+        if era <= self._era:
             return
         self._era, self._share = era, share
         self._void()
@@ -181,7 +181,7 @@ class SharedGate:
         clock = self._clock
         gives_up = clock.monotonic() + _GUARD_MOST_SECONDS
         while not self._ends(now := clock.monotonic()) and self._leases.hold(ordinal, now):
-            if slot not in self._good or now > slot + LATE_SECONDS:
+            if slot not in self._good or now > slot + LATE_SECONDS or slot < self._held_until:
                 self._good.discard(slot)
                 if max(now, self._held_until) > gives_up:
                     return False
@@ -273,10 +273,14 @@ class SharedGate:
         self.hear(era=told.era, share=told.share)
         self._grants += told.admitted
         self._full = self._full or told.admitted < fresh
+        if told.era < self._era:
+            return  # booked before what was heard meanwhile, at a pace that is void
         if told.held_until > told.now:
             self._held_until = max(self._held_until, self._remote.local(told.held_until))
         first = self._remote.local(told.first)
-        self._free.extend(first + number * told.spacing for number in range(told.slots))
+        slots = (first + number * told.spacing for number in range(told.slots))
+        # A hold-off that began meanwhile may not be in the row yet.
+        self._free.extend(slot for slot in slots if slot >= self._held_until)
 
     def _void(self) -> None:
         self._free.clear()

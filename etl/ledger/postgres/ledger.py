@@ -39,6 +39,7 @@ class PostgresLedger(PostgresHistory):
         super().__init__(address, patience_seconds=patience_seconds)
         self._session = session
         self._marks = marks
+        self._distrusted = False
 
     def hurry(self) -> None:
         """Wait no longer for a database that is away: somebody wants to leave."""
@@ -225,9 +226,22 @@ class PostgresLedger(PostgresHistory):
         with translated(self._address):
             self._session.write(lambda cursor: cursor.execute(sql, (rate_per_second,)), changes=False)
 
+    def distrust(self) -> None:
+        """Remember a newer generation than there is, now and later: the ledger has lost commits.
+
+        So the next command takes it for an older copy, until somebody says `--restored`.
+        """
+        self._distrusted = True
+        self._remember_if_possible()
+
     def _remember(self) -> None:
-        if self._marks is not None:
-            self._marks.write(self.name())
+        if self._marks is None:
+            return
+        name = self.name()
+        if self._distrusted:
+            known = max((mark.generation for mark in self._marks.read()), default=0)
+            name = replace(name, generation=max(known, name.generation + 1))
+        self._marks.write(name)
 
     def _remember_if_possible(self) -> None:
         # What is in the ledger stands; a mark that lags behind only warns later than it could.
@@ -270,6 +284,7 @@ def open_postgres(
             )
         )
         ledger = PostgresLedger(address, session, marks=marks, patience_seconds=patience_seconds)
+        session.on_lost = ledger.distrust
         stack.pop_all()
     return ledger
 

@@ -25,7 +25,7 @@ from etl.ledger.postgres.connection import Connection, application, connect, tun
 from etl.ledger.postgres.failures import FENCED, is_lost, translated
 from etl.ledger.postgres.waiting import PATIENCE_SECONDS, patiently
 from etl.ledger.postgres.words import storable
-from etl.ledger.sharing import Beginning, Claim, Heard
+from etl.ledger.sharing import LOST, Beginning, Claim, Heard
 from etl.model.states import State
 
 _ROLE: Final = "worker"
@@ -253,6 +253,8 @@ class PumpLedger:
         """Return whether the last transaction is in the ledger; wait for it if it is under way."""
         row = self._writer.execute(statements.COMMITS, (self._run, self.owner)).fetchone()
         if row is None or row[0] < self._commits:
+            # Before anybody takes the shard over, and sends again what is forgotten.
+            self._writer.execute(statements.STOP, ("aborted", LOST, self._run))
             raise LedgerError(
                 f"the ledger {self._address} came back without commits that it had confirmed",
                 hint="say `etl import JOB --restored` once: what it does not know is uncertain then",

@@ -114,9 +114,12 @@ STOP: Final = """
     UPDATE pace SET stop_kind = %s, stop_message = %s WHERE run = %s AND stop_kind IS NULL
 """
 
-# After the database was away: what was booked last may be lost with it, so a whole window passes.
+# After the database was away: what was booked last may be lost with it, so a whole window passes. Eras may
+# be lost, too; a sender hears of none that is not newer than what it heard, which milliseconds always are.
 REST: Final = """
-    UPDATE pace SET next_at = greatest(next_at, server_seconds() + %s), era = era + 1 WHERE run = %s
+    UPDATE pace SET next_at = greatest(next_at, server_seconds() + %s),
+                    era = greatest(era + 1, floor(1000 * server_seconds())::bigint)
+    WHERE run = %s
 """
 
 ENTER: Final = "INSERT INTO pump (run, owner) VALUES (%s, %s)"

@@ -31,6 +31,10 @@ Cursor = psycopg.Cursor[tuple[Any, ...]]
 T = TypeVar("T")
 
 
+def _unheard() -> None:
+    """Do nothing."""
+
+
 class _NotYetError(psycopg.OperationalError):
     """The old session still holds the lock; it was told to end."""
 
@@ -71,6 +75,7 @@ class Session:
 
     Attributes:
         epoch: the number of this ownership.
+        on_lost: is called when the database came back without commits that it had confirmed.
     """
 
     def __init__(
@@ -94,6 +99,7 @@ class Session:
         self._writing = threading.Lock()
         self._hurried = threading.Event()
         self._ended: LedgerError | None = None
+        self.on_lost: Callable[[], None] = _unheard
         with translated(address):
             self._connection = connect(address, role="writer")
             try:
@@ -232,6 +238,7 @@ class Session:
         if epoch != self.epoch:
             raise self._end(self._fenced())
         if commits not in {self._commits, self._commits + 1}:
+            self.on_lost()
             raise self._end(self._lost(commits))
         return int(commits)
 

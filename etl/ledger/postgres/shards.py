@@ -40,6 +40,8 @@ _PACED: Final = """
     FROM pace WHERE run = %s
 """
 
+_COMMITS: Final = "SELECT coalesce(sum(commits), 0)::bigint FROM pump WHERE run = %s"
+
 _STOP: Final = "UPDATE pace SET stop_kind = %s, stop_message = %s WHERE run = %s AND stop_kind IS NULL"
 
 _LIVE: Final = """
@@ -119,6 +121,10 @@ class SharedRuns:
             done=done, waiting=waiting, open=owners, expired=expired, lease_seconds=lease, share=share,
             held_seconds=held, full=full, stop_kind=kind, stop_message=message,
         )  # fmt: skip
+
+    def commits(self, run: int) -> int:
+        """Return how many commits of its workers are in the ledger; it never shrinks unless some are lost."""
+        return int(self._rows(_COMMITS, (run,))[0][0])
 
     def stop(self, run: int, kind: str, message: str) -> None:
         """End a run for all its workers; the first word stays."""

@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from etl.clock import SYSTEM
 from etl.errors import LaterError, LedgerError, LedgerFullError, UsageError
+from etl.ledger.marks import Concern, Marks, concern
 from etl.ledger.place import place
 from etl.ledger.postgres import health, reader, statements
 from etl.ledger.postgres.address import Address, schema_name
@@ -88,6 +89,40 @@ def test_database_that_forgot_what_it_confirmed_is_not_written_to(ledger, addres
     with pytest.raises(LedgerError, match="came back without 1 commits") as caught:
         ledger.commit([intent(10)])
     assert "--restored" in caught.value.hint
+
+
+def test_database_that_forgot_is_an_older_copy_for_every_later_command(ledger, address, tmp_path, new_plan):
+    """Nobody has to remember what the error said: only --restored goes on, whatever was written after it."""
+    ledger.close()
+    marks = Marks(tmp_path / "ledger.sqlite", target=TARGET, memory=None)
+    with closing(open_postgres(address, target=TARGET, create=True, marks=marks)) as writing:
+        plan = writing.start_plan(new_plan(), now_us=1).number
+        run = writing.start_run(plan, host="h", pid=1, version="v", now_us=2)
+        assert concern(writing.name(), marks.read()) is None
+        with shell(address) as connection:
+            connection.execute("SET session_replication_role = replica")
+            connection.execute("UPDATE meta SET commits = commits - 2")
+        end_owner(address)
+        with pytest.raises(LedgerError, match="came back without 2 commits"):
+            writing.end_run(run, exit_code=0, now_us=3)
+    with closing(open_postgres(address, target=TARGET, create=False, marks=marks)) as later:
+        found = concern(later.name(), marks.read())
+        assert found is not None
+        assert Concern.OLDER == found[0]
+        later.restore(generation=found[1].generation, who="me", why="--restored", now_us=4)
+        assert concern(later.name(), marks.read()) is None
+
+
+def test_ledger_that_is_distrusted_stays_so_when_its_run_ends(ledger, address, tmp_path, new_plan):
+    """The end of a run lets the generation grow: it must not catch up with what is remembered."""
+    ledger.close()
+    marks = Marks(tmp_path / "ledger.sqlite", target=TARGET, memory=None)
+    with closing(open_postgres(address, target=TARGET, create=True, marks=marks)) as writing:
+        plan = writing.start_plan(new_plan(), now_us=1).number
+        run = writing.start_run(plan, host="h", pid=1, version="v", now_us=2)
+        writing.distrust()
+        writing.end_run(run, exit_code=5, now_us=3)
+        assert Concern.OLDER == (concern(writing.name(), marks.read()) or [None])[0]
 
 
 def test_full_disk_of_the_server_is_a_full_ledger(ledger, address, started, intent, outcome):

@@ -1,5 +1,6 @@
 """One run by many workers: leases, epochs, the one pace and the word that ends it, in a real PostgreSQL."""
 
+import asyncio
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -17,8 +18,10 @@ from etl.ledger.leases import Leases
 from etl.ledger.postgres import pump_statements
 from etl.ledger.postgres.connection import connect
 from etl.ledger.postgres.pump import PumpLedger
+from etl.ledger.postgres.pump_rescue import OneByOne
 from etl.ledger.postgres.shards import SharedRuns, end_workers
-from etl.ledger.sharing import PaceWish, Shard
+from etl.ledger.sharing import LOST, PaceWish, Shard
+from etl.ledger.writer import GroupCommit
 from etl.model.plan import Lane
 from etl.model.states import State
 from support.postgres import shell
@@ -454,6 +457,73 @@ def test_server_notices_soon_that_a_client_vanished(role, address, ledger):  # n
 
     assert 4 == len(found)
     assert all(ours for _, ours in found)
+
+
+def cut_off(address) -> None:
+    """End the sessions of all workers, as a server that falls does."""
+    with shell(address) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE application_name LIKE 'etl worker%'"
+        )
+
+
+def test_era_after_an_outage_is_newer_than_any_that_was_heard(address, worker):
+    """Eras may be lost with the server's last moments; a sender takes no slots of one that is older."""
+    one, _ = worker()
+    one.set_hold_off(SYSTEM.wall_us() + 30_000_000)
+    one.set_share(0.5, before=1.0)
+    one.renew()
+    heard = one.heard.era if one.heard else 0
+    with shell(address) as connection:
+        connection.execute("UPDATE pace SET era = 0")
+    cut_off(address)
+    one.renew()
+
+    assert one.heard
+    assert one.heard.era > heard
+
+
+def test_refused_entry_takes_no_known_outcome_with_it(worker, ledger, intent, outcome):
+    """What the API answered for other lanes, and what was surely not sent, is known: it must not be doubt."""
+    one, leases = worker()
+    begin((one, leases))
+    begin((one, leases), OTHER)
+    one.commit([intent(0), intent(10)])
+
+    async def send() -> list[object]:
+        async with GroupCommit(one, OneByOne(one)) as group:
+            batch = group.write(outcome(0), intent(1, lane="us\x00er"))
+            ends = await asyncio.gather(batch, return_exceptions=True)
+            late = group.write(outcome(10, State.PENDING, phase="connect", reason="withdrawn"))
+            return [*ends, *await asyncio.gather(late, return_exceptions=True)]
+
+    with pytest.raises(LedgerError, match="no Unicode"):
+        asyncio.run(send())
+    assert {State.ACCEPTED: 1, State.PENDING: 1} == ledger.counts()
+
+
+@pytest.mark.parametrize("forget", ["UPDATE pump SET commits = commits - 2", "DELETE FROM pump"])
+def test_worker_whose_commits_are_forgotten_ends_the_run_for_all(
+    address, worker, runs, started, intent, forget
+):
+    """After a failover that lost commits: whoever takes the shard over would send again what is missing."""
+    one, other = worker(), worker()
+    begin(one)
+    one[0].commit([intent(0)])
+    one[0].renew()
+    known = runs.commits(started[1])
+    with shell(address) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("DELETE FROM message")
+        connection.execute(forget)
+    cut_off(address)
+
+    with pytest.raises(LedgerError, match="without commits"):
+        one[0].renew()
+    assert runs.commits(started[1]) < known
+    assert ("aborted", LOST) == (runs.worked(started[1]).stop_kind, runs.worked(started[1]).stop_message)
+    assert other[0].claim() is None
 
 
 def test_run_that_has_ended_takes_no_intent(worker, ledger, started, intent):

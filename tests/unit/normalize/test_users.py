@@ -36,6 +36,19 @@ def test_a_placeholder_can_be_a_reject_that_shows_it(normalize):
     assert {} == done.found
 
 
+def test_a_user_id_with_a_nul_is_a_reject_that_shows_it(normalize):
+    """A ledger in PostgreSQL can't store it: one such lane would end every batch of commits it is in."""
+    done = normalize(
+        {"user": "u\x001"},
+        {"user": "anonymous", "ticket": "7\x00"},
+        {"user": "u2"},
+        users={"placeholder": "conversation"},
+    )
+    assert ["u2"] == lanes(done)
+    assert ["missing_user"] * 2 == codes(done)
+    assert ["u<U+0000>1", "conversation…"] == done.rejects["detail"].to_pylist()
+
+
 def test_the_jobs_own_placeholders_replace_the_list(normalize):
     """What means nobody differs between exports."""
     settings = {"users": {"placeholder": "reject", "placeholders": ("Kunde",)}}

@@ -239,6 +239,45 @@ def test_own_hold_off_holds_at_once(clock, row):
     assert min(sender.left) >= began + 7.0
 
 
+@pytest.mark.parametrize("round_trip", [0.002, 0.05])
+@pytest.mark.parametrize("seconds", [0.3 + 0.01 * step for step in range(10)])
+def test_nothing_leaves_within_a_hold_off_that_the_row_learns_later(clock, round_trip, seconds):
+    """Slots that were booked or asked for before the row knew of it lie within the pause."""
+    row = Row(clock, spacing=0.05, round_trip=round_trip)
+    sender = Sender(clock, row)
+    begins = clock.now + seconds
+
+    async def told() -> None:
+        await clock.sleep(seconds)
+        sender.gate.hold_off(begins + 1.0)
+        await clock.sleep(0.02)  # the outcome is committed, then the row is told
+        row.held_until = begins + 1.0 + BEHIND
+        row.era += 1
+
+    run(clock, told(), *(sender.lane(range(10 * lane, 10 * lane + 10)) for lane in range(4)))
+
+    assert 40 == len(sender.left)
+    assert [] == [moment for moment in sender.left if begins < moment < begins + 1.0]
+
+
+def test_answer_that_is_older_than_what_was_heard_gives_no_slots(clock, row):
+    """It was on its way when the pace changed: its slots are void, and its era does not come back."""
+    sender = Sender(clock, row)
+    row.round_trip = 0.2
+    held = clock.now + 0.1 + 30.0
+
+    async def heard() -> None:
+        await clock.sleep(0.15)  # the row has answered
+        row.held_until, row.era, row.share = held + BEHIND, 1, 0.5
+        sender.gate.hear(era=1, share=0.5)
+        await clock.sleep(0.051)  # its answer has come
+        assert 0.5 == sender.gate.share
+
+    run(clock, sender.lane(range(2)), heard())
+
+    assert min(sender.left) >= held
+
+
 def test_lesson_of_another_sender_is_adopted(clock, row):
     """The share in the row is everybody's."""
     adaptive = Adaptive(share=1.0, now=clock.now)
