@@ -65,10 +65,11 @@ ANTI JOIN gone USING (place)
 # A row that was split shares one fate: else the parts that the first version had not would pass as new.
 _PARTS_OF_CONFLICTS: Final = """
 INSERT INTO gone
-SELECT DISTINCT s.place, 'conflict', g.detail
+SELECT s.place, 'conflict', min(g.detail)
 FROM gone g JOIN staged c ON c.place = g.place AND g.why = 'conflict'
 JOIN staged s ON s.file_number = c.file_number AND s.line = c.line
 ANTI JOIN gone AS other ON other.place = s.place
+GROUP BY s.place
 """
 
 _LATE: Final = """

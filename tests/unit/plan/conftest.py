@@ -122,7 +122,11 @@ class Planner:
             if carry is not None:
                 self.left = staging.left_behind(carry)
                 staging.carry(carry)
-            ordered = decide(staging, reject_late=extra.get("reject_late", True))
+            ordered = decide(
+                staging,
+                reject_late=extra.get("reject_late", True),
+                rows_split=extra.get("rows_split", False),
+            )
             return write_plan(
                 folder,
                 staging,

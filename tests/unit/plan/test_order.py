@@ -225,6 +225,15 @@ def test_messages_of_one_row_keep_the_order_they_came_in(planner, row):
     assert plan.summary.conservation.balanced
 
 
+def test_a_text_in_parts_leaves_once_whatever_its_parts_are_in_conflict_with(planner, row, known):
+    """Two of its parts meet different earlier ones: the third must not be counted for each of them."""
+    parts = [row(f"{n}", id=f"7-{n}", line=2) for n in (1, 2, 3)]
+    touched = [known(row("old", id="7-2"))]
+    plan = planner([row("other", id="7-1")], parts, split=1, rows_split=True, touched=touched)
+    assert 3 == plan.summary.rejects_by_code["conflict"]
+    assert plan.summary.conservation.balanced
+
+
 def test_equal_lines_of_one_transcript_stay_two(planner, row):
     """They share even the line: only their order tells them apart."""
     plan = planner([row("ok", line=2), row("ok", line=2)], unfolded=1)
