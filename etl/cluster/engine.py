@@ -11,7 +11,6 @@ from uuid import uuid4
 
 from etl.clock import SYSTEM
 from etl.cluster.guarded import Done, Failed, guarded, result_of
-from etl.cluster.interface import Engine
 from etl.errors import EngineError, EtlError, UsageError
 
 try:
@@ -210,8 +209,3 @@ def _unwrapped(end: Done[Result] | Failed | BaseException) -> Result | BaseExcep
             return end.error
         case _:
             return end
-
-
-def engine_at(address: str) -> Engine:
-    """Return the engine as `connect`, by its interface."""
-    return connect(address)

@@ -32,14 +32,8 @@ _ELSEWHERE = "name another state folder in the job (`state`), or move the file a
 _LOCKED = ("is locked by another program", "close the program that has it open, then try again")
 _UNKNOWN = ("can't be used", "nothing was changed; run `etl doctor` on the job")
 _HINTS: Final[dict[int, tuple[str, str]]] = {
-    sqlite3.SQLITE_BUSY: (
-        "is locked by another program",
-        "close the program that has it open, then try again",
-    ),
-    sqlite3.SQLITE_LOCKED: (
-        "is locked by another program",
-        "close the program that has it open, then try again",
-    ),
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
     sqlite3.SQLITE_FULL: ("can't grow: the disk is full", "free some space; the same command resumes"),
     sqlite3.SQLITE_READONLY: ("is read-only", "give yourself write permission on the file and on its folder"),
     sqlite3.SQLITE_CANTOPEN: ("can't be opened", "check the folder and its permissions"),

@@ -44,14 +44,8 @@ _HINTS: Final[dict[str, tuple[str, str]]] = {
         "see `SELECT * FROM pg_stat_activity`, end who holds the lock; the same command resumes",
     ),
     "25006": ("is read-only: the server is a standby", "name the primary server in `ledger`"),
-    "22021": (
-        "can't store a text that is no Unicode",
-        "check the user ids of the export for broken characters",
-    ),
-    "22P05": (
-        "can't store a text that is no Unicode",
-        "check the user ids of the export for broken characters",
-    ),
+    "22021": _NO_TEXT,
+    "22P05": _NO_TEXT,
     FENCED: (
         "was opened by another run meanwhile",
         "this run stopped and wrote nothing more; see `etl status` for what it left uncertain",
@@ -115,10 +109,7 @@ def translated(address: Address) -> Iterator[None]:
         yield
     except UnicodeError:
         # Not chained: the text of this exception shows the value.
-        raise LedgerError(
-            f"the ledger {address} can't store a text that is no Unicode",
-            hint="check the user ids of the export for broken characters",
-        ) from None
+        raise LedgerError(f"the ledger {address} {_NO_TEXT[0]}", hint=_NO_TEXT[1]) from None
     except psycopg.Error as error:
         # Not chained: the server's details repeat rows.
         raise failure(address, error) from None
