@@ -26,6 +26,7 @@ from support.recorder import TOKEN, Arrival, Platform, Reply, platform
 
 ENV = environment(ETL_TOKEN=TOKEN)
 EVIL = "<script>alert(1)</script> \u202eevil\x1b[31m"
+FOLLOWING = re.compile(r"\d of 9 \(\d+\.\d %\)")
 
 
 @pytest.fixture
@@ -286,7 +287,13 @@ def wait_for(server: Platform) -> None:
 
 def test_status_follows_a_run_on_a_terminal_to_its_end(folder, server):
     """One screen, drawn anew; at the end the usual answer and exit code."""
-    server.answer = lambda _arrival, _number: Reply(delay_seconds=0.9)
+    followed = threading.Event()
+
+    def answer(_arrival, _number):
+        followed.wait(30)
+        return Reply(delay_seconds=0.1)
+
+    server.answer = answer
     running = start(["import", "job.toml"], cwd=folder, env=ENV)
     wait_for(server)
     leader, follower = pty.openpty()
@@ -295,19 +302,20 @@ def test_status_follows_a_run_on_a_terminal_to_its_end(folder, server):
         command, cwd=folder, env=ENV, stdin=follower, stdout=follower, stderr=follower
     ) as watching:
         os.close(follower)
-        shown = _read(leader)
+        shown = _read(leader, lambda so_far: followed.set() if FOLLOWING.search(so_far) else None)
     assert 0 == finish(running).code
-    assert re.search(r"\d of 9 \(\d+\.\d %\)", shown)
+    assert FOLLOWING.search(shown)
     assert "\x1b[" in shown
     assert "nothing: complete" in shown
     assert 0 == watching.returncode
 
 
-def _read(leader: int) -> str:
-    """Return everything that is shown on a terminal until its last program ends."""
+def _read(leader: int, look: Callable[[str], None]) -> str:
+    """Return everything that is shown on a terminal until its last program ends; `look` sees it grow."""
     shown = b""
     with suppress(OSError):  # Linux' word for the end
         while data := os.read(leader, 65_536):
             shown += data
+            look(shown.decode(errors="replace"))
     os.close(leader)
     return shown.decode()

@@ -44,7 +44,7 @@ def violations(running: RunningSandbox, folder: Path, *arguments: str) -> str:
         env=environment(PYTHONPATH=str(HOOKS.parents[1]), PYTHONWARNINGS="default"),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=170,
         check=False,
     )
     assert "Test cases:" in done.stdout, done.stdout + done.stderr

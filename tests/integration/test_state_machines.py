@@ -68,9 +68,10 @@ def on(tmp_path, project):
     assert [] == [path for one in tmp_path.glob("*/etl") for path in loose_modes(one)]
 
 
-def assert_whole(target):
-    """Check that the platform has every message once, each user's in order."""
-    assert ALL == len(set(target.ids())) == len(target.ids())
+def assert_whole(target, missing=range(1)):
+    """Check that the platform has every message once, each user's in order; but for so many, not at all."""
+    assert len(set(target.ids())) == len(target.ids())
+    assert ALL - len(target.ids()) in missing
     assert 0 == target.overlaps
     for arrivals in target.by_user().values():
         times = [arrival.body["timestamp"] for arrival in arrivals]
@@ -118,7 +119,8 @@ def test_killed_here_goes_on_there(on, tmp_path, project, target):
     settled = on("three", "settle", "job.toml", "--all", "--accepted", "--json")
     assert doubt == settled.data["settled"]
     assert 0 == on("four", "import", "job.toml").code
-    assert_whole(target)
+    # A message in doubt may never have left; `settle` took somebody's word that it had.
+    assert_whole(target, missing=range(doubt + 1))
 
 
 def test_plan_here_replay_there(on, target):
