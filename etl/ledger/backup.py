@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from etl.errors import LedgerError, LedgerFullError, UsageError
-from etl.ledger.export import SqliteReader
 from etl.ledger.lock import unusable
 from etl.ledger.migrations import connect, translated
+from etl.ledger.reader import SqliteReader
 
 _HINT = "the ledger itself is untouched; try again on another disk"
 

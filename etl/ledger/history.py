@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from etl.ledger import seals
 from etl.ledger.evidence import ACCEPTED_SCHEMA, ATTEMPT_SCHEMA, Pause, Seal, Verification
-from etl.ledger.export import SqliteReader, stream
 from etl.ledger.migrations import connect, translated
+from etl.ledger.reader import SqliteReader, stream
 from etl.ledger.seal_script import SqliteBook
 
 # By a word accepted ones are the word's, not the run's. The plan bounds the pass over the messages.

@@ -1,38 +1,25 @@
 """People's words on many messages at once, as SQL: what they choose, and what becomes of it."""
 
-import json
 import sqlite3
 from itertools import repeat
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 
 from etl.ledger import statements
 from etl.ledger.interface import DOUBT_SCHEMA, RESTORED, Selection, Word
+from etl.ledger.reader import DIALECT
 from etl.model.states import State
 
 TEXT_LIMIT: Final = 500
 """Characters kept of a reason or a word."""
 
 
-def parameters(selection: Selection) -> dict[str, Any]:
-    """Return what the statements about a selection need; a list that is empty restricts nothing."""
-    lists = {
-        "keys": [key.lower() for key in selection.keys],
-        "lanes": selection.lanes,
-        "codes": selection.codes,
-        "runs": selection.runs,
-        "except_codes": selection.except_codes,
-    }
-    found = {name: json.dumps(list(values)) if values else None for name, values in lists.items()}
-    return {**found, "states": json.dumps(sorted(selection.states)), "plan": selection.plan}
-
-
 def settle(cursor: sqlite3.Cursor, selection: Selection, word: Word) -> int:
     """Record a word on each selected message, then follow it; return how many there were."""
     settled_us = None if word.state is State.PENDING else word.now_us
     values = {
-        **parameters(selection),
+        **DIALECT.choice(selection),
         "to": word.state.value,
         "who": storable(word.who),
         "why": storable(word.why),

@@ -9,15 +9,14 @@ from typing import Any, Final
 import psycopg
 import pyarrow as pa
 
-from etl.ledger.interface import EXPORT_SCHEMA, TOUCHED_SCHEMA, Entry, Selection
+from etl.ledger.dialect import Dialect, MessageQuestions
+from etl.ledger.interface import EXPORT_SCHEMA, TOUCHED_SCHEMA
 from etl.ledger.postgres import statements
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.connection import Connection, connect
 from etl.ledger.postgres.failures import is_lost, translated
 from etl.ledger.postgres.waiting import patiently
-from etl.ledger.postgres.words import parameters
-from etl.ledger.questions import BATCH_ROWS, STATES, Questions, entry, progress, table
-from etl.model.states import SETTLED, State
+from etl.ledger.questions import BATCH_ROWS, table
 
 _TOUCHED = "SELECT key, content, lane, at_us, state FROM message WHERE state <> 'pending'"
 
@@ -48,12 +47,13 @@ _COUNTS = """
 """
 
 _PROGRESS = """
-    SELECT ordinal, state FROM message WHERE plan = %s AND ordinal >= %s AND ordinal < %s ORDER BY ordinal
+    SELECT ordinal, state FROM message
+    WHERE plan = %(plan)s AND ordinal >= %(first)s AND ordinal < %(end)s ORDER BY ordinal
 """
 
 _COUNT_SETTLED = """
     SELECT count(*) FROM message
-    WHERE plan = %s AND ordinal >= %s AND ordinal < %s AND state = ANY(%s::text[])
+    WHERE plan = %(plan)s AND ordinal >= %(first)s AND ordinal < %(end)s AND state = ANY(%(states)s::text[])
 """
 
 # Each half repeats the condition of the partial index that answers it.
@@ -68,21 +68,19 @@ _BLOCKED = """
 
 _ENTRIES = """
     SELECT plan, ordinal, key, lane, at_us, state, reason, http_status FROM message
-    WHERE state = ANY(%s::text[]) ORDER BY plan, ordinal LIMIT %s
+    WHERE state = ANY(%(states)s::text[]) ORDER BY plan, ordinal LIMIT %(limit)s
 """
 
 _UNSETTLED_ENTRIES = """
     SELECT plan, ordinal, key, lane, at_us, state, reason, http_status FROM message
-    WHERE state IN ('uncertain', 'rejected') AND state = ANY(%s::text[])
-    ORDER BY plan, ordinal LIMIT %s
+    WHERE state IN ('uncertain', 'rejected') AND state = ANY(%(states)s::text[])
+    ORDER BY plan, ordinal LIMIT %(limit)s
 """
 
 _DOUBT_BEFORE = """
     SELECT max(at_us) FROM restore
-    WHERE at_us > coalesce((SELECT doubted_us FROM plan WHERE number = %s), -1)
+    WHERE at_us > coalesce((SELECT doubted_us FROM plan WHERE number = %(plan)s), -1)
 """
-
-_UNSETTLED: Final = frozenset({State.UNCERTAIN, State.REJECTED})
 
 _NUMBERS: Final = count()
 """So that two cursors of one connection have names of their own."""
@@ -96,10 +94,23 @@ _MARK = """
 """
 _LAST_SEND = "SELECT greatest(last_send_us, (SELECT max(last_send_us) FROM pump)) FROM meta"
 
+DIALECT: Final = Dialect(
+    as_list=list,
+    progress=_PROGRESS,
+    count_settled=_COUNT_SETTLED,
+    counts=_COUNTS,
+    blocked=_BLOCKED,
+    entries=_ENTRIES,
+    unsettled_entries=_UNSETTLED_ENTRIES,
+    list_chosen=statements.LIST_CHOSEN,
+    count_chosen=statements.COUNT_CHOSEN,
+    doubt_before=_DOUBT_BEFORE,
+)
+
 Parameters = tuple[object, ...] | dict[str, object]
 
 
-class PostgresReader(Questions):
+class PostgresReader(MessageQuestions):
     """The half of a ledger that only asks: short questions on one connection, whole tables on their own.
 
     Args:
@@ -108,6 +119,7 @@ class PostgresReader(Questions):
     """
 
     distant: Final = True
+    _dialect = DIALECT
 
     def __init__(self, address: Address, *, patience_seconds: float) -> None:
         self._address = address
@@ -131,42 +143,6 @@ class PostgresReader(Questions):
     def last_send_us(self) -> int | None:
         """Return when the newest intent was written, by this process or by a worker."""
         value: int | None = self._rows(_LAST_SEND)[0][0]
-        return value
-
-    def progress(self, plan: int, first: int, end: int) -> tuple[list[int], list[State]]:
-        """Return the stored ordinals in [first, end) of a plan, ascending, and their states."""
-        return progress(self._rows(_PROGRESS, (plan, first, end)))
-
-    def count_settled(self, plan: int, first: int, end: int) -> int:
-        """Return how many messages with ordinals in [first, end) of a plan are settled."""
-        return int(self._rows(_COUNT_SETTLED, (plan, first, end, _list(SETTLED)))[0][0])
-
-    def counts(self, plan: int | None = None) -> dict[State, int]:
-        """Return stored messages by state, of one plan or of all."""
-        return {STATES[state]: count for state, count in self._rows(_COUNTS, {"plan": plan})}
-
-    def blocked_lanes(self, states: frozenset[State]) -> dict[str, int]:
-        """Return each lane with a message in one of `states`, and how many it has."""
-        return dict(self._rows(_BLOCKED, {"states": _list(states)}))
-
-    def entries(self, states: frozenset[State], *, limit: int) -> list[Entry]:
-        """Return up to `limit` messages in those states, in order of (plan, ordinal)."""
-        sql = _UNSETTLED_ENTRIES if states <= _UNSETTLED else _ENTRIES
-        return list(map(entry, self._rows(sql, (_list(states), limit))))
-
-    def chosen(self, selection: Selection, *, limit: int) -> list[Entry]:
-        """Return up to `limit` of the selected messages, in order of (plan, ordinal)."""
-        found = self._rows(statements.LIST_CHOSEN, {**parameters(selection), "limit": limit})
-        return list(map(entry, found))
-
-    def count_chosen(self, selection: Selection) -> dict[tuple[State, str], int]:
-        """Return how many are selected, by state and code, most first."""
-        found = self._rows(statements.COUNT_CHOSEN, parameters(selection))
-        return {(STATES[state], code or ""): count for state, code, count in found}
-
-    def doubt_before_us(self, plan: int) -> int | None:
-        """Return up to which time messages of a plan may have been sent unknown to this restored copy."""
-        value: int | None = self._rows(_DOUBT_BEFORE, (plan,))[0][0]
         return value
 
     def touched(self, wanted: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
@@ -213,7 +189,3 @@ def batches(connection: Connection, sql: str, parameters: Parameters = ()) -> It
     while rows := connection.execute(fetch, binary=True).fetchall():
         yield rows
     connection.execute(f"CLOSE {name}".encode())
-
-
-def _list(states: frozenset[State]) -> list[str]:
-    return sorted(states)

@@ -1,33 +1,19 @@
 """People's words on many messages at once, and texts as PostgreSQL keeps them."""
 
-from typing import Any
-
 import pyarrow as pa
 
 from etl.ledger import words
 from etl.ledger.interface import DOUBT_SCHEMA, RESTORED, Selection, Word
 from etl.ledger.postgres import statements
+from etl.ledger.postgres.reader import DIALECT
 from etl.ledger.postgres.session import Cursor
 from etl.model.states import State
-
-
-def parameters(selection: Selection) -> dict[str, Any]:
-    """Return what the statements about a selection need; a list that is empty restricts nothing."""
-    lists: dict[str, Any] = {
-        "keys": [key.lower() for key in selection.keys],
-        "lanes": list(selection.lanes),
-        "codes": list(selection.codes),
-        "runs": list(selection.runs),
-        "except_codes": list(selection.except_codes),
-    }
-    found = {name: values or None for name, values in lists.items()}
-    return {**found, "states": sorted(selection.states), "plan": selection.plan}
 
 
 def settle(cursor: Cursor, selection: Selection, word: Word) -> int:
     """Record a word on each selected message, then follow it; return how many there were."""
     values = {
-        **parameters(selection),
+        **DIALECT.choice(selection),
         "to": word.state.value,
         "who": storable(word.who),
         "why": storable(word.why),

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from etl.ledger import export, statements
+from etl.ledger import statements
+from etl.ledger.reader import DIALECT
 
 
 def test_no_column_can_hold_a_message_text(raw):
@@ -42,10 +43,10 @@ def test_no_column_can_hold_a_message_text(raw):
 @pytest.mark.parametrize(
     "sql",
     [
-        export._COUNTS,
-        export._BLOCKED,
-        export._UNSETTLED_ENTRIES,
-        export._PROGRESS,
+        DIALECT.counts,
+        DIALECT.blocked,
+        DIALECT.unsettled_entries,
+        DIALECT.progress,
         statements.COUNT_CHOSEN,
         statements.LIST_CHOSEN,
         statements.KEEP_WORDS,

@@ -11,11 +11,10 @@ from typing import Any, Final
 import pyarrow as pa
 
 from etl.ledger import statements
-from etl.ledger.interface import EXPORT_SCHEMA, TOUCHED_SCHEMA, Entry, Selection
+from etl.ledger.dialect import Dialect, MessageQuestions
+from etl.ledger.interface import EXPORT_SCHEMA, TOUCHED_SCHEMA
 from etl.ledger.migrations import connect, translated
-from etl.ledger.questions import BATCH_ROWS, STATES, Questions, entry, progress, table
-from etl.ledger.words import parameters
-from etl.model.states import SETTLED, State
+from etl.ledger.questions import BATCH_ROWS, table
 
 _TOUCHED = "SELECT key, content, lane, at_us, state FROM message WHERE state <> 'pending'"
 
@@ -34,103 +33,82 @@ _EXPORT = """
 
 # Accepted messages are tallied; each other part repeats the condition of the partial index that answers it.
 _COUNTS = """
-    SELECT 'accepted', sum(accepted) AS messages FROM tally WHERE ?1 IS NULL OR plan = ?1 HAVING messages > 0
+    SELECT 'accepted', sum(accepted) AS messages FROM tally
+    WHERE :plan IS NULL OR plan = :plan HAVING messages > 0
     UNION ALL
     SELECT state, count(*) FROM message
-    WHERE state = 'in_flight' AND (?1 IS NULL OR plan = ?1) GROUP BY state
+    WHERE state = 'in_flight' AND (:plan IS NULL OR plan = :plan) GROUP BY state
     UNION ALL
     SELECT state, count(*) FROM message INDEXED BY message_unsettled
-    WHERE state IN ('uncertain', 'rejected') AND (?1 IS NULL OR plan = ?1) GROUP BY state
+    WHERE state IN ('uncertain', 'rejected') AND (:plan IS NULL OR plan = :plan) GROUP BY state
     UNION ALL
     SELECT state, count(*) FROM message INDEXED BY message_waiting
-    WHERE state IN ('pending', 'skipped') AND (?1 IS NULL OR plan = ?1) GROUP BY state
+    WHERE state IN ('pending', 'skipped') AND (:plan IS NULL OR plan = :plan) GROUP BY state
 """
 
-_PROGRESS = (
-    "SELECT ordinal, state FROM message WHERE plan = ? AND ordinal >= ? AND ordinal < ? ORDER BY ordinal"
-)
+_PROGRESS = """
+    SELECT ordinal, state FROM message
+    WHERE plan = :plan AND ordinal >= :first AND ordinal < :end ORDER BY ordinal
+"""
 
 _COUNT_SETTLED = """
     SELECT count(*) FROM message
-    WHERE plan = ? AND ordinal >= ? AND ordinal < ? AND state IN (SELECT value FROM json_each(?))
+    WHERE plan = :plan AND ordinal >= :first AND ordinal < :end
+      AND state IN (SELECT value FROM json_each(:states))
 """
 
 # Each half repeats the condition of the partial index that answers it.
 _BLOCKED = """
     SELECT lane, count(*) FROM (
         SELECT lane FROM message
-        WHERE state = 'in_flight' AND state IN (SELECT value FROM json_each(?1))
+        WHERE state = 'in_flight' AND state IN (SELECT value FROM json_each(:states))
         UNION ALL
         SELECT lane FROM message
-        WHERE state IN ('uncertain', 'rejected') AND state IN (SELECT value FROM json_each(?1))
+        WHERE state IN ('uncertain', 'rejected') AND state IN (SELECT value FROM json_each(:states))
     ) GROUP BY lane
 """
 
 _ENTRIES = """
     SELECT plan, ordinal, key, lane, at_us, state, reason, http_status FROM message
-    WHERE state IN (SELECT value FROM json_each(?)) ORDER BY plan, ordinal LIMIT ?
+    WHERE state IN (SELECT value FROM json_each(:states)) ORDER BY plan, ordinal LIMIT :limit
 """
 
 _UNSETTLED_ENTRIES = """
     SELECT plan, ordinal, key, lane, at_us, state, reason, http_status
     FROM message INDEXED BY message_unsettled
-    WHERE state IN ('uncertain', 'rejected') AND state IN (SELECT value FROM json_each(?))
-    ORDER BY plan, ordinal LIMIT ?
+    WHERE state IN ('uncertain', 'rejected') AND state IN (SELECT value FROM json_each(:states))
+    ORDER BY plan, ordinal LIMIT :limit
 """
 
 _DOUBT_BEFORE = """
     SELECT max(at_us) FROM restore
-    WHERE at_us > coalesce((SELECT doubted_us FROM plan WHERE number = ?), -1)
+    WHERE at_us > coalesce((SELECT doubted_us FROM plan WHERE number = :plan), -1)
 """
 
-_UNSETTLED: Final = frozenset({State.UNCERTAIN, State.REJECTED})
+DIALECT: Final = Dialect(
+    as_list=json.dumps,
+    progress=_PROGRESS,
+    count_settled=_COUNT_SETTLED,
+    counts=_COUNTS,
+    blocked=_BLOCKED,
+    entries=_ENTRIES,
+    unsettled_entries=_UNSETTLED_ENTRIES,
+    list_chosen=statements.LIST_CHOSEN,
+    count_chosen=statements.COUNT_CHOSEN,
+    doubt_before=_DOUBT_BEFORE,
+)
 
 
-class SqliteReader(Questions):
+class SqliteReader(MessageQuestions):
     """The half of a ledger that only asks: short questions on one connection, whole tables on their own."""
 
     distant: Final = False
+    _dialect = DIALECT
 
     def __init__(self, path: Path, reader: sqlite3.Connection) -> None:
         self._path = path
         self._reader = reader
         self._reading = threading.Lock()
-
-    def progress(self, plan: int, first: int, end: int) -> tuple[list[int], list[State]]:
-        """Return the stored ordinals in [first, end) of a plan, ascending, and their states."""
-        return progress(self._rows(_PROGRESS, (plan, first, end)))
-
-    def count_settled(self, plan: int, first: int, end: int) -> int:
-        """Return how many messages with ordinals in [first, end) of a plan are settled."""
-        return int(self._rows(_COUNT_SETTLED, (plan, first, end, _list(SETTLED)))[0][0])
-
-    def counts(self, plan: int | None = None) -> dict[State, int]:
-        """Return stored messages by state, of one plan or of all."""
-        return {STATES[state]: count for state, count in self._rows(_COUNTS, (plan,))}
-
-    def blocked_lanes(self, states: frozenset[State]) -> dict[str, int]:
-        """Return each lane with a message in one of `states`, and how many it has."""
-        return dict(self._rows(_BLOCKED, (_list(states),)))
-
-    def entries(self, states: frozenset[State], *, limit: int) -> list[Entry]:
-        """Return up to `limit` messages in those states, in order of (plan, ordinal)."""
-        sql = _UNSETTLED_ENTRIES if states <= _UNSETTLED else _ENTRIES
-        return list(map(entry, self._rows(sql, (_list(states), limit))))
-
-    def chosen(self, selection: Selection, *, limit: int) -> list[Entry]:
-        """Return up to `limit` of the selected messages, in order of (plan, ordinal)."""
-        found = self._rows(statements.LIST_CHOSEN, {**parameters(selection), "limit": limit})
-        return list(map(entry, found))
-
-    def count_chosen(self, selection: Selection) -> dict[tuple[State, str], int]:
-        """Return how many are selected, by state and code, most first."""
-        found = self._rows(statements.COUNT_CHOSEN, parameters(selection))
-        return {(STATES[state], code or ""): count for state, code, count in found}
-
-    def doubt_before_us(self, plan: int) -> int | None:
-        """Return up to which time messages of a plan may have been sent unknown to this restored copy."""
-        value: int | None = self._rows(_DOUBT_BEFORE, (plan,))[0][0]
-        return value
 
     def touched(self, wanted: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """Yield `TOUCHED_SCHEMA` from one snapshot, in no particular order."""
@@ -168,7 +146,3 @@ def stream(
         cursor = connection.execute(sql, parameters)
         while rows := cursor.fetchmany(BATCH_ROWS):
             yield table(rows, schema)
-
-
-def _list(states: frozenset[State]) -> str:
-    return json.dumps(sorted(states))
