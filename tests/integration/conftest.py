@@ -1,10 +1,11 @@
-"""What several files need: either transport, and certificates."""
+"""What several files need: either transport, certificates, an object store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import cast
 
 import pytest
 
+from support import s3
 from support.hostile import Identity, TransportName, make_identity
 
 
@@ -18,3 +19,24 @@ def transport(request) -> TransportName:
 def identity(tmp_path_factory) -> Callable[[str], Identity]:
     """Return a maker of self-signed certificates for an address."""
     return lambda address: make_identity(tmp_path_factory.mktemp("tls"), address)
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[s3.Store]:
+    """Serve S3 for a module."""
+    with s3.store() as running:
+        yield running
+
+
+@pytest.fixture
+def store(served) -> Iterator[s3.Store]:
+    """Return the S3 server, well behaved again after each test."""
+    yield served
+    served.hook = lambda _method, _path: None
+
+
+@pytest.fixture
+def bucket(store) -> s3.Bucket:
+    """Return a new bucket."""
+    made: s3.Bucket = store.bucket()
+    return made

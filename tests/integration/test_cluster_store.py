@@ -15,25 +15,10 @@ from etl.pipeline.plans import Plans
 from etl.pipeline.prepare import draft
 from etl.pipeline.probing import Probe, require
 from etl.pipeline.wish import Wish
-from support import s3
 from support.checked import job_file, rows, write
 from support.leaks import loose_modes
 from support.postgres import server
 from support.workers import LostError, OneByOne
-
-
-@pytest.fixture(scope="module")
-def store():
-    """Serve S3 for this module."""
-    with s3.store() as running:
-        yield running
-
-
-@pytest.fixture
-def bucket(store):
-    """Return a new bucket; the store behaves well again afterwards."""
-    yield store.bucket()
-    store.hook = lambda _method, _path: None
 
 
 @pytest.fixture

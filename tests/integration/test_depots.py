@@ -12,7 +12,6 @@ import pytest
 from etl.errors import LaterError, UsageError
 from etl.storage.depot import open_depot
 from etl.storage.remote import RemoteDepot
-from support import s3
 from support.command import environment
 
 FETCH = "from pathlib import Path; from etl.storage.depot import open_depot; "
@@ -23,26 +22,6 @@ from etl.storage.depot import open_depot
 location, cache, local, name = sys.argv[1:]
 open_depot(location, cache=Path(cache)).publish(Path(local), name)
 """
-
-
-@pytest.fixture(scope="module")
-def served():
-    """Serve S3 for this module."""
-    with s3.store() as store:
-        yield store
-
-
-@pytest.fixture
-def store(served):
-    """Return the S3 server, well behaved again after each test."""
-    yield served
-    served.hook = lambda _method, _path: None
-
-
-@pytest.fixture
-def bucket(store):
-    """Return a new bucket."""
-    return store.bucket()
 
 
 @pytest.fixture(params=["local", "s3"])

@@ -14,23 +14,14 @@ from etl.errors import InputError
 from etl.model.schemas import FileSummary, RowBatch
 from etl.source.discover import discover
 from etl.source.reader import read
-from support import s3
 
 COLUMNS = ("user", "text")
 
 
-@pytest.fixture(scope="module")
-def server():
-    """Serve S3 for this module."""
-    with s3.store() as store:
-        yield store
-
-
 @pytest.fixture
-def bucket(server):
+def place(bucket):
     """Return a new bucket: its name, a function that puts an object, and the query that leads there."""
-    made = server.bucket()
-    return made.name, made.put, f"?endpoint_override={server.url}"
+    return bucket.name, bucket.put, f"?endpoint_override={bucket.store.url}"
 
 
 def _uri(name, path, query):
@@ -51,9 +42,9 @@ def _parquet(table):
     return sink.getvalue()
 
 
-def test_folder_is_searched_like_a_local_one(bucket):
+def test_folder_is_searched_like_a_local_one(place):
     """Spark's markers and hidden files are no data; options and credentials are no part of a name."""
-    name, put, query = bucket
+    name, put, query = place
     for key in (
         "in/b.csv",
         "in/_SUCCESS",
@@ -74,18 +65,18 @@ def test_folder_is_searched_like_a_local_one(bucket):
     ("pattern", "expected"),
     [("in/2024-*.csv", [1, 2]), ("in/**/*.csv", [1, 2, 3]), ("in/dt=*", [3]), ("in/2024-0[2-9].csv", [2])],
 )
-def test_glob_patterns_match_as_they_do_locally(bucket, pattern, expected):
+def test_glob_patterns_match_as_they_do_locally(place, pattern, expected):
     """The same words in the job must mean the same files."""
-    name, put, query = bucket
+    name, put, query = place
     for number, key in enumerate(("in/2024-01.csv", "in/2024-02.csv", "in/dt=1/x.csv", "in/.h.csv"), 1):
         put(key, b"user,text\n%d,b\n" % number)
     files = discover([_uri(name, pattern, query)], base=Path())
     assert [(str(number), "b") for number in expected] == [row for file in files for row in _rows(file)]
 
 
-def test_every_format_is_read_as_from_a_disk(bucket):
+def test_every_format_is_read_as_from_a_disk(place):
     """Packed CSV is streamed, Parquet is read from its end; the digest is that of the bytes."""
-    name, put, query = bucket
+    name, put, query = place
     data = {
         "a.csv.gz": gzip.compress(b"user,text\n" + b"u,t\n" * 50_000),
         "b.parquet": _parquet({"user": ["u"] * 50_000, "text": ["t"] * 50_000, "x": range(50_000)}),
@@ -99,9 +90,9 @@ def test_every_format_is_read_as_from_a_disk(bucket):
     assert (("role", "x"),) == files[2].partitions
 
 
-def test_digest_is_that_of_a_local_copy(bucket, tmp_path):
+def test_digest_is_that_of_a_local_copy(place, tmp_path):
     """A plan made of a download is found again."""
-    name, put, query = bucket
+    name, put, query = place
     put("a.csv", b"user,text\na,b\n")
     (tmp_path / "a.csv").write_bytes(b"user,text\na,b\n")
     (remote,) = discover([_uri(name, "a.csv", query)], base=Path())
@@ -109,9 +100,9 @@ def test_digest_is_that_of_a_local_copy(bucket, tmp_path):
     assert here.digest == remote.digest
 
 
-def test_nothing_there_is_an_error_that_says_what(bucket):
+def test_nothing_there_is_an_error_that_says_what(place):
     """A bucket, a file and a pattern can be missing."""
-    name, put, query = bucket
+    name, put, query = place
     put("in/a.csv", b"user,text\n")
     patterns = [
         _uri("no-such-bucket", "in", query), _uri(name, "none", query), _uri(name, "in/b*.csv", query),
@@ -124,9 +115,9 @@ def test_nothing_there_is_an_error_that_says_what(bucket):
     assert f"s3://{name}/in/b*.csv: no file matches" == third
 
 
-def test_object_that_changed_since_it_was_listed_is_refused(bucket):
+def test_object_that_changed_since_it_was_listed_is_refused(place):
     """Its digest would be that of other rows."""
-    name, put, query = bucket
+    name, put, query = place
     put("a.csv", b"user,text\n")
     (file,) = discover([_uri(name, "a.csv", query)], base=Path())
     put("a.csv", b"user,text\na,b\n")
@@ -134,26 +125,26 @@ def test_object_that_changed_since_it_was_listed_is_refused(bucket):
         _rows(file)
 
 
-def test_damaged_object_is_an_error_with_its_name(bucket):
+def test_damaged_object_is_an_error_with_its_name(place):
     """As on a disk."""
-    name, put, query = bucket
+    name, put, query = place
     put("a.parquet", _parquet({"user": ["u"], "text": ["t"]})[:-9])
     (file,) = discover([_uri(name, "a.parquet", query)], base=Path())
     with pytest.raises(InputError, match=f"s3://{name}/a.parquet: the Parquet file is damaged"):
         _rows(file)
 
 
-def test_wrong_credentials_are_an_error_within_seconds(bucket, server):
+def test_wrong_credentials_are_an_error_within_seconds(place, served):
     """Retrying for minutes would look like a slow network; the secret must not be printed."""
-    name, put, query = bucket
+    name, put, query = place
     put("in/a.csv", b"user,text\n")
-    server.demand_credentials(b"0")
+    served.demand_credentials(b"0")
     start = SYSTEM.monotonic()
     try:
         with pytest.raises(InputError) as caught:
             discover([_uri(name, "in", query), _uri(name, "in/a.csv", query)], base=Path())
     finally:
-        server.demand_credentials(b"inf")
+        served.demand_credentials(b"inf")
     assert SYSTEM.monotonic() - start < 10
     message = caught.value.message
     assert f"s3://{name}/in: can't be read (access denied" in message

@@ -16,20 +16,6 @@ USERS, MESSAGES = 4, 6
 ALL = USERS * MESSAGES
 
 
-@pytest.fixture(scope="module")
-def store():
-    """Serve S3 for this module."""
-    with s3.store() as one:
-        yield one
-
-
-@pytest.fixture
-def bucket(store):
-    """Return a new bucket."""
-    yield store.bucket()
-    store.hook = lambda _method, _path: None
-
-
 @pytest.fixture
 def target():
     """Return a platform with a latency, so that faults of order can show."""

@@ -29,26 +29,6 @@ from support.postgres import server
 from support.recorder import DEPLOYMENT
 
 
-@pytest.fixture(scope="module")
-def served():
-    """Serve S3 for this module."""
-    with s3.store() as store:
-        yield store
-
-
-@pytest.fixture
-def store(served):
-    """Return the S3 server, well behaved again after each test."""
-    yield served
-    served.hook = lambda _method, _path: None
-
-
-@pytest.fixture
-def bucket(store):
-    """Return a new bucket."""
-    return store.bucket()
-
-
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     """Return a function that makes this process another machine: one with a scratch folder of its own."""
