@@ -36,7 +36,7 @@ def _run_lines(result: ImportResult) -> list[str]:
     lines: list[str] = []
     if result.recovered:
         lines.append(
-            f"a run was killed with {result.recovered:,} in flight: outcome unknown, so not sent again",
+            f"a run was killed with {result.recovered:,} in flight: outcome unknown, so uncertain",
         )
     sent = sum(result.sent.values())
     if sent:
@@ -75,13 +75,15 @@ def _place_lines(result: ImportResult) -> list[str]:
 
 
 def _next_lines(result: ImportResult, job: Path) -> list[str]:
+    typed = options.typed(job, sandbox=result.sandbox_store is not None)
     if result.states.uncertain:
-        typed = options.typed(job, sandbox=result.sandbox_store is not None)
         return [f"next     etl status {typed}   (what is uncertain, and how to settle it)"]
     if _ended_at_canary(result):
         return ["next     the same command without --canary sends the rest"]
-    if result.states.pending or result.states.held:
+    if result.states.pending:
         return ["next     the same command goes on"]
+    if result.states.held:
+        return [f"next     etl status {typed}   (what holds the others, and how to settle it)"]
     return []
 
 

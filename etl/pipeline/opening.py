@@ -38,6 +38,8 @@ class Opened:
     ledger: Ledger
     recovered: int
     """Messages whose outcome a dead run left unknown."""
+    mark: str
+    """The ledger's before that: a plan holds no message in flight and no uncertain one, so it is as old."""
     clock_ahead_seconds: float = 0.0
     """By how much the wall clock was set forward since the target was last used: what was stamped before
     seems to be so much older than it is."""
@@ -79,11 +81,13 @@ def opened(
             keep_ballast(space.folder)
             where.end_workers(warn)
             _read_back(space, ledger, observe)
+            mark = ledger.mark()
             recovered = ledger.recover(now_us=SYSTEM.wall_us())
             _prolong_hold_off(ledger, lock.clock_ahead_us)
             yield Opened(
                 ledger=ledger,
                 recovered=recovered,
+                mark=mark,
                 clock_ahead_seconds=lock.clock_ahead_us / MICROSECONDS,
             )
             # At the end: a killed run's million messages are read for it, and the first request would wait.

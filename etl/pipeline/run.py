@@ -38,6 +38,17 @@ class ImportWish:
     trust: Trust = Trust.REMEMBERED
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """The ledger as a run finds it, before a plan is chosen."""
+
+    ledger: Ledger
+    mark: str
+    """As `Opened` has it."""
+    put_back: int
+    """Uncertain messages of the plan under way that are to be sent again, by the job's word."""
+
+
 def run_import(job_file: JobFile, wish: ImportWish, observe: Callable[[Event], None]) -> ImportResult:
     """Send what the job's input holds and the ledger does not know yet.
 
@@ -45,8 +56,8 @@ def run_import(job_file: JobFile, wish: ImportWish, observe: Callable[[Event], N
         EtlError: nothing was sent that the ledger does not hold.
     """
 
-    def choose(space: Workspace, ledger: Ledger) -> PlanFolder:
-        plan = prepare(job_file, space, ledger, replace(wish.plan, workers=engine), observe)
+    def choose(space: Workspace, begun: Begun) -> PlanFolder:
+        plan = prepare(job_file, space, begun.ledger, replace(wish.plan, workers=engine), observe)
         refuse_unknown_roles(plan, job_file)
         return plan
 
@@ -57,7 +68,7 @@ def run_import(job_file: JobFile, wish: ImportWish, observe: Callable[[Event], N
 def replayed(
     job_file: JobFile,
     wish: SendWish,
-    choose: Callable[[Workspace, Ledger], PlanFolder],
+    choose: Callable[[Workspace, Begun], PlanFolder],
     *,
     trust: Trust,
     observe: Callable[[Event], None],
@@ -75,8 +86,8 @@ def replayed(
     make_ready(space)
     fetch_reports(space, CHECKS)  # now: at the end nothing may stand in the way of the result
     with opened(space, create=True, observe=observe, trust=trust) as found:
-        _follow_policy_on_uncertain(job, found.ledger)
-        plan = choose(space, found.ledger)
+        put_back = _follow_policy_on_uncertain(job, found.ledger)
+        plan = choose(space, Begun(ledger=found.ledger, mark=found.mark, put_back=put_back))
         began, began_us = SYSTEM.monotonic(), SYSTEM.wall_us()
         sending = Sending(
             job_file,
@@ -143,14 +154,14 @@ def _obey_window(job: Job) -> None:
         )
 
 
-def _follow_policy_on_uncertain(job: Job, ledger: Ledger) -> None:
-    """Settle what is uncertain by the job's word, if it gives one."""
+def _follow_policy_on_uncertain(job: Job, ledger: Ledger) -> int:
+    """Settle what is uncertain by the job's word, if it gives one; return how many are to be sent again."""
     if job.replay.on_uncertain == "hold":
-        return
+        return 0
     state = State.PENDING if job.replay.on_uncertain == "resend" else State.ACCEPTED
     under_way = ledger.open_plan()
     if state is State.PENDING and under_way is None:
-        return
+        return 0
     word = Word(
         state=state,
         who="job file",
@@ -163,4 +174,5 @@ def _follow_policy_on_uncertain(job: Job, ledger: Ledger) -> None:
         # The job speaks of single messages; after a restore it would speak of thousands.
         except_codes=(RESTORED,),
     )
-    ledger.settle(selection, word)
+    settled = ledger.settle(selection, word)
+    return settled if state is State.PENDING else 0

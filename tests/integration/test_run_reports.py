@@ -153,7 +153,7 @@ def test_replay_refuses_another_plan_than_expected_and_none_at_all(server, typed
     """Nobody should send what nobody approved."""
     none = typed("replay", "job.toml")
     assert 2 == none.code
-    assert "`etl plan JOB` makes one" in none.err
+    assert "`etl plan job.toml` makes one" in none.err
     typed("plan", "job.toml")
     other = typed("replay", "job.toml", "--expect-plan", "0123456789ab")
     assert (2, []) == (other.code, server.arrivals)
