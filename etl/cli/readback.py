@@ -10,7 +10,7 @@ from etl.pipeline.verify.result import Reading, Sample, VerifyResult
 from etl.report.summary import duration
 from etl.verify.findings import ACCEPTED, UNCERTAIN, Finding, Level
 
-_BESIDES: Final = (Finding.DOUBLED, Finding.SWAPPED, Finding.UNEXPECTED, Finding.FOREIGN)
+_BESIDES: Final = (Finding.DOUBLED, Finding.SWAPPED, Finding.UNEXPECTED, Finding.BY_HAND, Finding.FOREIGN)
 _DAYS: Final = 10
 _HALF_HOUR: Final = 1_800
 _LONGEST_ZONE: Final = 14 * 3_600

@@ -41,6 +41,26 @@ def by_hand(space: Workspace) -> Path:
     return space.folder / "sent-by-hand"
 
 
+def record_of_all(space: Workspace) -> Path:
+    """Return the one record of what was sent by hand, where the state is a folder of this machine."""
+    return space.folder / "sent-by-hand.jsonl"
+
+
+def records_by_hand(space: Workspace) -> list[Path]:
+    """Return the records of all that was sent by hand, brought to this machine.
+
+    Raises:
+        LaterError: the store can't be reached.
+        UsageError: it may not be read.
+    """
+    depot = depot_of(space)
+    if depot is None:
+        return list(_files(record_of_all(space)))
+    for name in depot.names(by_hand(space).name):
+        depot.fetch(name)
+    return list(_files(by_hand(space)))
+
+
 def make_ready(space: Workspace) -> None:
     """Make the target's folder, and publish the reports that a killed command has left in it.
 

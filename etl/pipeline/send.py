@@ -24,7 +24,7 @@ from etl.errors import EtlError, ExitCode, LaterError, LedgerError
 from etl.ledger import byhand
 from etl.ledger.interface import Ledger
 from etl.model.exchange import Answer, Failure, Phase
-from etl.pipeline.depots import by_hand, make_ready, publish
+from etl.pipeline.depots import by_hand, make_ready, publish, record_of_all
 from etl.pipeline.embedding import embedded_target
 from etl.pipeline.neighbours import look_for_lane
 from etl.pipeline.opening import opened
@@ -115,7 +115,7 @@ def run_send(job_file: JobFile, message: HandMessage, *, sandbox: bool, beside_p
 def _record_path(space: Workspace, message: HandMessage) -> Path:
     """Return the record of what was sent by hand to a target; in a store nothing can be appended to."""
     if space.uri is None:
-        return space.folder / "sent-by-hand.jsonl"
+        return record_of_all(space)
     return by_hand(space) / f"{stamp(SYSTEM.wall_us())}-{message.id.hex()}.jsonl"
 
 

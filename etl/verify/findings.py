@@ -29,6 +29,7 @@ class Finding(StrEnum):
     DOUBLED = "doubled"
     SWAPPED = "swapped"
     UNEXPECTED = "unexpected"
+    BY_HAND = "by_hand"
     FOREIGN = "foreign"
 
     @property
@@ -49,6 +50,7 @@ _MEANINGS: Final[dict[Finding, str]] = {
     Finding.DOUBLED: "one more row with the id, or the user, text and time, of a message that was found",
     Finding.SWAPPED: "present, but after a message of its user that was sent later",
     Finding.UNEXPECTED: "in the report, though by the ledger it was never accepted",
+    Finding.BY_HAND: "a message of `etl send`, by its id, or by user and time; only counted",
     Finding.FOREIGN: "a row of the report that is none of ours; only counted",
 }
 
@@ -58,5 +60,5 @@ ACCEPTED: Final = (Finding.PRESENT, Finding.SHIFTED, Finding.MISSING, Finding.UN
 UNCERTAIN: Final = (Finding.PROVEN, Finding.AMBIGUOUS, Finding.ABSENT, Finding.UNKNOWN_DOUBT)
 """Each uncertain one exactly one of these."""
 
-SOUND: Final = frozenset({Finding.PRESENT, Finding.FOREIGN})
+SOUND: Final = frozenset({Finding.PRESENT, Finding.BY_HAND, Finding.FOREIGN})
 """Findings that leave nothing to do; `proven` does until it is settled."""

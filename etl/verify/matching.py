@@ -1,7 +1,8 @@
 """Which row of the report is which message: by id, else by counting equal ones. Every step is one statement.
 
-Tables: `matched` (message, row, how) and `extra` (row, message that it repeats). A row is in one of them at
-most, a message in `matched` at most once; rows in none are foreign.
+Tables: `matched` (message, row, how), `extra` (row, message that it repeats) and `handmade` (row of a message
+that was sent by hand). A row is in one of them at most, a message in `matched` at most once; rows in none are
+foreign.
 """
 
 from typing import Final
@@ -11,6 +12,7 @@ from etl.verify.database import Database
 _TABLES: Final = (
     "CREATE TABLE matched (n BIGINT, r BIGINT, how VARCHAR)",
     "CREATE TABLE extra (r BIGINT, n BIGINT)",
+    "CREATE TABLE handmade (r BIGINT, key VARCHAR)",
 )
 
 _BY_ID: Final = """
@@ -116,12 +118,32 @@ _TIMELESS: Final = f"""
     ) USING (lane, digest, copy)
 """  # noqa: S608  constants
 
+_HANDMADE_BY_ID: Final = """
+    INSERT INTO handmade
+    SELECT f.r, h.key FROM by_hand h JOIN theirs f ON f.id = h.key
+    WHERE f.r NOT IN (SELECT r FROM matched) AND f.r NOT IN (SELECT r FROM extra)
+"""
+
+# Their texts are recorded nowhere.
+_HANDMADE: Final = f"""
+    INSERT INTO handmade
+    SELECT r, key
+    FROM (
+        SELECT key, lane, slot, row_number() OVER (PARTITION BY lane, slot ORDER BY key) AS copy
+        FROM by_hand WHERE key NOT IN (SELECT key FROM handmade)
+    )
+    JOIN (
+        SELECT r, lane, slot, row_number() OVER (PARTITION BY lane, slot ORDER BY pos, r) AS copy
+        FROM {_FREE_THEIRS} WHERE r NOT IN (SELECT r FROM handmade)
+    ) USING (lane, slot, copy)
+"""  # noqa: S608  constants
+
 _FEWEST_ALIKE: Final = 2
 """So many pairs with one shift are a pattern."""
 
 
 def match(database: Database) -> None:
-    """Fill `matched` and `extra` from `ours` and `theirs`."""
+    """Fill `matched`, `extra` and `handmade` from `ours`, `by_hand` and `theirs`."""
     for table in _TABLES:
         database.run(table)
     for step in (_BY_ID, _ID_MATCHES, _ID_EXTRAS, _ALIKE, _EXACT, _COPIES, _PAIRS):
@@ -131,4 +153,5 @@ def match(database: Database) -> None:
         database.run(_SHIFTED_ALIKE, {"shift": common[0][0]})
         database.run(_PAIRS)
     database.run(_SHIFTED)
-    database.run(_TIMELESS)
+    for step in (_TIMELESS, _HANDMADE_BY_ID, _HANDMADE):
+        database.run(step)

@@ -34,6 +34,7 @@ _TABLES: Final = (
     )
     """,
     "CREATE TABLE picked (n BIGINT)",
+    "CREATE TABLE by_hand (key VARCHAR, lane VARCHAR, slot BIGINT)",
 )
 
 _STANDING: Final = """
@@ -60,6 +61,8 @@ _WITHOUT_TEXTS: Final = f"""
         t.sec // $resolution::BIGINT, NULL, {_STANDING}, t.maybe_doubled, t.sent
     FROM touched t WHERE plan = $hash AND ($open OR t.state <> 'pending')
 """  # noqa: S608  constants
+
+_BY_HAND: Final = "INSERT INTO by_hand SELECT key, lane, sec // $resolution::BIGINT FROM incoming"
 
 _PICK: Final = """
     INSERT INTO picked
@@ -146,6 +149,10 @@ class Ours:
                 "bot": settings.bot_prefix if prefixed else "",
             },
         )
+
+    def add_by_hand(self, rows: pa.Table, *, resolution_seconds: int) -> None:
+        """Take what was sent by hand, outside of all plans: `key`, `lane` and `sec` (Unix seconds)."""
+        self._database.insert(_BY_HAND, rows, {"resolution": resolution_seconds})
 
     def tally(self) -> Tally:
         """Return how many messages there are; call it once every plan is there."""

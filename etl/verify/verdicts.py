@@ -87,6 +87,7 @@ _DOUBLED: Final = """
 
 _FOREIGN: Final = """
     SELECT count(*) FROM theirs WHERE r NOT IN (SELECT r FROM matched) AND r NOT IN (SELECT r FROM extra)
+        AND r NOT IN (SELECT r FROM handmade)
 """
 
 _WRONG: Final = """
@@ -178,6 +179,7 @@ class Verdicts:
             "SELECT finding, count(*) FROM verdict WHERE finding IS NOT NULL GROUP BY ALL"
         )
         found = Counter({Finding(name): count for name, count in rows})
+        found[Finding.BY_HAND] = int(self._database.row("SELECT count(*) FROM handmade")[0])
         found[Finding.FOREIGN] = int(self._database.row(_FOREIGN)[0])
         return {finding: found[finding] for finding in Finding}
 

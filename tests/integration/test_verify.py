@@ -128,6 +128,14 @@ SWAP = [
 ]
 
 
+def test_message_sent_by_hand_is_no_foreign_one(folder):
+    """`etl send` is recorded beside the ledger, and whoever reads back should find it named."""
+    words = ("--sandbox", "--user", "try-1", "--text", "hello", "--at", "2024-03-01T12:00:00Z")
+    sent = etl("send", "job.toml", *words, cwd=folder, env=ENV)
+    assert 0 == sent.code, sent.err
+    assert {"present": ALL, "by_hand": 1} == findings(verify(folder, "--sandbox"))
+
+
 @pytest.mark.parametrize("way", ["endpoint", "file"])
 @pytest.mark.parametrize(
     ("statements", "expected"),

@@ -67,6 +67,7 @@ def compared(  # noqa: PLR0913  what a comparison depends on
     sent_before: int = AGES[1],
     resolution_seconds: int = 1,
     sample: int | None = None,
+    by_hand: Sequence[Shown] = (),
 ) -> Iterator[Verdicts]:
     """Give the verdicts on `ours`, sent in that order, by what the answers `theirs` show."""
     messages = folder / "messages.parquet"
@@ -75,6 +76,7 @@ def compared(  # noqa: PLR0913  what a comparison depends on
     with Comparison(folder, memory_limit_mb=256, text=text) as comparison:
         comparison.ours.add_ledger([_ledger(ours)])
         comparison.ours.add_plan(known, settings or Message(), resolution_seconds=resolution_seconds)
+        comparison.ours.add_by_hand(_by_hand(by_hand), resolution_seconds=resolution_seconds)
         if sample is not None:
             comparison.ours.pick(sample, seed="s")
         for source, rows in enumerate(theirs):
@@ -126,6 +128,12 @@ def _ledger(ours: Sequence[Sent]) -> pa.RecordBatch:
         if message.state is not None
     ]
     return pa.RecordBatch.from_pylist(rows, schema=EXPORT_SCHEMA)
+
+
+def _by_hand(rows: Sequence[Shown]) -> pa.Table:
+    known = [{"key": row.id, "lane": row.user, "sec": BEGIN + (row.at or 0)} for row in rows]
+    schema = pa.schema([("key", pa.string()), ("lane", pa.string()), ("sec", pa.int64())])
+    return pa.Table.from_pylist(known, schema=schema)
 
 
 def _heard(rows: Sequence[Shown]) -> pa.Table:

@@ -8,15 +8,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+
 from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.load import JobFile
 from etl.config.verify import Verify
 from etl.config.workspace import Workspace, workspace
 from etl.errors import UsageError
+from etl.ledger import byhand
 from etl.ledger.interface import Ledger
 from etl.ledger.lock import TargetLock
 from etl.model.events import Event, Warned
-from etl.pipeline.depots import make_ready, publish
+from etl.pipeline.depots import make_ready, publish, records_by_hand
 from etl.pipeline.opening import place_of
 from etl.pipeline.plans import Plans
 from etl.pipeline.verify.endpoint import OF_SANDBOX, client_of, client_of_sandbox
@@ -161,6 +164,7 @@ class _Verification:
     def _load_ours(self) -> Tally:
         ours = self._comparison.ours
         ours.add_ledger(self._ledger.export())
+        ours.add_by_hand(_by_hand(self._space), resolution_seconds=self._settings.resolution_seconds)
         plans = Plans(self._space, self._ledger)
         for record in self._ledger.plans():
             plan = plans.load(record.hash)
@@ -212,6 +216,17 @@ class _Verification:
     def _report_path(self, suffix: str) -> Path:
         stamp = datetime.fromtimestamp(self._now_us / MICROSECONDS, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         return self._space.reports / f"verify-{stamp}{suffix}"
+
+
+def _by_hand(space: Workspace) -> pa.Table:
+    sent = [one for path in records_by_hand(space) for one in byhand.read(path)]
+    return pa.table(
+        {
+            "key": pa.array((one.key for one in sent), pa.string()),
+            "lane": pa.array((one.user for one in sent), pa.string()),
+            "sec": pa.array((one.at_seconds for one in sent), pa.int64()),
+        }
+    )
 
 
 def _listed(counts: dict[Finding, int]) -> list[Finding]:

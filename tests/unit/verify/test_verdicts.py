@@ -276,3 +276,23 @@ def test_list_shortens_users_and_has_no_text(tmp_path):
         row[name] for name in ("finding", "key", "plan", "ordinal", "user")
     )
     assert "secret" not in str(row)
+
+
+def test_message_by_hand_is_known_by_its_id(tmp_path):
+    """Whoever tried the deployment with `etl send` should not look for a stranger's messages."""
+    mine, theirs = Shown(user="try-1", text="x", at=9, id="f" * 32), Shown(user="eve", id="e" * 32)
+    shown = [Shown(id=key(0)), mine, theirs]
+    assert {"present": 1, "by_hand": 1, "foreign": 1} == found(tmp_path, [Sent()], shown, by_hand=[mine])
+
+
+def test_message_by_hand_is_known_by_user_and_time_and_claims_one_row(tmp_path):
+    """A mailed report has no ids of ours, and the text is recorded nowhere."""
+    mine = Shown(user="try-1", at=9, id="f" * 32)
+    shown = [Shown(), *(Shown(user="try-1", text=text, at=9) for text in ("x", "y"))]
+    assert {"present": 1, "by_hand": 1, "foreign": 1} == found(tmp_path, [Sent()], shown, by_hand=[mine])
+
+
+def test_message_by_hand_claims_no_row_of_a_message_of_ours(tmp_path):
+    """A user who gets one by hand in the second of a planned message has two rows."""
+    mine = Shown(at=0, id="f" * 32)
+    assert {"present": 1} == found(tmp_path, [Sent()], [Shown()], by_hand=[mine])
