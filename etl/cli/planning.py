@@ -56,7 +56,7 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     ):
         result = run_plan(job_file, replace(wish, workers=engine), sandbox=sandbox, observe=watch)
     words = ["etl", "replay", str(job), *(["--sandbox"] if sandbox else [])]
-    words += options.cluster_words(cluster, job_file.job)
+    words += [*options.words_of(pace), *options.cluster_words(cluster, job_file.job)]
     typed = shlex.join([*words, "--expect-plan", result.plan.summary.hash[:12]])
     if as_json:
         json.dump(_as_json(result, typed), sys.stdout)

@@ -16,15 +16,10 @@ _PLANS = (
     "SELECT number, hash, fingerprint, identity, source, messages, lanes, is_open FROM plan ORDER BY number"
 )
 
-_LAST_RUN = """
-    SELECT number, plan, host, pid, version, started_us, ended_us, exit_code
-    FROM run ORDER BY number DESC LIMIT 1
-"""
-
-_RUNS: Final = """
+_RUN: Final = """
     SELECT number, plan, host, pid, version, started_us, ended_us, exit_code,
            allowed_per_second, expected, forecast_seconds, expected_plan, stop
-    FROM run ORDER BY number
+    FROM run
 """
 
 
@@ -76,24 +71,22 @@ class Questions(ABC):
 
     def last_run(self) -> RunRecord | None:
         """Return the newest run."""
-        for number, plan, host, pid, version, started_us, ended_us, exit_code in self._rows(_LAST_RUN):
-            return RunRecord(
-                number=number, plan=plan, host=host, pid=pid, version=version,
-                started_us=started_us, ended_us=ended_us, exit_code=exit_code,
-            )  # fmt: skip
-        return None
+        found = self._rows(f"{_RUN} ORDER BY number DESC LIMIT 1")
+        return _run(found[0]) if found else None
 
     def runs(self) -> list[RunRecord]:
         """Return all runs, oldest first."""
-        return [
-            RunRecord(
-                number=number, plan=plan, host=host, pid=pid, version=version, started_us=started_us,
-                ended_us=ended_us, exit_code=exit_code, allowed_per_second=allowed, expected=expected,
-                forecast_seconds=forecast, expected_plan=expected_plan, stop=stop,
-            )
-            for number, plan, host, pid, version, started_us, ended_us, exit_code, allowed, expected,
-                forecast, expected_plan, stop in self._rows(_RUNS)
-        ]  # fmt: skip
+        return list(map(_run, self._rows(f"{_RUN} ORDER BY number")))
+
+
+def _run(row: tuple[Any, ...]) -> RunRecord:
+    number, plan, host, pid, version, started_us, ended_us, exit_code, *aims = row
+    allowed_per_second, expected, forecast_seconds, expected_plan, stop = aims
+    return RunRecord(
+        number=number, plan=plan, host=host, pid=pid, version=version, started_us=started_us,
+        ended_us=ended_us, exit_code=exit_code, allowed_per_second=allowed_per_second, expected=expected,
+        forecast_seconds=forecast_seconds, expected_plan=expected_plan, stop=stop,
+    )  # fmt: skip
 
 
 def table(rows: list[Any], schema: pa.Schema) -> pa.RecordBatch:

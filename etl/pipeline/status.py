@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from etl.clock import MICROSECONDS, SYSTEM
+from etl.config.job import Job
 from etl.config.load import JobFile
 from etl.config.workspace import workspace
 from etl.errors import ExitCode, UsageError
@@ -77,6 +78,7 @@ def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
         blocking = blocking_states(hold_rejected=job.replay.on_rejected == "hold")
         states = plan_states(ledger, record.number, plan, blocking=blocking)
         hold_off_seconds, last_run = _hold_off_seconds(ledger), ledger.last_run()
+        holder = place_of(space).holder()
         return StatusResult(
             target=space.target,
             ledger=str(place_of(space)),
@@ -94,17 +96,23 @@ def run_status(job_file: JobFile, *, sandbox: bool) -> StatusResult:
             hold_off_seconds=hold_off_seconds,
             generation=ledger.name().generation,
             concern=ledger_concern(space, ledger),
-            holder=place_of(space).holder(),
+            holder=holder,
             last_run=last_run,
             worked=place_of(space).worked(last_run.number) if last_run else None,
             forecast=forecast(
                 messages=states.pending,
                 longest_lane=min(plan.summary.longest_lane, states.pending),
-                rate_per_second=job.replay.rate.per_second,
+                rate_per_second=_rate_of_the_rest(last_run if holder else None, job),
                 latency_seconds=job.plan.latency_seconds,
             ),
             exit_code=ExitCode.OK if states.complete else ExitCode.INCOMPLETE,
         )
+
+
+def _rate_of_the_rest(running: RunRecord | None, job: Job) -> float:
+    """Return how fast the rest may be sent: a run that is active may have been given a rate of its own."""
+    told = running.allowed_per_second if running is not None and running.ended_us is None else None
+    return told or job.replay.rate.per_second
 
 
 def _closed(hours: Window | None) -> str | None:

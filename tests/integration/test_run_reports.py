@@ -310,6 +310,25 @@ def test_status_follows_a_run_on_a_terminal_to_its_end(folder, server):
     assert 0 == watching.returncode
 
 
+def test_forecast_of_a_run_with_a_share_is_by_that_share(folder, server, typed):
+    """The job's rate would promise an end a hundred times too early."""
+    running = start(["import", "job.toml", "--share", "0.01"], cwd=folder, env=ENV)
+    wait_for(server)
+    told = typed("status", "job.toml", "--json").data
+    running.send_signal(signal.SIGINT)
+    assert 130 == finish(running).code
+    assert told["states"]["pending"] / 2 <= told["forecast_seconds"]
+    assert 200.0 == told["pace"]["allowed_per_second"]
+    assert typed("status", "job.toml", "--json").data["forecast_seconds"] < 2
+
+
+def test_replay_that_a_plan_names_keeps_its_pace(typed):
+    """The forecast was made for it."""
+    planned = typed("plan", "job.toml", "--json", "--share", "0.01", "--rate", "300/min").data
+    assert {"--rate", "300/min", "--share", "0.01"} <= set(planned["next"].split())
+    assert 9 / (5 * 0.01) == pytest.approx(planned["forecast_seconds"])
+
+
 def _read(leader: int, look: Callable[[str], None]) -> str:
     """Return everything that is shown on a terminal until its last program ends; `look` sees it grow."""
     shown = b""

@@ -15,6 +15,7 @@ def test_a_run_keeps_what_it_set_out_to_do_and_why_it_ended(ledger, started):
     second = ledger.start_run(plan, host="h", pid=2, version="1", now_us=5, aim=AIM)
     ledger.end_run(second, exit_code=75, now_us=9, stop="the window is closed")
     before, found = ledger.runs()
+    assert found == ledger.last_run()
     assert (first, None, None) == (before.number, before.allowed_per_second, before.ended_us)
     assert (second, 50.0, 9, 0.18, "aaaa", "the window is closed", 75) == (
         found.number,
