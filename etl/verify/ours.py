@@ -34,6 +34,7 @@ _TABLES: Final = (
     )
     """,
     "CREATE TABLE picked (n BIGINT)",
+    "CREATE TABLE passed_over (plan BIGINT)",
     "CREATE TABLE by_hand (key VARCHAR, lane VARCHAR, slot BIGINT)",
 )
 
@@ -81,11 +82,12 @@ _IMPORT_DAYS: Final = """
     GROUP BY ALL ORDER BY ALL
 """
 
-_TALLY: Final = """
+_TALLY: Final = f"""
     SELECT count(*) FILTER (standing = 0), count(*) FILTER (standing = 1), count(*) FILTER (standing = 3),
-        count(*) FILTER (digest IS NULL AND standing <= 1)
+        count(*) FILTER (digest IS NULL AND standing <= 1
+                         AND n >> {ORDINAL_BITS} NOT IN (SELECT plan FROM passed_over))
     FROM ours
-"""
+"""  # noqa: S608  constants
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,8 @@ class PlanTexts:
     open: bool
     messages: str | None
     """What stands after FROM for them, each with its `ordinal`."""
+    passed_over: bool = False
+    """They are there, and nobody needs their texts."""
 
 
 class Ours:
@@ -137,6 +141,8 @@ class Ours:
         parameters: dict[str, object] = {
             "number": plan.number, "hash": plan.hash, "open": plan.open, "resolution": resolution_seconds,
         }  # fmt: skip
+        if plan.passed_over:
+            self._database.run("INSERT INTO passed_over VALUES ($number)", {"number": plan.number})
         if plan.messages is None:
             self._database.run(_WITHOUT_TEXTS, parameters)
             return

@@ -254,6 +254,20 @@ def test_totals_compare_days(folder):
     assert ("2024-03-01", 24, 23, False) == (day["day"], day["accepted"], day["found"], day["even"])
 
 
+def test_totals_need_no_plan_but_the_open_one(folder):
+    """A closed plan may be large, and far away in a store; its texts say nothing of days."""
+    (summary,) = folder.glob("etl-state/*/plans/*/plan.json")
+    write_csv(folder / "history.csv", rows(users=4, messages=7))
+    assert 0 == etl("import", "job.toml", "--sandbox", cwd=folder, env=ENV).code
+    shutil.rmtree(summary.parent)
+
+    result = verify(folder, "--sandbox", "--level", "totals")
+
+    assert (0, 28, 0) == (result.code, result.data["accepted"], result.data["textless"])
+    assert "is gone" not in result.err
+    assert "is gone" in verify(folder, "--sandbox").err
+
+
 def test_workbook_is_read_as_a_report(folder):
     """Mailed reports are workbooks, too; the days they are for decide what absence means."""
     with closing(sqlite3.connect(folder / STORE)) as store:

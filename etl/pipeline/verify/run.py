@@ -167,18 +167,21 @@ class _Verification:
         ours.add_by_hand(_by_hand(self._space), resolution_seconds=self._settings.resolution_seconds)
         plans = Plans(self._space, self._ledger)
         for record in self._ledger.plans():
-            plan = plans.load(record.hash)
-            if plan is None:
+            # Days are counted without texts; of the open plan also what was never sent is counted.
+            passed_over = self._wish.level is Level.TOTALS and not record.open
+            plan = None if passed_over else plans.load(record.hash)
+            if plan is not None:
+                PlanReader(plan)  # refuses a damaged one
+            elif not passed_over:
                 self._observe(
                     Warned(message=f"plan {record.hash[:12]} is gone: its messages have no texts here")
                 )
-            else:
-                PlanReader(plan)  # refuses a damaged one
             texts = PlanTexts(
                 number=record.number,
                 hash=record.hash,
                 open=record.open,
                 messages=None if plan is None else numbered_sql(plan.messages, plan.lanes),
+                passed_over=passed_over,
             )
             ours.add_plan(
                 texts, self._job_file.job.message, resolution_seconds=self._settings.resolution_seconds
