@@ -6,15 +6,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Unpack
 
 import click
 
 from etl.cli import options
 from etl.cli.console import say
-from etl.cli.observing import LogWish, log_wish, logging_options, observing
+from etl.cli.observing import LogWish, logging_options, observing
+from etl.cli.planned import Planned, planned
 from etl.config.load import JobFile, load_job
-from etl.config.override import Pace, with_pace
 from etl.pipeline.check import CheckResult, Typed
 from etl.pipeline.engines import opened_engine
 from etl.pipeline.validation import ReportFiles, ReportWish, run_reported_check
@@ -28,11 +27,7 @@ from etl.report.verdict import Verdict
 
 @click.command("check")
 @options.job
-@options.files
-@options.sandbox
-@options.cluster
-@options.pace
-@options.planning
+@planned
 @logging_options
 @click.option(
     "--examples", type=click.IntRange(0, 100), default=0, help="Show N masked messages of each role."
@@ -44,21 +39,15 @@ from etl.report.verdict import Verdict
 )
 @click.option("--no-report", is_flag=True, help="Print only; write no report.")
 @options.as_json
-def command(  # noqa: PLR0913, PLR0917  one for each option
+def command(  # noqa: PLR0913  one for each group of options
+    *,
     job: Path,
-    files: tuple[str, ...],
-    sandbox: bool,  # noqa: FBT001  a flag of the command line
-    cluster: str | None,
-    unfinished: str | None,
-    new_identity: bool,  # noqa: FBT001
+    asked: Planned,
+    log: LogWish,
     examples: int,
     tables: str | None,
-    no_report: bool,  # noqa: FBT001
-    log_file: Path | None,
-    log_format: str | None,
-    log_level: str,
-    as_json: bool,  # noqa: FBT001
-    **pace: Unpack[Pace],
+    no_report: bool,
+    as_json: bool,
 ) -> int:
     """Dry run: read the whole input, plan it, and say what an import would do. Sends nothing.
 
@@ -66,16 +55,15 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     whoever approves the import. Exit code 0: ready; 3: ready, but some rows are rejects; 4: the input can't
     be read or nothing of it may be sent; 5: the ledger is not the one that was there.
     """
-    wish = Wish(files=files, unfinished=unfinished, new_identity=new_identity, cluster=cluster)
     report = ReportWish(examples=examples, tables=TableFormat(tables) if tables else None)
     return run(
-        with_pace(load_job(job), **pace),
-        wish,
-        log=log_wish(log_file, log_format, log_level),
-        sandbox=sandbox,
+        asked.of(load_job(job)),
+        asked.wish,
+        log=log,
+        sandbox=asked.sandbox,
         as_json=as_json,
         report=None if no_report else report,
-        words=options.words_of(pace),
+        words=options.words_of(asked.pace),
     )
 
 

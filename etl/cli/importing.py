@@ -7,7 +7,7 @@ from typing import Unpack
 import click
 
 from etl.cli import check, options
-from etl.cli.observing import log_wish, logging_options
+from etl.cli.observing import LogWish, logging_options
 from etl.cli.sending import NO_PROFILE, Words, pace_of, send, sending, trust_of
 from etl.config.load import load_job
 from etl.config.override import with_pace
@@ -24,16 +24,15 @@ from etl.pipeline.wish import Wish
 @options.planning
 @logging_options
 @options.as_json
-def command(  # noqa: PLR0913, PLR0917  one for each option
+def command(  # noqa: PLR0913  one for each group of options
+    *,
     job: Path,
     files: tuple[str, ...],
-    dry_run: bool,  # noqa: FBT001  a flag of the command line
+    dry_run: bool,
     unfinished: str | None,
-    new_identity: bool,  # noqa: FBT001
-    log_file: Path | None,
-    log_format: str | None,
-    log_level: str,
-    as_json: bool,  # noqa: FBT001
+    new_identity: bool,
+    log: LogWish,
+    as_json: bool,
     **words: Unpack[Words],
 ) -> int:
     """Plan the input and send it, one message at a time for each user, at the configured rate.
@@ -45,7 +44,6 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     wish = Wish(
         files=files, unfinished=unfinished, new_identity=new_identity, expect_plan=words["expect_plan"]
     )
-    log = log_wish(log_file, log_format, log_level)
     job_file = with_pace(load_job(job), **pace_of(words))
     if dry_run:
         if words["sandbox_profile"]:

@@ -1,19 +1,17 @@
 """Who watches a command: progress for people, a log for machines, or both."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
 from etl.cli.console import Progress, ToldError
+from etl.cli.gathered import gathered
 from etl.errors import EtlError, ExitCode
 from etl.model.events import Event, Failed
 from etl.report.log import EventLog, LogFormat, LogLevel
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +28,33 @@ class LogWish:
         return self.path is None and self.log_format is not None
 
 
-def logging_options(function: Function) -> Function:
-    """Add --log-file, --log-format and --log-level as `log_file`, `log_format` and `log_level`."""
-    function = click.option(
+def log_wish(log_file: Path | None, log_format: str | None, log_level: str) -> LogWish:
+    """Return the options as one value."""
+    return LogWish(
+        path=log_file,
+        log_format=None if log_format is None else LogFormat(log_format),
+        level=LogLevel(log_level),
+    )
+
+
+logging_options = gathered(
+    "log",
+    log_wish,
+    click.option(
+        "--log-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        envvar="ETL_LOG_FILE",
+        show_envvar=True,
+        help="Append the run's events to this file, one line each, without texts and user ids.",
+    ),
+    click.option(
+        "--log-format",
+        type=click.Choice([form.value for form in LogFormat]),
+        envvar="ETL_LOG_FORMAT",
+        show_envvar=True,
+        help="Log events: into --log-file (json unless said), else to stderr instead of progress and result.",
+    ),
+    click.option(
         "--log-level",
         type=click.Choice([level.value for level in LogLevel]),
         default=LogLevel.INFO.value,
@@ -40,30 +62,9 @@ def logging_options(function: Function) -> Function:
         envvar="ETL_LOG_LEVEL",
         show_envvar=True,
         help="debug has a line for each message.",
-    )(function)
-    function = click.option(
-        "--log-format",
-        type=click.Choice([form.value for form in LogFormat]),
-        envvar="ETL_LOG_FORMAT",
-        show_envvar=True,
-        help="Log events: into --log-file (json unless said), else to stderr instead of progress and result.",
-    )(function)
-    return click.option(
-        "--log-file",
-        type=click.Path(path_type=Path, dir_okay=False),
-        envvar="ETL_LOG_FILE",
-        show_envvar=True,
-        help="Append the run's events to this file, one line each, without texts and user ids.",
-    )(function)
-
-
-def log_wish(path: Path | None, log_format: str | None, level: str) -> LogWish:
-    """Return the options as one value."""
-    return LogWish(
-        path=path,
-        log_format=None if log_format is None else LogFormat(log_format),
-        level=LogLevel(level),
-    )
+    ),
+)
+"""Adds --log-file, --log-format and --log-level, as `log`."""
 
 
 class Watch:

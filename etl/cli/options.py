@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Final
 
 import click
 
 from etl.cli import kinds
+from etl.cli.gathered import Function, added
 from etl.config.job import Job
 from etl.config.override import Pace
 from etl.sandbox.profiles import Profile
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 _UNFINISHED = click.Choice(["refuse", "carry", "drop"])
 
@@ -70,33 +69,6 @@ def _profile(text: str) -> Profile:
         raise ValueError(f"is none of {', '.join(Profile)}") from error
 
 
-def pace(function: Function) -> Function:
-    """Add what replaces the job's pace and hours: rate, share, window, timezone."""
-    for option in reversed(_PACE):
-        function = option(function)
-    return function
-
-
-def choosing(function: Function) -> Function:
-    """Add what names messages of the ledger: keys, users, codes, runs, or all."""
-    words = (
-        click.argument("keys", nargs=-1),
-        click.option("--lane", "lanes", multiple=True, metavar="USER", help="Those of a user; repeatable."),
-        click.option(
-            "--code",
-            "codes",
-            multiple=True,
-            metavar="CODE",
-            help="Those with a reason, as http_422, timeout, restored, or with an HTTP status, as 422.",
-        ),
-        click.option("--run", "runs", multiple=True, type=click.IntRange(min=1), help="Those of a run."),
-        click.option("--all", "everything", is_flag=True, help="All, instead of naming any."),
-    )
-    for option in reversed(words):
-        function = option(function)
-    return function
-
-
 def recorded(function: Function) -> Function:
     """Add --why and --dry-run."""
     function = click.option(
@@ -107,7 +79,7 @@ def recorded(function: Function) -> Function:
     )
 
 
-_PACE = (
+PACE: Final = (
     click.option(
         "--rate",
         type=kinds.RATE,
@@ -126,6 +98,7 @@ _PACE = (
     ),
     click.option("--timezone", metavar="ZONE", help="The zone of --window, such as Europe/Copenhagen."),
 )
+"""What replaces the job's pace and hours: rate, share, window, timezone."""
 
 
 def typed(job: Path, *, sandbox: bool) -> str:
@@ -138,15 +111,21 @@ def words_of(pace: Pace) -> list[str]:
     return [word for name, value in pace.items() if value is not None for word in (f"--{name}", f"{value}")]
 
 
-def planning(function: Function) -> Function:
-    """Add what decides which plan is made."""
-    function = click.option(
-        "--unfinished",
-        type=_UNFINISHED,
-        help="What becomes of an earlier plan's unsent messages that this input does not hold.",
-    )(function)
-    return click.option(
+PLANNING: Final = (
+    click.option(
         "--new-identity",
         is_flag=True,
         help="Plan although settings that decide a message's identity have changed.",
-    )(function)
+    ),
+    click.option(
+        "--unfinished",
+        type=_UNFINISHED,
+        help="What becomes of an earlier plan's unsent messages that this input does not hold.",
+    ),
+)
+"""What decides which plan is made."""
+
+
+def planning(function: Function) -> Function:
+    """Add `PLANNING`."""
+    return added(function, *PLANNING)

@@ -5,58 +5,39 @@ import shlex
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import click
 
 from etl.cli import options
 from etl.cli.console import say
-from etl.cli.observing import log_wish, logging_options, observing
+from etl.cli.observing import LogWish, logging_options, observing
+from etl.cli.planned import Planned, planned
 from etl.config.load import load_job
-from etl.config.override import Pace, with_pace
 from etl.pipeline.engines import opened_engine
 from etl.pipeline.planning import PlanResult, run_plan
-from etl.pipeline.wish import Wish
 from etl.report.summary import duration, plan_json, plan_lines, states_line
 
 
 @click.command("plan")
 @options.job
-@options.files
-@options.sandbox
-@options.cluster
-@options.pace
-@options.planning
+@planned
 @logging_options
 @options.as_json
-def command(  # noqa: PLR0913, PLR0917  one for each option
-    job: Path,
-    files: tuple[str, ...],
-    sandbox: bool,  # noqa: FBT001  a flag of the command line
-    cluster: str | None,
-    unfinished: str | None,
-    new_identity: bool,  # noqa: FBT001
-    log_file: Path | None,
-    log_format: str | None,
-    log_level: str,
-    as_json: bool,  # noqa: FBT001
-    **pace: Unpack[Pace],
-) -> int:
+def command(*, job: Path, asked: Planned, log: LogWish, as_json: bool) -> int:
     """Make the plan that an import would send, and send nothing: the first half of `etl import`.
 
     FILES are read instead of the job's. `etl replay` sends the plan later, without the input. Exit code 0:
     planned; 3: planned, but some rows are rejects; 4: an import would refuse this input.
     """
-    wish = Wish(files=files, unfinished=unfinished, new_identity=new_identity)
-    log = log_wish(log_file, log_format, log_level)
-    job_file = with_pace(load_job(job), **pace)
+    job_file = asked.of(load_job(job))
     with (
         observing(log, quiet=as_json) as watch,
-        opened_engine(cluster, job_file.job, sends=False) as engine,
+        opened_engine(asked.cluster, job_file.job, sends=False) as engine,
     ):
-        result = run_plan(job_file, replace(wish, workers=engine), sandbox=sandbox, observe=watch)
-    words = ["etl", "replay", str(job), *(["--sandbox"] if sandbox else [])]
-    words += [*options.words_of(pace), *options.cluster_words(cluster, job_file.job)]
+        result = run_plan(job_file, replace(asked.wish, workers=engine), sandbox=asked.sandbox, observe=watch)
+    words = ["etl", "replay", str(job), *(["--sandbox"] if asked.sandbox else [])]
+    words += [*options.words_of(asked.pace), *options.cluster_words(asked.cluster, job_file.job)]
     typed = shlex.join([*words, "--expect-plan", result.plan.summary.hash[:12]])
     if as_json:
         json.dump(_as_json(result, typed), sys.stdout)

@@ -6,7 +6,7 @@ from typing import Unpack
 import click
 
 from etl.cli import options
-from etl.cli.observing import log_wish, logging_options
+from etl.cli.observing import LogWish, logging_options
 from etl.cli.sending import Words, pace_of, send, sending, trust_of
 from etl.config.load import load_job
 from etl.config.override import with_pace
@@ -20,12 +20,11 @@ from etl.pipeline.replay import ReplayWish, run_replay
 @logging_options
 @options.as_json
 def command(
+    *,
     job: Path,
     plan: str | None,
-    log_file: Path | None,
-    log_format: str | None,
-    log_level: str,
-    as_json: bool,  # noqa: FBT001  a flag of the command line
+    log: LogWish,
+    as_json: bool,
     **words: Unpack[Words],
 ) -> int:
     """Send a plan that `etl plan` made, without reading the input: the second half of `etl import`.
@@ -39,6 +38,6 @@ def command(
         job_file,
         words,
         lambda how, observe: run_replay(job_file, ReplayWish(send=how, plan=plan, trust=trust), observe),
-        log=log_wish(log_file, log_format, log_level),
+        log=log,
         as_json=as_json,
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from etl.cli import options
+from etl.cli.choosing import choosing, chosen_json, chosen_lines
 from etl.cli.console import Progress, say
-from etl.cli.settle import chosen_json, chosen_lines
 from etl.config.load import load_job
 from etl.pipeline.choosing import Choice
 from etl.pipeline.retry import Late, RetryResult, RetryWish, run_retry
@@ -16,7 +16,7 @@ from etl.pipeline.retry import Late, RetryResult, RetryWish, run_retry
 
 @click.command("retry")
 @options.job
-@options.choosing
+@choosing
 @click.option(
     "--late",
     type=click.Choice([member.value for member in Late]),
@@ -27,18 +27,8 @@ from etl.pipeline.retry import Late, RetryResult, RetryWish, run_retry
 @options.recorded
 @options.sandbox
 @options.as_json
-def command(  # noqa: PLR0913, PLR0917  one for each option
-    job: Path,
-    keys: tuple[str, ...],
-    lanes: tuple[str, ...],
-    codes: tuple[str, ...],
-    runs: tuple[int, ...],
-    everything: bool,  # noqa: FBT001  a flag of the command line
-    late: str,
-    why: str,
-    dry_run: bool,  # noqa: FBT001
-    sandbox: bool,  # noqa: FBT001
-    as_json: bool,  # noqa: FBT001
+def command(  # noqa: PLR0913  one for each group of options
+    *, job: Path, choice: Choice, late: str, why: str, dry_run: bool, sandbox: bool, as_json: bool
 ) -> int:
     """Put rejected messages back: those with KEYS, or of a user, code or run. The next import sends them.
 
@@ -47,7 +37,7 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     and that needs a word (--late). Every word is recorded with who, when and why.
     """
     wish = RetryWish(
-        choice=Choice(keys=keys, lanes=lanes, codes=codes, runs=runs, everything=everything),
+        choice=choice,
         late=Late(late),
         why=why,
         sandbox=sandbox,

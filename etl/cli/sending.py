@@ -3,12 +3,13 @@
 import json
 import sys
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import click
 
 from etl.cli import kinds, options
 from etl.cli.console import at_terminal, say
+from etl.cli.gathered import Function, added
 from etl.cli.observing import LogWish, Watch, observing
 from etl.cli.outcome import canary_lines, result_lines
 from etl.config.load import JobFile
@@ -19,9 +20,6 @@ from etl.pipeline.sending import SendWish
 from etl.pipeline.told import Observe, told
 from etl.replay.limits import ErrorBudget
 from etl.sandbox.profiles import Profile
-
-Function = TypeVar("Function", bound=Callable[..., Any])
-
 
 NO_PROFILE: Final = "--sandbox-profile needs --sandbox, and messages to be sent"
 
@@ -48,7 +46,7 @@ _OPTIONS = (
         "Rehearse trouble: the stand-in of --sandbox behaves so (README: profiles); repeatable.",
     ),
     options.cluster,
-    options.pace,
+    *options.PACE,
     click.option("--limit-lanes", type=click.IntRange(min=1), help="A trial: the first N users, by name."),
     click.option(
         "--canary",
@@ -81,9 +79,7 @@ _OPTIONS = (
 
 def sending(function: Function) -> Function:
     """Add what decides how a plan is sent, as `Words`."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+    return added(function, *_OPTIONS)
 
 
 def pace_of(words: Words) -> Pace:

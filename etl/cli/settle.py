@@ -8,36 +8,26 @@ from typing import Any
 import click
 
 from etl.cli import options
+from etl.cli.choosing import choosing, chosen_json, chosen_lines
 from etl.cli.console import Progress, say
-from etl.cli.entries import entry_json, entry_line
 from etl.config.load import load_job
 from etl.errors import UsageError
 from etl.model.states import State
-from etl.pipeline.choosing import Choice, Chosen
+from etl.pipeline.choosing import Choice
 from etl.pipeline.settle import SettleResult, SettleWish, run_settle
 
 
 @click.command("settle")
 @options.job
-@options.choosing
+@choosing
 @click.option("--accepted", "state", flag_value=State.ACCEPTED.value, help="The platform has them.")
 @click.option("--resend", "state", flag_value=State.PENDING.value, help="It has not: send them again.")
 @click.option("--skip", "state", flag_value=State.SKIPPED.value, help="Leave them out; rejected ones, too.")
 @options.recorded
 @options.sandbox
 @options.as_json
-def command(  # noqa: PLR0913, PLR0917  one for each option
-    job: Path,
-    keys: tuple[str, ...],
-    lanes: tuple[str, ...],
-    codes: tuple[str, ...],
-    runs: tuple[int, ...],
-    everything: bool,  # noqa: FBT001  a flag of the command line
-    state: str | None,
-    why: str,
-    dry_run: bool,  # noqa: FBT001
-    sandbox: bool,  # noqa: FBT001
-    as_json: bool,  # noqa: FBT001
+def command(  # noqa: PLR0913  one for each group of options
+    *, job: Path, choice: Choice, state: str | None, why: str, dry_run: bool, sandbox: bool, as_json: bool
 ) -> int:
     """Decide uncertain messages: those with KEYS, as `etl status` lists them, or of a user, code or run.
 
@@ -48,7 +38,7 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     if state is None:
         raise UsageError("say what you found: --accepted, --resend or --skip")
     wish = SettleWish(
-        choice=Choice(keys=keys, lanes=lanes, codes=codes, runs=runs, everything=everything),
+        choice=choice,
         state=State(state),
         why=why,
         sandbox=sandbox,
@@ -62,25 +52,6 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     else:
         _show(result, options.typed(job, sandbox=sandbox), dry_run=dry_run)
     return 0
-
-
-def chosen_json(chosen: Chosen) -> dict[str, Any]:
-    """Return what was chosen for machines."""
-    return {
-        "chosen": chosen.messages,
-        "by_code": chosen.by_code,
-        "listed": [entry_json(entry) for entry in chosen.listed],
-    }
-
-
-def chosen_lines(chosen: Chosen) -> list[str]:
-    """Return what was chosen for people: counts by code and the first few."""
-    codes = ", ".join(f"{count:,} {code}" for code, count in chosen.by_code.items())
-    lines = [f"chosen   {chosen.messages:,} messages" + (f": {codes}" if codes else "")]
-    lines += [entry_line(entry) for entry in chosen.listed]
-    if chosen.messages > len(chosen.listed):
-        lines.append(f"         and {chosen.messages - len(chosen.listed):,} more")
-    return lines
 
 
 def _as_json(result: SettleResult) -> dict[str, Any]:
