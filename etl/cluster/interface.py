@@ -1,7 +1,6 @@
 """What any engine promises; the pipeline knows nothing else of it."""
 
 from collections.abc import Callable, Iterable
-from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 Item = TypeVar("Item")
@@ -21,12 +20,7 @@ class Engine(Protocol):
     def __enter__(self) -> Self:
         """Return it, connected."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Let go of it; what runs on workers goes on until it ends."""
 
     @property
