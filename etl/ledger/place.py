@@ -11,8 +11,8 @@ from etl.ledger.interface import Ledger
 from etl.ledger.lock import Holder, holder
 from etl.ledger.marks import Marks
 from etl.ledger.migrations import is_missing
+from etl.ledger.opening import advance_beside, open_ledger, open_readonly
 from etl.ledger.sharing import Worked
-from etl.ledger.sqlite import advance_beside, open_ledger, open_readonly
 
 
 class Place(Protocol):

@@ -7,11 +7,11 @@ one reads, so that a question never waits for a commit nor sees half of one.
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import pyarrow as pa
 
@@ -21,14 +21,9 @@ from etl.ledger.entries import apply, apply_all, recorded
 from etl.ledger.evidence import Aim, Pause
 from etl.ledger.history import SqliteHistory
 from etl.ledger.interface import Decision, Intent, Outcome, PlanRecord, Selection, Word
-from etl.ledger.lock import private_folder
 from etl.ledger.marks import Marks
 from etl.ledger.migrations import (
     connect,
-    ensure_private_file,
-    is_missing,
-    prepare,
-    require_sqlite,
     transaction,
     translated,
 )
@@ -36,7 +31,7 @@ from etl.ledger.refusals import DEFECT
 from etl.ledger.seal_script import SqliteBook
 from etl.ledger.words import storable
 
-_UNDO_IN_MEMORY: Final = "PRAGMA temp_store = MEMORY"
+UNDO_IN_MEMORY: Final = "PRAGMA temp_store = MEMORY"
 """Each statement first saves the pages that it changes, in case that it fails: in a file this was nine tenths
 of all that a replay wrote, and a third of what a message cost."""
 
@@ -45,7 +40,7 @@ _INTERRUPTED: Final = "interrupted"
 
 
 class SqliteLedger(SqliteHistory):
-    """A `Ledger` in one SQLite file. Threads may share it; see `open_ledger` and `open_readonly`."""
+    """A `Ledger` in one SQLite file. Threads may share it; see `ledger.opening`."""
 
     def __init__(
         self,
@@ -235,7 +230,7 @@ class SqliteLedger(SqliteHistory):
             yield
         finally:
             with self._writing, translated(self._path):
-                self._writer.execute(_UNDO_IN_MEMORY)
+                self._writer.execute(UNDO_IN_MEMORY)
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Cursor]:
@@ -253,65 +248,3 @@ class SqliteLedger(SqliteHistory):
                 code = error.sqlite_errorcode
                 self._broken = code & 0xFF == sqlite3.SQLITE_IOERR and code != sqlite3.SQLITE_IOERR_SHMSIZE
                 raise
-
-
-def open_ledger(path: Path, *, target: str, create: bool, marks: Marks | None = None) -> SqliteLedger:
-    """Open the ledger of `target` for writing, bring its schema up to date, and close it to others.
-
-    Args:
-        path: the file; with `create` it and its folder are made when absent.
-        target: API base and deployment id; a ledger made for another target is refused.
-        create: whether a missing ledger is made, rather than refused.
-        marks: where its generation is remembered outside of it.
-
-    Raises:
-        LedgerError: it is missing, unusable, no ledger, or of another target or a newer version.
-    """
-    require_sqlite()
-    if create:
-        private_folder(path.parent)
-    with translated(path):
-        ensure_private_file(path, create=create)
-        return _opened(path, mode="rw", target=target, create=create, marks=marks)
-
-
-def open_readonly(path: Path, *, target: str) -> SqliteLedger | None:
-    """Open the ledger of `target` for questions, beside a running import too; None when there is none.
-
-    Raises:
-        LedgerError: it is unusable, no ledger, or of another target or another version.
-    """
-    require_sqlite()
-    if is_missing(path):
-        return None
-    with translated(path):
-        return _opened(path, mode="ro", target=target, create=False)
-
-
-def advance_beside(path: Path, *, target: str, marks: Marks) -> None:
-    """Let the generation of a ledger grow without its lock, also beside a running import.
-
-    Raises:
-        LedgerError: it can't be written, or is of another schema.
-    """
-    with translated(path), ExitStack() as stack:
-        writer = stack.enter_context(closing(connect(path, "rw")))
-        prepare(writer, path, target=target, mode="ro", create=False)
-        SqliteLedger(path, writer, stack.enter_context(closing(connect(path, "ro"))), marks).advance()
-
-
-def _opened(
-    path: Path,
-    *,
-    mode: Literal["rw", "ro"],
-    target: str,
-    create: bool,
-    marks: Marks | None = None,
-) -> SqliteLedger:
-    with ExitStack() as stack:
-        writer = stack.enter_context(closing(connect(path, mode)))
-        prepare(writer, path, target=target, mode=mode, create=create)
-        writer.execute(_UNDO_IN_MEMORY)
-        reader = stack.enter_context(closing(connect(path, "ro")))
-        stack.pop_all()
-    return SqliteLedger(path, writer, reader, marks)

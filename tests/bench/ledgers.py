@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from etl.ledger.interface import Intent, Ledger, Outcome, PlanRecord
-from etl.ledger.postgres.ledger import open_postgres
-from etl.ledger.sqlite import open_ledger
+from etl.ledger.opening import open_ledger
+from etl.ledger.postgres.opening import open_postgres
 from etl.model.states import State
 from support.postgres import fresh_address, server
 

@@ -37,7 +37,7 @@ from etl.config import state as place
 from etl.config.target import Target
 from etl.config.workspace import workspace
 from etl.ledger.interface import Intent, Outcome, PlanRecord
-from etl.ledger.sqlite import open_ledger
+from etl.ledger.opening import open_ledger
 from etl.model.states import State
 
 CLIENT_CORE, SERVER_CORE = 0, 1

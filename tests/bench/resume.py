@@ -23,7 +23,7 @@ from etl.clock import SYSTEM
 from etl.config.load import load_job
 from etl.config.workspace import workspace
 from etl.ledger.interface import Intent, Ledger, Outcome, PlanRecord
-from etl.ledger.sqlite import open_ledger
+from etl.ledger.opening import open_ledger
 from etl.model.plan import PlanFolder
 from etl.model.states import State
 from etl.plan.lanes import PlanReader

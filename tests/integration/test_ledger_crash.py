@@ -14,7 +14,8 @@ import pytest
 import etl
 from etl.errors import LaterError
 from etl.ledger.lock import TargetLock, holder
-from etl.ledger.sqlite import SqliteLedger, open_ledger, open_readonly
+from etl.ledger.opening import open_ledger, open_readonly
+from etl.ledger.sqlite import SqliteLedger
 from etl.model.states import State
 
 TARGET = "https://api.example/1"
@@ -27,7 +28,7 @@ import resource, sys
 from pathlib import Path
 from etl.errors import LedgerError
 from etl.ledger.interface import Intent, Outcome, PlanRecord
-from etl.ledger.sqlite import open_ledger
+from etl.ledger.opening import open_ledger
 from etl.model.states import State
 
 path, first, limit = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])

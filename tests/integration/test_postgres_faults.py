@@ -13,7 +13,8 @@ import pytest
 from etl.ledger.evidence import Pause
 from etl.ledger.interface import Decision, Intent, Ledger, Outcome, PlanRecord, Selection, Word
 from etl.ledger.postgres.address import Address
-from etl.ledger.postgres.ledger import PostgresLedger, open_postgres
+from etl.ledger.postgres.ledger import PostgresLedger
+from etl.ledger.postgres.opening import open_postgres
 from etl.model.states import State
 from support.postgres import end_owner, fresh_address, server, shell
 from support.wire import Side, Wire, wire

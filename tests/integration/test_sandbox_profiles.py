@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from etl.config.load import load_job
-from etl.ledger.sqlite import open_readonly
+from etl.ledger.opening import open_readonly
 from etl.pipeline.result import ImportResult
 from etl.pipeline.run import ImportWish, run_import
 from etl.pipeline.sending import SendWish

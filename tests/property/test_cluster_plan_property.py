@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from etl.config.workspace import Workspace
 from etl.errors import EtlError
 from etl.ledger.interface import Intent, Ledger, Outcome, PlanRecord
-from etl.ledger.sqlite import open_ledger
+from etl.ledger.opening import open_ledger
 from etl.model.plan import PlanFolder
 from etl.model.states import State
 from etl.pipeline import clustered, cutting

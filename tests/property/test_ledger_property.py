@@ -26,9 +26,9 @@ from etl.ledger.interface import (
     Selection,
     Word,
 )
+from etl.ledger.opening import open_ledger, open_readonly
 from etl.ledger.postgres.address import Address
-from etl.ledger.postgres.ledger import open_postgres, open_postgres_readonly
-from etl.ledger.sqlite import open_ledger, open_readonly
+from etl.ledger.postgres.opening import open_postgres, open_postgres_readonly
 from etl.model.states import MOVES, State
 from support.postgres import drop, end_owner, server, unused_address
 

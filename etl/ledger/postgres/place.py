@@ -16,8 +16,8 @@ from etl.ledger.postgres.connection import connect
 from etl.ledger.postgres.failures import translated
 from etl.ledger.postgres.health import remarks, schema_health
 from etl.ledger.postgres.holders import lock_holder
-from etl.ledger.postgres.ledger import open_postgres, open_postgres_readonly
 from etl.ledger.postgres.migrations import is_missing
+from etl.ledger.postgres.opening import open_postgres, open_postgres_readonly
 from etl.ledger.postgres.shards import SharedRuns, end_workers
 from etl.ledger.sharing import Worked
 

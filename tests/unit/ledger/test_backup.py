@@ -10,7 +10,7 @@ import pytest
 from etl.errors import LedgerError, UsageError
 from etl.ledger.backup import back_up
 from etl.ledger.marks import Marks
-from etl.ledger.sqlite import advance_beside, open_ledger
+from etl.ledger.opening import advance_beside, open_ledger
 from etl.model.states import State
 
 TARGET = "https://api.example/deployment-1"

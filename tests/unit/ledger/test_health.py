@@ -4,7 +4,7 @@ import pytest
 
 from etl.errors import LedgerError
 from etl.ledger.health import quick_check
-from etl.ledger.sqlite import open_ledger
+from etl.ledger.opening import open_ledger
 
 TARGET = "https://api.example/deployment-1"
 

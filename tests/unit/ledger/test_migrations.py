@@ -8,7 +8,7 @@ import pytest
 
 from etl.ledger import migrations
 from etl.ledger.migrations import APPLICATION_ID, schema_files
-from etl.ledger.sqlite import open_ledger
+from etl.ledger.opening import open_ledger
 from etl.model.states import State
 
 TARGET = "https://api.example/deployment-1"

@@ -21,8 +21,8 @@ from etl.ledger.postgres.address import Address, schema_name
 from etl.ledger.postgres.address import address as address_of
 from etl.ledger.postgres.connection import connect, require_fit
 from etl.ledger.postgres.health import remarks, schema_health
-from etl.ledger.postgres.ledger import open_postgres, open_postgres_readonly
 from etl.ledger.postgres.migrations import schema_files
+from etl.ledger.postgres.opening import open_postgres, open_postgres_readonly
 from etl.ledger.rescue import SideFile, kept_outcomes
 from etl.ledger.writer import GroupCommit
 from etl.model.states import State

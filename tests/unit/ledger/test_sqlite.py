@@ -11,7 +11,8 @@ import pytest
 from etl.errors import LedgerError
 from etl.ledger import migrations
 from etl.ledger.interface import Ledger
-from etl.ledger.sqlite import SqliteLedger, open_ledger, open_readonly
+from etl.ledger.opening import open_ledger, open_readonly
+from etl.ledger.sqlite import SqliteLedger
 from etl.model.states import State
 
 TARGET = "https://api.example/deployment-1"

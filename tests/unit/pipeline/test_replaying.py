@@ -9,8 +9,9 @@ import pytest
 from etl.clock import SYSTEM
 from etl.config.load import parse_job
 from etl.ledger.interface import Intent, Outcome, PlanRecord
+from etl.ledger.opening import open_ledger
 from etl.ledger.rescue import SideFile
-from etl.ledger.sqlite import SqliteLedger, open_ledger
+from etl.ledger.sqlite import SqliteLedger
 from etl.model.events import Event, PaceChanged
 from etl.model.states import State
 from etl.pipeline.replaying import Replaying

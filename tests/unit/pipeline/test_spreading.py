@@ -14,7 +14,7 @@ from etl.errors import LedgerError
 from etl.ledger.interface import PlanRecord
 from etl.ledger.marks import Concern, Marks, concern
 from etl.ledger.postgres.address import Address
-from etl.ledger.postgres.ledger import open_postgres
+from etl.ledger.postgres.opening import open_postgres
 from etl.ledger.postgres.shards import SharedRuns
 from etl.ledger.sharing import PaceWish, Shard, Worked
 from etl.pipeline.spreading import Spread

@@ -9,7 +9,7 @@ from etl.clock import SYSTEM
 from etl.config.load import load_job
 from etl.ledger.interface import PlanRecord
 from etl.ledger.leases import Leases
-from etl.ledger.postgres.ledger import open_postgres
+from etl.ledger.postgres.opening import open_postgres
 from etl.ledger.postgres.pump import PumpLedger
 from etl.ledger.postgres.shards import SharedRuns
 from etl.ledger.sharing import PaceWish, Shard

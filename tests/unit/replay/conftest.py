@@ -13,7 +13,8 @@ import pytest
 
 from etl.errors import LedgerError
 from etl.ledger.interface import Intent, Ledger, Outcome, PlanRecord
-from etl.ledger.sqlite import SqliteLedger, open_ledger
+from etl.ledger.opening import open_ledger
+from etl.ledger.sqlite import SqliteLedger
 from etl.ledger.writer import GroupCommit
 from etl.model.events import Event
 from etl.model.exchange import Answer, Envelope, Exchange, Receipt
