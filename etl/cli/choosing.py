@@ -4,9 +4,10 @@ from typing import Any
 
 import click
 
-from etl.cli.entries import entry_json, entry_line
+from etl.cli.entries import entry_line
 from etl.cli.gathered import gathered
 from etl.pipeline.choosing import Choice, Chosen
+from etl.report.entries import entry_json
 
 choosing = gathered(
     "choice",

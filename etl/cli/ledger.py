@@ -8,6 +8,7 @@ import click
 
 from etl.cli import options
 from etl.cli.console import say
+from etl.cli.tables import table
 from etl.config.load import load_job
 from etl.errors import UsageError
 from etl.pipeline.backup import run_backup
@@ -22,15 +23,7 @@ def command() -> None:
 
 @command.command("export")
 @options.job
-@click.option(
-    "--format",
-    "table_format",
-    type=click.Choice([member.value for member in TableFormat]),
-    default=TableFormat.CSV.value,
-    show_default=True,
-    help="In CSV, cells that a spreadsheet could take for a formula begin with '; JSON lines are exact.",
-)
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="A file instead of stdout.")
+@table
 @options.sandbox
 def export(job: Path, table_format: str, output: Path | None, sandbox: bool) -> int:  # noqa: FBT001  a flag
     """Write the ledger as a table: ids, states, times, answers; no message text."""

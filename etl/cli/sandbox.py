@@ -10,6 +10,7 @@ import click
 
 from etl.cli import kinds, options
 from etl.cli.console import say
+from etl.cli.tables import table
 from etl.errors import UsageError
 from etl.pipeline.sandbox_table import run_sandbox_export
 from etl.report.export import TableFormat
@@ -132,15 +133,7 @@ def command(
 
 @command.command("export", short_help="Write what was taken as a table.")
 @_store
-@click.option(
-    "--format",
-    "table_format",
-    type=click.Choice([member.value for member in TableFormat]),
-    default=TableFormat.CSV.value,
-    show_default=True,
-    help="In CSV, cells that a spreadsheet could take for a formula begin with '; JSON lines are exact.",
-)
-@click.option("--output", "-o", type=click.Path(path_type=Path), help="A file instead of stdout.")
+@table
 def export(store: Path, table_format: str, output: Path | None) -> int:
     """Write every message that was taken, with its text, in order of arrival."""
     chosen = TableFormat(table_format)

@@ -10,7 +10,7 @@ import click
 
 from etl.cli import options
 from etl.cli.console import at_terminal, say
-from etl.cli.entries import entry_json, entry_line, iso
+from etl.cli.entries import entry_line
 from etl.cli.following import Following, shard_lines
 from etl.config.load import load_job
 from etl.ledger.interface import RunRecord
@@ -18,6 +18,8 @@ from etl.ledger.lock import Holder
 from etl.ledger.sharing import Worked
 from etl.model.states import State
 from etl.pipeline.status import StatusResult, run_status
+from etl.report.entries import entry_json
+from etl.report.instants import iso
 from etl.report.steps import Standing, Step, next_steps
 from etl.report.summary import duration, learned, states_line
 

@@ -13,6 +13,22 @@ DEFAULT_PATH: Final = "/webbot/api/webchat/bot/{deployment_id}/messages/"
 """The newest of the three documented paths (platform fact S2c)."""
 
 
+def check_base_url(url: str) -> None:
+    """Check an address that credentials are sent to.
+
+    Raises:
+        ValueError: it is none, holds more than an address, or is plain http to another machine.
+    """
+    parts = urlsplit(url)
+    _ = parts.port  # raises when it is none
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("base_url must be an https address, such as https://app.certainly.io")
+    if parts.scheme == "http" and not is_loopback(url):
+        raise ValueError("base_url must be https; plain http is for loopback only")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("base_url must hold no user, password, query or fragment")
+
+
 def is_loopback(url: str) -> bool:
     """Return whether `url` points at this machine, where http without TLS is allowed."""
     host = urlsplit(url).hostname or ""
@@ -47,14 +63,7 @@ class Target(Table):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        parts = urlsplit(self.base_url)
-        _ = parts.port  # raises when it is none
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("base_url must be an https address, such as https://app.certainly.io")
-        if parts.scheme == "http" and not is_loopback(self.base_url):
-            raise ValueError("base_url must be https; plain http is for loopback only")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("base_url must hold no user, password, query or fragment")
+        check_base_url(self.base_url)
         if "{deployment_id}" not in self.path or not self.path.startswith("/"):
             raise ValueError("path must begin with / and hold {deployment_id}")
         if not self.path.endswith("/"):

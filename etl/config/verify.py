@@ -2,12 +2,11 @@
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from etl.config.reading import Time
-from etl.config.target import is_loopback
+from etl.config.target import check_base_url
 from etl.config.values import Column, Table
 
 
@@ -71,14 +70,6 @@ class Verify(Table):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.base_url is None:
-            return self
-        parts = urlsplit(self.base_url)
-        _ = parts.port  # raises when it is none
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError("base_url must be an https address, such as https://app.certainly.io")
-        if parts.scheme == "http" and not is_loopback(self.base_url):
-            raise ValueError("base_url must be https; plain http is for loopback only")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("base_url must hold no user, password, query or fragment")
+        if self.base_url is not None:
+            check_base_url(self.base_url)
         return self

@@ -80,16 +80,19 @@ def draft(
             f"the plan is {plan.summary.hash[:12]}, not the expected {wish.expect_plan[:12]}",
             hint="input, job or ledger changed since the check; run `etl check` again and read its report",
         )
-    counts = plan.summary.conservation
-    observe(
-        Planned(
-            plan=plan.summary.hash,
-            messages=counts.planned,
-            lanes=plan.summary.lanes,
-            rejects=counts.rejects,
-        ),
-    )
+    observe(planned(plan))
     return plan
+
+
+def planned(plan: PlanFolder) -> Event:
+    """Return what observers are told of a plan that is there."""
+    counts = plan.summary.conservation
+    return Planned(
+        plan=plan.summary.hash,
+        messages=counts.planned,
+        lanes=plan.summary.lanes,
+        rejects=counts.rejects,
+    )
 
 
 def _discover(job_file: JobFile, wish: Wish, observe: Callable[[Event], None]) -> tuple[SourceFile, ...]:

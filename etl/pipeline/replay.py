@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from etl.config.load import JobFile
 from etl.config.workspace import Workspace
 from etl.errors import InputError, UsageError
-from etl.model.events import Event, Planned, Warned
+from etl.model.events import Event, Warned
 from etl.model.plan import PlanFolder, PlanSummary
 from etl.pipeline.engines import opened_engine
 from etl.pipeline.opening import Trust
 from etl.pipeline.plans import Plans
-from etl.pipeline.prepare import NEW_LEDGER_MARK
+from etl.pipeline.prepare import NEW_LEDGER_MARK, planned
 from etl.pipeline.refusing import refuse_broken_limits, refuse_unknown_roles
 from etl.pipeline.result import ImportResult
 from etl.pipeline.run import Begun, replayed
@@ -48,15 +48,7 @@ def run_replay(job_file: JobFile, wish: ReplayWish, observe: Callable[[Event], N
         _refuse_changed(plan, job_file, wish)
         refuse_broken_limits(plan, job_file, space)
         refuse_unknown_roles(plan, job_file)
-        counts = plan.summary.conservation
-        observe(
-            Planned(
-                plan=plan.summary.hash,
-                messages=counts.planned,
-                lanes=plan.summary.lanes,
-                rejects=counts.rejects,
-            ),
-        )
+        observe(planned(plan))
         return plan
 
     with opened_engine(wish.send.cluster, job_file.job) as engine:

@@ -8,6 +8,7 @@ from etl.ledger.evidence import Pause, Seal
 from etl.ledger.interface import Entry, RunRecord
 from etl.model.plan import PlanSummary
 from etl.report.approved import Approved
+from etl.report.entries import entry_json
 from etl.report.instants import iso
 from etl.report.steps import Step
 from etl.report.summary import plan_json
@@ -218,18 +219,6 @@ def run_json(run: RunRecord) -> dict[str, Any]:
         "expected": run.expected,
         "forecast_seconds": run.forecast_seconds,
         "expected_plan": run.expected_plan,
-    }
-
-
-def entry_json(entry: Entry) -> dict[str, object]:
-    """Return a touched message for machines."""
-    return {
-        "key": entry.key.hex(),
-        "lane": entry.lane,
-        "at": iso(entry.at_us),
-        "state": entry.state.value,
-        "reason": entry.reason,
-        "http_status": entry.http_status,
     }
 
 

@@ -1,4 +1,4 @@
-"""What several files need: either transport, certificates, an object store."""
+"""What several files need: either transport, certificates, a platform, an object store."""
 
 from collections.abc import Callable, Iterator
 from typing import cast
@@ -7,6 +7,7 @@ import pytest
 
 from support import s3
 from support.hostile import Identity, TransportName, make_identity
+from support.recorder import Platform, platform
 
 
 @pytest.fixture(params=["own", "httpx"])
@@ -19,6 +20,13 @@ def transport(request) -> TransportName:
 def identity(tmp_path_factory) -> Callable[[str], Identity]:
     """Return a maker of self-signed certificates for an address."""
     return lambda address: make_identity(tmp_path_factory.mktemp("tls"), address)
+
+
+@pytest.fixture
+def server() -> Iterator[Platform]:
+    """Return a platform that takes everything."""
+    with platform() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

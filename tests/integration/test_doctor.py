@@ -20,13 +20,6 @@ FAR = datetime(2124, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def server():
-    """Return a platform whose config endpoint knows the deployment."""
-    with platform() as running:
-        yield running
-
-
-@pytest.fixture
 def ready(tmp_path, server):
     """Return a folder in which an import could begin."""
     write_csv(tmp_path / "history.csv", rows(users=2, messages=3))

@@ -10,16 +10,9 @@ import pytest
 
 from support.command import Finished, environment, etl
 from support.history import rows, write_csv, write_job
-from support.recorder import TOKEN, platform
+from support.recorder import TOKEN
 
 ENV = environment(ETL_TOKEN=TOKEN)
-
-
-@pytest.fixture
-def server():
-    """Return a platform that takes everything."""
-    with platform() as running:
-        yield running
 
 
 @pytest.fixture

@@ -12,16 +12,9 @@ import pytest
 
 from support.command import Finished, environment, etl
 from support.history import HEADER, rows, write_csv, write_job
-from support.recorder import DEPLOYMENT, TOKEN, Arrival, Platform, Reply, platform
+from support.recorder import DEPLOYMENT, TOKEN, Arrival, Platform, Reply
 
 ENV = environment(ETL_TOKEN=TOKEN)
-
-
-@pytest.fixture
-def server():
-    """Return a platform that takes everything."""
-    with platform() as running:
-        yield running
 
 
 def run(folder: Path, *arguments: str) -> Finished:

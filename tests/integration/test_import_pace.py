@@ -12,17 +12,10 @@ import pytest
 from etl.clock import SYSTEM
 from support.command import Finished, environment, etl
 from support.history import rows, write_csv, write_job
-from support.recorder import TOKEN, Reply, platform
+from support.recorder import TOKEN, Reply
 
 ENV = environment(ETL_TOKEN=TOKEN)
 HOUR_US = 3_600_000_000
-
-
-@pytest.fixture
-def server():
-    """Return a platform that takes everything."""
-    with platform() as running:
-        yield running
 
 
 @pytest.fixture

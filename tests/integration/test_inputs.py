@@ -10,7 +10,7 @@ import pytest
 
 from support.command import Finished, environment, etl
 from support.history import write_csv
-from support.recorder import DEPLOYMENT, TOKEN, platform
+from support.recorder import DEPLOYMENT, TOKEN
 
 ENV = environment(ETL_TOKEN=TOKEN, ETL_PSEUDONYM_KEY="a key of pseudonyms")
 HEADER = ("id", "ticket", "author", "role", "at", "text")
@@ -20,13 +20,6 @@ TABLE = [
     ("3", "t2", "u2", "customer", "2024-03-01T09:02:00Z", "Where is it?"),
     ("4", "t2", "a1", "agent", "2024-03-01T09:03:00Z", "On its way"),
 ]
-
-
-@pytest.fixture
-def server():
-    """Return a platform that takes everything."""
-    with platform() as running:
-        yield running
 
 
 def write_job(folder: Path, base_url: str, **tables: Any) -> None:

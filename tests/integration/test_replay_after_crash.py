@@ -1,23 +1,16 @@
 """`etl plan` and `etl replay` after a run was killed with a message in flight."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from support.command import Finished, environment, etl, start
 from support.history import rows, write_csv, write_job
-from support.recorder import TOKEN, Arrival, Platform, Reply, platform
+from support.recorder import TOKEN, Arrival, Platform, Reply
 
 ENV = environment(ETL_TOKEN=TOKEN)
 BEFORE, AFTER = 2, 3
-
-
-@pytest.fixture
-def server() -> Iterator[Platform]:
-    """Return a platform that takes everything."""
-    with platform() as running:
-        yield running
 
 
 @pytest.fixture

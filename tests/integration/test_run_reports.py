@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from html import unescape
 from pathlib import Path
@@ -22,18 +22,11 @@ from support.command import Finished, environment, finish, start
 from support.history import rows, write_csv, write_job
 from support.leaks import leaks
 from support.ledger import states
-from support.recorder import TOKEN, Arrival, Platform, Reply, platform
+from support.recorder import TOKEN, Arrival, Platform, Reply
 
 ENV = environment(ETL_TOKEN=TOKEN)
 EVIL = "<script>alert(1)</script> \u202eevil\x1b[31m"
 FOLLOWING = re.compile(r"\d of 9 \(\d+\.\d %\)")
-
-
-@pytest.fixture
-def server() -> Iterator[Platform]:
-    """Return a platform that takes everything."""
-    with platform() as running:
-        yield running
 
 
 @pytest.fixture

@@ -12,18 +12,11 @@ from etl.errors import EtlError, LedgerError
 from support.command import environment, etl, finish, start
 from support.history import rows, write_csv, write_job
 from support.leaks import leaks
-from support.recorder import TOKEN, Reply, platform
+from support.recorder import TOKEN, Reply
 
 TEXT = "my card ends in 4242"
 SWORN = ("--text-message", "--yes-let-the-bot-answer")
 ENV = environment(ETL_TOKEN=TOKEN)
-
-
-@pytest.fixture
-def server():
-    """Return a platform that takes everything and says nothing."""
-    with platform() as running:
-        yield running
 
 
 @pytest.fixture

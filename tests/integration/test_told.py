@@ -27,13 +27,6 @@ print("out"); print("err", file=sys.stderr)
 
 
 @pytest.fixture
-def server():
-    """Return a platform that takes everything."""
-    with platform() as running:
-        yield running
-
-
-@pytest.fixture
 def folder(tmp_path, server):
     """Return a folder with a job for it."""
     write_csv(tmp_path / "history.csv", rows(users=3, messages=4))

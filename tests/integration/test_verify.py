@@ -322,13 +322,6 @@ def test_nothing_imported_is_nothing_to_verify(tmp_path):
     assert not (tmp_path / "etl-state").exists()
 
 
-@pytest.fixture
-def server():
-    """Return a platform that takes everything."""
-    with platform() as running:
-        yield running
-
-
 def write_report(path: Path, arrivals: Iterable[Arrival]) -> Path:
     """Write what a platform took as the report that it mails."""
     table = [

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import httpx
 
+from etl.sandbox.records import NewMessage
 from etl.sandbox.serve import RunningSandbox
 
 DEPLOYMENT = "11111111-2222-4333-8444-555555555555"
@@ -27,6 +28,21 @@ def sound(*, kind: str = "standby", **changes: object) -> dict[str, object]:
         "actions": [{"type": kind, "text": TEXT}],
     }
     return body | changes
+
+
+def new(name: str = "m-1") -> NewMessage:
+    """Return a message of u-1 for the store."""
+    return NewMessage(
+        deployment_id=DEPLOYMENT,
+        id=name,
+        user_id="u-1",
+        timestamp=START,
+        received_us=1,
+        text="hej 😀\x00",
+        user_cvars="{}",
+        user_profile="{}",
+        body=b"{}",
+    )
 
 
 class Caller:

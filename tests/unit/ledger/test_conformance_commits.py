@@ -1,23 +1,13 @@
 """What every ledger promises of intents and outcomes; see `etl.ledger.interface.Ledger`."""
 
-from collections.abc import Iterable
-from typing import Any
-
-import pyarrow as pa
 import pytest
 
 from etl.errors import LedgerError
 from etl.ledger.interface import EXPORT_SCHEMA
 from etl.model.states import State
+from support.conformance import rows
 
 LEDGERS = ["sqlite", "postgres"]
-
-
-def rows(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[dict[str, Any]]:
-    """Return a stream of batches as rows, after a look at its schema."""
-    listed = list(batches)
-    assert all(schema == batch.schema for batch in listed)
-    return [row for batch in listed for row in batch.to_pylist()]
 
 
 def test_intent_of_an_untouched_message_puts_it_in_flight(ledger, started, intent):

@@ -1,31 +1,13 @@
 """What every ledger promises of recovery and decisions; see `etl.ledger.interface.Ledger`."""
 
-from collections.abc import Iterable
-from typing import Any
-
-import pyarrow as pa
 import pytest
 
 from etl.errors import LedgerError
-from etl.ledger.interface import EXPORT_SCHEMA, Decision
+from etl.ledger.interface import EXPORT_SCHEMA
 from etl.model.states import State
-
-ALL = frozenset(State)
-UNSETTLED = frozenset({State.UNCERTAIN, State.REJECTED, State.IN_FLIGHT})
+from support.conformance import UNSETTLED, decision, rows
 
 LEDGERS = ["sqlite", "postgres"]
-
-
-def rows(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> list[dict[str, Any]]:
-    """Return a stream of batches as rows, after a look at its schema."""
-    listed = list(batches)
-    assert all(schema == batch.schema for batch in listed)
-    return [row for batch in listed for row in batch.to_pylist()]
-
-
-def decision(plan: int, ordinal: int, state: State) -> Decision:
-    """Return somebody's word on a message."""
-    return Decision(plan=plan, ordinal=ordinal, state=state, who="ann", why="seen in the inbox", now_us=9_000)
 
 
 def test_recover_turns_in_flight_into_uncertain(ledger, intent, outcome):

@@ -4,26 +4,9 @@ from contextlib import closing
 
 import pyarrow as pa
 
-from etl.sandbox.records import NewMessage
 from etl.sandbox.store import Store
 from etl.sandbox.table import SCHEMA, tables
-
-DEPLOYMENT = "11111111-2222-4333-8444-555555555555"
-
-
-def new(name: str = "m-1") -> NewMessage:
-    """Return a message of u-1."""
-    return NewMessage(
-        deployment_id=DEPLOYMENT,
-        id=name,
-        user_id="u-1",
-        timestamp=1_654_251_574,
-        received_us=1,
-        text="hej 😀\x00",
-        user_cvars="{}",
-        user_profile="{}",
-        body=b"{}",
-    )
+from support.sandbox import DEPLOYMENT, new
 
 
 def test_table_holds_every_message_in_order_of_arrival():

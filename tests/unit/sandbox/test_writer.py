@@ -5,26 +5,9 @@ from contextlib import closing
 
 import pytest
 
-from etl.sandbox.records import NewMessage
 from etl.sandbox.store import Store
 from etl.sandbox.writer import Writer
-
-DEPLOYMENT = "11111111-2222-4333-8444-555555555555"
-
-
-def new(name: str) -> NewMessage:
-    """Return a message for the writer."""
-    return NewMessage(
-        deployment_id=DEPLOYMENT,
-        id=name,
-        user_id="u-1",
-        timestamp=1_654_251_574,
-        received_us=1,
-        text="hej",
-        user_cvars="{}",
-        user_profile="{}",
-        body=b"",
-    )
+from support.sandbox import DEPLOYMENT, new
 
 
 @pytest.mark.parametrize("fails", [False, True])
