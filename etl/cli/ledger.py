@@ -24,7 +24,7 @@ def command() -> None:
 @command.command("export")
 @options.job
 @table
-@options.sandbox
+@options.rehearsed
 def export(job: Path, table_format: str, output: Path | None, sandbox: bool) -> int:  # noqa: FBT001  a flag
     """Write the ledger as a table: ids, states, times, answers; no message text."""
     chosen = TableFormat(table_format)
@@ -39,7 +39,7 @@ def export(job: Path, table_format: str, output: Path | None, sandbox: bool) -> 
 @command.command("backup")
 @options.job
 @click.argument("target", type=click.Path(path_type=Path), required=False)
-@options.sandbox
+@options.rehearsed
 @options.as_json
 def backup(job: Path, target: Path | None, sandbox: bool, as_json: bool) -> int:  # noqa: FBT001  flags
     """Copy the ledger to TARGET, a file or a folder, and check the copy; also while an import runs.

@@ -41,6 +41,13 @@ def sandbox(function: Function) -> Function:
     )(function)
 
 
+def rehearsed(function: Function) -> Function:
+    """Add --sandbox where it only says whose ledger is meant."""
+    return click.option(
+        "--sandbox", is_flag=True, help="Of what was sent with --sandbox, instead of the job's target."
+    )(function)
+
+
 def cluster(function: Function) -> Function:
     """Add --cluster."""
     return click.option(
@@ -120,7 +127,8 @@ PLANNING: Final = (
     click.option(
         "--unfinished",
         type=_UNFINISHED,
-        help="What becomes of an earlier plan's unsent messages that this input does not hold.",
+        help="What becomes of an earlier plan's unsent messages that this input does not hold: refuse to "
+        "plan, carry them over, drop them; instead of the job's word.",
     ),
 )
 """What decides which plan is made."""

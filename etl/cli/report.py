@@ -28,7 +28,7 @@ _LIMITS = (
 @click.option("--run", type=click.IntRange(min=1), help="Of that run, instead of the newest.")
 @click.option("--plan", "whole_plan", is_flag=True, help="Of the run's whole plan: all its runs together.")
 @click.option("--verify", is_flag=True, help="Was the ledger changed since its runs ended? Writes nothing.")
-@options.sandbox
+@options.rehearsed
 @options.as_json
 def command(
     job: Path,

@@ -25,7 +25,7 @@ from etl.pipeline.retry import Late, RetryResult, RetryWish, run_retry
     help="Where later messages of the same user were accepted: refuse all, leave those, send out of order.",
 )
 @options.recorded
-@options.sandbox
+@options.rehearsed
 @options.as_json
 def command(  # noqa: PLR0913  one for each group of options
     *, job: Path, choice: Choice, late: str, why: str, dry_run: bool, sandbox: bool, as_json: bool

@@ -24,7 +24,7 @@ from etl.pipeline.settle import SettleResult, SettleWish, run_settle
 @click.option("--resend", "state", flag_value=State.PENDING.value, help="It has not: send them again.")
 @click.option("--skip", "state", flag_value=State.SKIPPED.value, help="Leave them out; rejected ones, too.")
 @options.recorded
-@options.sandbox
+@options.rehearsed
 @options.as_json
 def command(  # noqa: PLR0913  one for each group of options
     *, job: Path, choice: Choice, state: str | None, why: str, dry_run: bool, sandbox: bool, as_json: bool

@@ -26,7 +26,7 @@ from etl.report.summary import duration, learned, states_line
 
 @click.command("status")
 @options.job
-@options.sandbox
+@options.rehearsed
 @click.option(
     "--follow/--no-follow",
     default=None,

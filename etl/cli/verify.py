@@ -32,7 +32,9 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
     help="An e-mailed report (CSV, JSON lines, XLSX) instead of the endpoint; may be given again.",
 )
 @click.option("--since", type=_DAY, metavar="DAY", help="The first day that the report files were made for.")
-@click.option("--until", type=_DAY, metavar="DAY", help="The last one. Ask for a day more at both ends.")
+@click.option(
+    "--until", type=_DAY, metavar="DAY", help="The last one. Ask the platform for a day more at both ends."
+)
 @click.option(
     "--level",
     type=click.Choice([level.value for level in Level]),
@@ -40,12 +42,18 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
     show_default=True,
     help="Every message, a random sample with its bound, or only the numbers of each day.",
 )
-@click.option("--sample-size", type=click.IntRange(1, 1_000_000), default=300, show_default=True)
+@click.option(
+    "--sample-size",
+    type=click.IntRange(1, 1_000_000),
+    default=300,
+    show_default=True,
+    help="Messages of a random sample.",
+)
 @click.option(
     "--seed", help="Draws the same sample again; without it a new one is drawn, and its seed shown."
 )
 @click.option("--settle", is_flag=True, help="Record as accepted what is uncertain and proven to be there.")
-@options.sandbox
+@options.rehearsed
 @options.as_json
 def command(  # noqa: PLR0913, PLR0917  one for each option
     job: Path,
