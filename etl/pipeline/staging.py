@@ -2,49 +2,32 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import pyarrow as pa
 
 from etl.clock import SYSTEM
 from etl.config.job import Job
 from etl.config.load import JobFile
-from etl.config.reading import POSITION_COLUMN, Input, Join, Opening
 from etl.config.secrets import read_key
-from etl.config.suspects import overlooked
 from etl.errors import InputError
-from etl.gather.needs import (
-    is_needed,
-    join_columns,
-    join_times,
-    main_columns,
-    opening_columns,
-    opening_times,
-    time_columns,
-)
+from etl.gather.needs import is_needed
 from etl.gather.store import Gathering
 from etl.gather.summary import Tally
-from etl.model.events import Event, FileProgress, Warned
+from etl.model.events import Event, Warned
 from etl.model.schemas import FileSummary, NormalizedBatch, RowBatch
 from etl.normalize.batch import Normalizer
 from etl.pipeline.beginnings import together
-from etl.pipeline.sample import columns_of
+from etl.pipeline.inputrows import InputRows, Item
 from etl.plan.stage import Staging
 from etl.source.discover import SourceFile
-from etl.source.reader import read
-from etl.transcript.columns import SPEAKER_COLUMN, TIME_COLUMN
-from etl.transcript.looks import looks_like_transcript
+from etl.transcript.columns import SPEAKER_COLUMN
 from etl.transcript.unfold import Unfolder
-
-# pyarrow has no types, so its batches can't be part of a union that mypy reads.
-Item: TypeAlias = Any
-"""A `RowBatch`, a batch of rejects, or at last the file's summary."""
 
 _BATCHES_AHEAD = 4
 """Normalized batches that wait to be staged: enough to keep two cores busy, few enough for memory."""
@@ -106,11 +89,8 @@ class InputStage:
         self._observe = observe
         basis = basis or basis_of(self._job)
         self._normalizer = Normalizer(self._job, now_us=basis.now_us, key=basis.key)
-        # What is special about the first files is not true of the second ones.
-        self._second = self._job.input.model_copy(
-            update={"explode": None, "transcript": None, "skip_lines": 0, "format": "auto"},
-        )
-        self._unfolder = Unfolder(job_file.job) if self._job.input.transcript else None
+        unfolder = Unfolder(job_file.job) if self._job.input.transcript else None
+        self._rows = InputRows(self._job, unfolder, extra=staging.add_extra, observe=observe)
 
     def stage(self, files: InputFiles) -> None:
         """Stage every row of the files, and of the second files that the job joins or opens.
@@ -136,7 +116,7 @@ class InputStage:
         normalizer: Normalizer | None = None
         ahead: deque[Future[NormalizedBatch]] = deque()
         with ThreadPoolExecutor(max_workers=1) as pool:
-            for item in together(self._read_main(file)):
+            for item in together(self._rows.main(file)):
                 if isinstance(item, RowBatch):
                     if normalizer is None or not normalizer.settled:
                         normalizer = self._normalizer.for_file(item)
@@ -152,7 +132,7 @@ class InputStage:
         Raises:
             InputError: the file can't be read, or no format fits.
         """
-        rows = (item for item in together(self._read_main(file)) if isinstance(item, RowBatch))
+        rows = (item for item in together(self._rows.main(file)) if isinstance(item, RowBatch))
         with closing(rows):
             first = next(rows, None)
         found = None if first is None else self._normalizer.for_file(first)
@@ -163,14 +143,14 @@ class InputStage:
         with Gathering(job, self._folder, memory_limit_mb=job.plan.memory_limit_mb) as gathering:
             labels = [file.label for file in files.first]
             for file in files.first:
-                self._gather(self._read_main(file), gathering.add)
+                self._gather(self._rows.main(file), gathering.add)
             for number, join in enumerate(job.join):
-                for batch in self._read_join(join, files.second[join.files]):
+                for batch in self._rows.joined(join, files.second[join.files]):
                     gathering.add_joined(number, batch)
             for number, opening in enumerate(job.opening):
                 for file in files.second[opening.files]:
                     labels.append(file.label)
-                    self._gather(self._read_opening(file, opening), partial(gathering.add_opening, number))
+                    self._gather(self._rows.opening(file, opening), partial(gathering.add_opening, number))
             self._stage_rows(gathering.rows(), {label: number for number, label in enumerate(labels)})
             self._warn(gathering)
 
@@ -197,75 +177,6 @@ class InputStage:
             self._staging.finish_file(item)
         else:
             self._staging.add_rejects(item)
-
-    def _read_main(self, file: SourceFile) -> Iterator[Item]:
-        """Yield what a first file holds, its transcripts unfolded."""
-        made = {SPEAKER_COLUMN, POSITION_COLUMN, TIME_COLUMN}
-        if self._unfolder is not None:
-            made.add(str(self._job.columns.role))
-        columns = tuple(name for name in main_columns(self._job) if name not in made)
-        first = True
-        for item in self._read(file, columns, time_columns(self._job) & set(columns), self._job.input):
-            if isinstance(item, FileSummary):
-                yield replace(item, overlooked=overlooked(self._job, columns_of(file, self._job.input)))
-                continue
-            if not isinstance(item, RowBatch):
-                yield item
-                continue
-            if first and self._unfolder is None:
-                self._refuse_transcript(item)
-            first = False
-            yield from self._unfolded(item)
-
-    def _unfolded(self, batch: RowBatch) -> Iterator[Item]:
-        if self._unfolder is None:
-            yield batch
-            return
-        unfolded = self._unfolder(batch)
-        self._staging.add_extra(unfolded.extra)
-        yield unfolded.rejects
-        yield from unfolded.rows
-
-    def _refuse_transcript(self, batch: RowBatch) -> None:
-        """Refuse one row per conversation where the job takes it for one per message (trap 37)."""
-        if self._job.columns.role is not None:
-            return
-        parser = looks_like_transcript(batch.rows.column(self._job.columns.text))
-        if parser is not None:
-            raise InputError(
-                f"{batch.file}: column {self._job.columns.text!r} holds whole conversations, one a row",
-                hint="export one row per message; or set `[input] transcript` "
-                'to "salesforce", "zendesk-chat" or "amazon-connect" if it is one of these',
-            )
-
-    def _read_join(self, join: Join, files: Sequence[SourceFile]) -> Iterator[RowBatch]:
-        columns, times = join_columns(join), join_times(self._job, join)
-        for file in files:
-            for item in self._read(file, columns, times, self._second):
-                if isinstance(item, RowBatch):
-                    yield item
-                elif isinstance(item, pa.RecordBatch) and item.num_rows:
-                    place = f"{item['file'][0]}:{item['line'][0]}"
-                    raise InputError(
-                        f"{place}: {item['code'][0]}: a row that can't be read in a [[join]] file",
-                        hint="a missing row there would leave messages without their user or role",
-                    )
-
-    def _read_opening(self, file: SourceFile, opening: Opening) -> Iterator[Item]:
-        columns, times = opening_columns(opening), opening_times(self._job, opening)
-        return self._read(file, columns, times, self._second)
-
-    def _read(
-        self,
-        file: SourceFile,
-        columns: tuple[str, ...],
-        times: frozenset[str],
-        settings: Input,
-    ) -> Iterator[Item]:
-        def progress(done: int) -> None:
-            self._observe(FileProgress(file=file.label, bytes_done=done, bytes_total=file.size))
-
-        return read(file, columns, settings, times=times, progress=progress)
 
     def _warn(self, gathering: Gathering) -> None:
         found = gathering.summary()
