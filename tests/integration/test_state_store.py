@@ -12,9 +12,18 @@ import pytest
 
 from etl.config.workspace import workspace
 from etl.errors import UsageError
+from etl.ledger.byhand import SentByHand, append, read
 from etl.model.events import Event, Warned
 from etl.pipeline.check import Typed
-from etl.pipeline.depots import forget_rescued, make_ready, publish_or_warn, rescued
+from etl.pipeline.depots import (
+    by_hand,
+    forget_rescued,
+    make_ready,
+    publish,
+    publish_or_warn,
+    records_by_hand,
+    rescued,
+)
 from etl.pipeline.house import state_findings
 from etl.pipeline.plans import Plans
 from etl.pipeline.validation import ReportWish, run_reported_check
@@ -91,6 +100,23 @@ def test_another_machine_finds_the_plan(store, job, machine):
     assert first.plan.path != second.plan.path
     uploaded = {path.rpartition("/")[2] for method, path in store.requests if method in {"PUT", "POST"}}
     assert {f"check-{first.plan.summary.hash[:12]}{end}" for end in (".html", ".json")} == uploaded
+
+
+def test_record_of_a_message_by_hand_is_known_elsewhere(job, machine):
+    """Reading back asks on any machine which messages were sent by hand."""
+    machine("one")
+    here = space_of(job)
+    make_ready(here)
+    record = by_hand(here) / "one.jsonl"
+    record.parent.mkdir()
+    append(record, {"event": "intent", "id": "0a", "user": "try-1", "at": "1970-01-01T00:00:07Z"})
+    publish(here, record)
+    machine("two")
+    there = space_of(job)
+    make_ready(there)
+    (path,) = records_by_hand(there)
+    assert record != path
+    assert [SentByHand(key="0a", user="try-1", at_seconds=7)] == list(read(path))
 
 
 def test_plan_in_use_stays_in_scratch(job, machine):
