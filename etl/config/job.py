@@ -30,7 +30,9 @@ class Job(Table):
     target: Target
     columns: Columns
     join: tuple[Join, ...] = ()
+    """Tables `[[join]]`: columns from a second file; `configs/example.toml` has one."""
     opening: tuple[Opening, ...] = ()
+    """Tables `[[opening]]`: opening messages from a second file; `configs/example.toml` has one."""
     input: Input = Field(default_factory=Input)
     rows: Rows = Field(default_factory=Rows)
     roles: Roles = Field(default_factory=Roles)
