@@ -16,6 +16,7 @@ import httpx
 
 from etl.api.connection import Connection, Origin, connect
 from etl.api.transport import ANSWER_LIMIT_BYTES, RawAnswer, parse_address
+from etl.clock import SYSTEM
 from etl.errors import UsageError
 from etl.model.exchange import Failure, Phase
 
@@ -131,7 +132,7 @@ class OwnTransport(httpx.AsyncBaseTransport):
         await asyncio.gather(*(connection.closed for connection in self._open))
 
     def _deadline(self) -> float:
-        return asyncio.get_running_loop().time() + self._timeout_seconds
+        return SYSTEM.monotonic() + self._timeout_seconds
 
     async def _connect(self, origin: Origin, deadline: float) -> Connection | Failure:
         opened = await connect(origin, deadline=deadline)

@@ -5,6 +5,7 @@ import gc
 import socket
 import warnings
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from etl.api.own import Endpoint, OwnTransport
 from etl.api.transport import RawAnswer, tls_context
 from etl.model.exchange import Failure, Phase
+from support import loops
 from support.hostile import (
     BODY,
     DEADLINE_SECONDS,
@@ -24,6 +26,8 @@ from support.hostile import (
     serving,
 )
 from support.own import bodies, pause, with_own
+
+pytestmark = pytest.mark.usefixtures("loop")
 
 
 def test_deadline_covers_connecting_and_answering_together(identity):
@@ -46,7 +50,7 @@ def test_deadline_covers_connecting_and_answering_together(identity):
 
 def test_name_with_a_dead_address_reaches_the_live_one(monkeypatch):
     """RFC 8305: the second address is tried a quarter of a second later, not after the first's timeout."""
-    resolve = asyncio.BaseEventLoop.getaddrinfo
+    resolve: Any = None
 
     async def two(self, host, port, **hints):
         if host != "two.invalid":
@@ -54,9 +58,10 @@ def test_name_with_a_dead_address_reaches_the_live_one(monkeypatch):
         dead = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("100::1", port, 0, 0))
         return [dead, (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
-    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", two)
-
     async def scene(port: int) -> RawAnswer | Failure:
+        nonlocal resolve
+        resolve = loops.kind().getaddrinfo
+        monkeypatch.setattr(loops.kind(), "getaddrinfo", two)
         own = OwnTransport(tls=tls_context(None), timeout_seconds=3.0)
         try:
             return await Endpoint(own, f"http://two.invalid:{port}/", headers={}).exchange(BODY)
@@ -64,7 +69,7 @@ def test_name_with_a_dead_address_reaches_the_live_one(monkeypatch):
             await own.aclose()
 
     with serving(says(answer())) as (_, port):
-        result = asyncio.run(scene(port))
+        result = loops.run(scene(port))
 
     assert isinstance(result, RawAnswer)
 
@@ -88,14 +93,14 @@ def test_address_of_the_sixth_version_is_reached():
 
     if not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
-    asyncio.run(scene())
+    loops.run(scene())
 
 
 def test_server_that_speaks_first_was_sent_nothing():
     """As an overloaded one that refuses on arrival, inside TLS: no byte of the message had left."""
 
     async def play(own: OwnTransport, endpoint: Endpoint) -> None:
-        connect = asyncio.BaseEventLoop.create_connection
+        connect = loops.kind().create_connection
 
         async def late(self, *arguments, **options):
             made = await connect(self, *arguments, **options)
@@ -103,7 +108,7 @@ def test_server_that_speaks_first_was_sent_nothing():
             return made
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(asyncio.BaseEventLoop, "create_connection", late)
+            patch.setattr(loops.kind(), "create_connection", late)
             result = await endpoint.exchange(BODY)
         assert Failure(phase=Phase.CONNECT, kind="connect_failed") == result
         assert set() == own._open
@@ -143,7 +148,7 @@ def test_cancelled_message_leaves_nothing_behind(identity, scheme):
     gc.collect()
     with warnings.catch_warnings(record=True) as caught, serving(behave, tls=tls) as (server, port):
         warnings.simplefilter("always", ResourceWarning)
-        asyncio.run(scene(port))
+        loops.run(scene(port))
         gc.collect()
 
     assert [] == [str(warning.message) for warning in caught]
