@@ -6,6 +6,7 @@ either. A faster loop without asyncio's contracts would be no reason to give up 
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any, Final, Literal, TypeVar, assert_never
 
@@ -23,6 +24,14 @@ FAST: Final = "pip install 'etl[fast]'"
 def chosen(wish: Wish) -> Loop:
     """Return the loop that a job's word stands for on this machine."""
     return "uvloop" if wish == "auto" and find_spec("uvloop") is not None else "asyncio"
+
+
+def seen(wish: Wish) -> str:
+    """Return which loop that is, for a person; and how to have a faster one, if there is one to be had."""
+    loop = chosen(wish)
+    if loop == "uvloop":
+        return f"uvloop {version('uvloop')}"
+    return "asyncio, as the job says" if wish == "asyncio" else f"asyncio; a faster one comes with {FAST}"
 
 
 def run(main: Coroutine[Any, Any, _Result], wish: Wish) -> _Result:
