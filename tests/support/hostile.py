@@ -165,7 +165,8 @@ def post(  # noqa: PLR0913  one argument for each thing a test varies
                 results.append(await opened.exchange(BODY))
         return results
 
-    return loops.run(play())
+    results: list[RawAnswer | Failure] = loops.run(play())
+    return results
 
 
 def says(data: bytes) -> Behaviour:
