@@ -74,9 +74,13 @@ class OwnTransport(httpx.AsyncBaseTransport):
             self._origins[place] = Origin(host=place[0], port=place[1], tls=tls)
         return self._origins[place]
 
+    def kept(self, origin: Origin) -> Connection | None:
+        """Return a kept connection for the caller alone that may well be fit, if there is one."""
+        return self._take(origin, Connection.warm)
+
     async def reserve(self, origin: Origin) -> Connection | Failure:
-        """Return a connection for the caller alone, kept or new, or why there is none."""
-        return self._take(origin, Connection.warm) or await self._connect(origin, self._deadline())
+        """Return a new connection for the caller alone, or why there is none."""
+        return await self._connect(origin, self._deadline())
 
     async def send(
         self, origin: Origin, request: bytes, *, reserved: Connection | None = None
@@ -196,7 +200,10 @@ class Endpoint:
 
     async def prepare(self) -> None:
         """Have a connection ready for the next exchange, which tells if there is none to be had."""
-        if not (isinstance(self._reserved, Connection) and self._reserved.warm()):
+        if isinstance(self._reserved, Connection) and self._reserved.warm():
+            return
+        self._reserved = self._transport.kept(self._origin)
+        if self._reserved is None:
             self._reserved = await self._transport.reserve(self._origin)
 
     async def exchange(self, body: bytes) -> RawAnswer | Failure:

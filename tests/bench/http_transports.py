@@ -2,8 +2,8 @@
 
 nginx answers a constant JSON from one core, each variant runs in a fresh process on another; the variants
 alternate, and the ratios are medians over the rounds. `httpx-shared` is the reference: httpx's default
-transport behind one client that all workers share, which is what its documentation shows. All but `own-asyncio` run
-on the loop that etl chooses: uvloop, where it is installed.
+transport behind one client that all workers share, which is what its documentation shows. All variants but
+`own-asyncio` run on the loop that etl chooses: uvloop, where it is installed.
 
     python tests/bench/http_transports.py --workers 64 --rounds 5
 """
