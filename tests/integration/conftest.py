@@ -1,11 +1,10 @@
-"""What several files need: either transport, either event loop, and certificates."""
+"""What several files need: either transport, and certificates."""
 
 from collections.abc import Callable
 from typing import cast
 
 import pytest
 
-from support import loops
 from support.hostile import Identity, TransportName, make_identity
 
 
@@ -13,12 +12,6 @@ from support.hostile import Identity, TransportName, make_identity
 def transport(request) -> TransportName:
     """Return each word of `target.transport` in turn: both keep the same promises."""
     return cast("TransportName", request.param)
-
-
-@pytest.fixture(params=["asyncio", "auto"], ids=["asyncio", "uvloop"])
-def loop(request, monkeypatch) -> None:
-    """Let scenes run on each event loop in turn: what is true of a message must not depend on it."""
-    monkeypatch.setattr(loops, "wish", request.param)
 
 
 @pytest.fixture(scope="session")
