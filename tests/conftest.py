@@ -8,6 +8,8 @@ import pytest
 from hypothesis import settings
 from pytest_socket import disable_socket, enable_socket
 
+from support import loops
+
 # CI gives the same verdict on the same commit; a run by hand looks for new cases each time.
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("hand", deadline=None)
@@ -35,3 +37,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         disable_socket(allow_unix_socket=True)
     else:
         enable_socket()
+
+
+@pytest.fixture(params=["asyncio", "auto"], ids=["asyncio", "uvloop"])
+def loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let scenes run on each event loop in turn: what is true of a message must not depend on it."""
+    monkeypatch.setattr(loops, "wish", request.param)

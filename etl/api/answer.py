@@ -18,7 +18,8 @@ HEAD_LIMIT_BYTES: Final = 65_536
 
 _INTERIM: Final = range(100, 200)
 _SWITCHING_PROTOCOLS: Final = 101
-_SMALLEST_STATUS: Final = 100
+_NO_ANSWERS: Final = frozenset({_SWITCHING_PROTOCOLS, *range(100)})
+_VERSIONS: Final = frozenset({"1.0", "1.1"})
 _WITHOUT_BODY: Final = frozenset({204, 304})
 _LAST_CHUNK: Final = b"0\r\n\r\n"
 
@@ -137,17 +138,18 @@ class AnswerReader:
     def on_headers_complete(self) -> None:
         """Decide from status and headers how the body is framed, and whether it may come at all."""
         self._status = status = self._parser.get_status_code()
-        self._head_bytes += sum(len(name) + len(value) for name, value in self._pairs)
         if status in _INTERIM and status != _SWITCHING_PROTOCOLS:
             self._interim = True
             self._ends_in_order = False
+            self._count_head()
             self._pairs.clear()
             return
         version = self._parser.get_http_version()
-        if version not in {"1.0", "1.1"} or status in {_SWITCHING_PROTOCOLS, *range(_SMALLEST_STATUS)}:
+        if version not in _VERSIONS or status in _NO_ANSWERS:
             raise _RefusedError
-        if self._head_bytes > HEAD_LIMIT_BYTES:
-            raise _RefusedError
+        # All that has come is no less than the heads, and seldom as much as they may be.
+        if self._received_bytes > HEAD_LIMIT_BYTES:
+            self._count_head()
         self._headers = {_lower(name): value.decode("latin-1") for name, value in self._pairs}
         self._frame(version)
 
@@ -165,6 +167,11 @@ class AnswerReader:
             return
         self._keep_alive = self._parser.should_keep_alive()
         self._complete = True
+
+    def _count_head(self) -> None:
+        self._head_bytes += sum(len(name) + len(value) for name, value in self._pairs)
+        if self._head_bytes > HEAD_LIMIT_BYTES:
+            raise _RefusedError
 
     def _frame(self, version: str) -> None:
         headers = self._headers or {}

@@ -12,15 +12,14 @@ from ipaddress import ip_address
 from typing import Final, cast
 
 from etl.api.answer import AnswerReader
+from etl.api.connecting import open_socket
 from etl.api.transport import RawAnswer
+from etl.clock import SYSTEM
 from etl.model.exchange import Failure, Phase
 
 IDLE_LIMIT_SECONDS: Final = 0.5
 """A quarter of the shortest idle limit among common servers (gunicorn's 2 s; uvicorn and Apache have 5 s):
 writing while the server closes costs an uncertain message, a handshake costs milliseconds."""
-
-_HAPPY_EYEBALLS_DELAY_SECONDS: Final = 0.25
-"""RFC 8305 recommends it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,6 +47,7 @@ class Connection(asyncio.Protocol):
         "_poll",
         "_reader",
         "_tainted",
+        "_timed",
         "_timer",
         "_transport",
         "_waiter",
@@ -64,6 +64,7 @@ class Connection(asyncio.Protocol):
         self._tainted = False
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
+        self._timed = 0.0
         self._idle_since = 0.0
         self._exchanges = 0
         self.surprised = False
@@ -81,7 +82,7 @@ class Connection(asyncio.Protocol):
 
     def warm(self) -> bool:
         """Return whether it may well carry another request."""
-        return self.pristine and self._loop.time() - self._idle_since < IDLE_LIMIT_SECONDS
+        return self.pristine and SYSTEM.monotonic() - self._idle_since < IDLE_LIMIT_SECONDS
 
     def fit(self) -> bool:
         """Return whether an idle connection may carry another request now."""
@@ -91,14 +92,14 @@ class Connection(asyncio.Protocol):
     async def exchange(self, request: bytes, *, deadline: float, limit_bytes: int) -> RawAnswer | Failure:
         """Write a request and return what came of it; from the write on every failure is in `SENT`.
 
-        `deadline` is on the loop's clock. A cancellation ends the connection.
+        `deadline` is on the monotonic clock. A cancellation ends the connection.
         """
         transport = cast("asyncio.Transport", self._transport)
         self._reader = reader = AnswerReader(limit_bytes)
         waiter: asyncio.Future[RawAnswer | Failure] = self._loop.create_future()
         self._waiter = waiter
         self._deadline = deadline
-        if self._timer is None or self._timer.when() > deadline:
+        if self._timer is None or self._timed > deadline:
             self._arm()
         transport.write(request)
         try:
@@ -113,7 +114,7 @@ class Connection(asyncio.Protocol):
         ended = isinstance(outcome, Failure) and outcome.kind != "timeout" and not reader.begun
         self.surprised = self.surprised or reader.overrun or (ended and self._exchanges > 0)
         self._exchanges += 1
-        self._idle_since = self._loop.time()
+        self._idle_since = SYSTEM.monotonic()
         return outcome
 
     def abort(self) -> None:
@@ -125,7 +126,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take over an open connection; for TLS after the handshake."""
-        self._idle_since = self._loop.time()
+        self._idle_since = SYSTEM.monotonic()
         self._transport = cast("asyncio.Transport", transport)
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
@@ -157,7 +158,8 @@ class Connection(asyncio.Protocol):
     def _arm(self) -> None:
         # One timer for many exchanges: it looks at the deadline that then counts.
         self._disarm()
-        self._timer = self._loop.call_at(self._deadline, self._overdue)
+        self._timed = self._deadline
+        self._timer = self._loop.call_later(self._deadline - SYSTEM.monotonic(), self._overdue)
 
     def _disarm(self) -> None:
         if self._timer is not None:
@@ -168,7 +170,7 @@ class Connection(asyncio.Protocol):
         self._timer = None
         if self._waiter is None or self._waiter.done():
             return
-        if self._loop.time() < self._deadline:
+        if SYSTEM.monotonic() < self._deadline:
             self._arm()
         else:
             self._settle(Failure(phase=Phase.SENT, kind="timeout"))
@@ -181,19 +183,19 @@ class Connection(asyncio.Protocol):
 async def connect(origin: Origin, *, deadline: float) -> Connection | Failure:
     """Return an open connection, or why there is none; no byte of a request has left.
 
-    `deadline` is on the loop's clock; it covers name, TCP and TLS. A cancellation leaves nothing open.
+    `deadline` is on the monotonic clock; it covers name, TCP and TLS. A cancellation leaves nothing open.
     """
     loop = asyncio.get_running_loop()
     connection = Connection(loop)
+    host, port, tls = origin.host, origin.port, origin.tls
     try:
-        async with asyncio.timeout_at(deadline):
-            await loop.create_connection(
-                lambda: connection,
-                origin.host,
-                origin.port,
-                ssl=origin.tls,
-                happy_eyeballs_delay=None if _is_address(origin.host) else _HAPPY_EYEBALLS_DELAY_SECONDS,
-            )
+        async with asyncio.timeout(deadline - SYSTEM.monotonic()):
+            if _is_address(host):
+                await loop.create_connection(lambda: connection, host, port, ssl=tls)
+            else:
+                opened = await open_socket(host, port)
+                name = None if tls is None else host
+                await loop.create_connection(lambda: connection, sock=opened, ssl=tls, server_hostname=name)
     except TimeoutError:
         return Failure(phase=Phase.CONNECT, kind="connect_timeout")
     except ssl.SSLCertVerificationError:
@@ -205,10 +207,7 @@ async def connect(origin: Origin, *, deadline: float) -> Connection | Failure:
 
 
 def _is_address(host: str) -> bool:
-    """Return whether there is nothing to choose from.
-
-    asyncio's race leaves a socket to the garbage collector when it is cancelled just as it is won.
-    """
+    """Return whether there is nothing to choose from."""
     try:
         ip_address(host)
     except ValueError:

@@ -16,6 +16,7 @@ import httpx
 
 from etl.api.connection import Connection, Origin, connect
 from etl.api.transport import ANSWER_LIMIT_BYTES, RawAnswer, parse_address
+from etl.clock import SYSTEM
 from etl.errors import UsageError
 from etl.model.exchange import Failure, Phase
 
@@ -73,9 +74,13 @@ class OwnTransport(httpx.AsyncBaseTransport):
             self._origins[place] = Origin(host=place[0], port=place[1], tls=tls)
         return self._origins[place]
 
+    def kept(self, origin: Origin) -> Connection | None:
+        """Return a kept connection for the caller alone that may well be fit, if there is one."""
+        return self._take(origin, Connection.warm)
+
     async def reserve(self, origin: Origin) -> Connection | Failure:
-        """Return a connection for the caller alone, kept or new, or why there is none."""
-        return self._take(origin, Connection.warm) or await self._connect(origin, self._deadline())
+        """Return a new connection for the caller alone, or why there is none."""
+        return await self._connect(origin, self._deadline())
 
     async def send(
         self, origin: Origin, request: bytes, *, reserved: Connection | None = None
@@ -131,7 +136,7 @@ class OwnTransport(httpx.AsyncBaseTransport):
         await asyncio.gather(*(connection.closed for connection in self._open))
 
     def _deadline(self) -> float:
-        return asyncio.get_running_loop().time() + self._timeout_seconds
+        return SYSTEM.monotonic() + self._timeout_seconds
 
     async def _connect(self, origin: Origin, deadline: float) -> Connection | Failure:
         opened = await connect(origin, deadline=deadline)
@@ -195,7 +200,10 @@ class Endpoint:
 
     async def prepare(self) -> None:
         """Have a connection ready for the next exchange, which tells if there is none to be had."""
-        if not (isinstance(self._reserved, Connection) and self._reserved.warm()):
+        if isinstance(self._reserved, Connection) and self._reserved.warm():
+            return
+        self._reserved = self._transport.kept(self._origin)
+        if self._reserved is None:
             self._reserved = await self._transport.reserve(self._origin)
 
     async def exchange(self, body: bytes) -> RawAnswer | Failure:

@@ -4,9 +4,12 @@ import json
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from json.encoder import encode_basestring
 from typing import Any, Final, assert_never
+
+import orjson
 
 from etl.clock import MICROSECONDS
 from etl.config.sending import Message
@@ -23,6 +26,8 @@ _TELLING_CHARACTERS: Final = 4
 
 _LONGEST_PAUSE_SECONDS: Final = 366 * 86_400.0
 """A longer `Retry-After` is a mistake, as a point in time where seconds belong."""
+
+_ID_TYPES: Final = (int, str)
 
 _PLATFORM_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
@@ -119,6 +124,9 @@ def _seconds(value: str, date: str) -> float | None:
 
 
 def _parse(body: bytes) -> Any:  # noqa: ANN401  an answer can be any JSON value
+    with suppress(ValueError):
+        return orjson.loads(body)
+    # It is stricter than JSON: a byte order mark, half of a surrogate pair, deep nesting.
     try:
         return _DECODER.decode(body.removeprefix(BOM_UTF8).decode())
     except (ValueError, RecursionError):
@@ -137,13 +145,15 @@ def _receipt(data: dict[str, Any], sent_id: str, secret: str) -> Receipt | None:
         return None
     listed = data["message"] if isinstance(data["message"], list) else [data["message"]]
     replies = [item for item in listed if isinstance(item, dict)]
+    bot_replied = False
     for item in replies:
         if _echo(item) not in (None, sent_id):
             return None
+        bot_replied = bot_replied or bool(item.get("from") == "bot" and item.get("actions"))
     return Receipt(
         platform_id=_first_id(replies, "id", secret),
         conversation_id=_first_id(replies, "conversation_id", secret),
-        bot_replied=any(item.get("from") == "bot" and item.get("actions") for item in replies),
+        bot_replied=bot_replied,
     )
 
 
@@ -156,7 +166,7 @@ def _first_id(replies: list[dict[str, Any]], name: str, secret: str) -> str | No
     """Return the first value that looks like an id; it is stored, so nothing else passes."""
     for item in replies:
         value = item.get(name)
-        if not isinstance(value, int | str) or isinstance(value, bool):
+        if not isinstance(value, _ID_TYPES) or isinstance(value, bool):
             continue
         shown = str(value)
         if _PLATFORM_ID.fullmatch(shown) and secret not in shown:

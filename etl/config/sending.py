@@ -115,6 +115,9 @@ class Replay(Table):
     """A bot that answers a standby message means a deployment that is not as documented."""
     lease_seconds: Annotated[float, Field(ge=1, le=600)] = 30.0
     """With --cluster: how long the work of a worker that died or hangs waits until another one takes it."""
+    loop: Literal["auto", "asyncio"] = "auto"
+    """What waits for network and clock: `auto` takes uvloop where it is installed (`pip install
+    'etl[fast]'`), for less CPU time a message; `asyncio` is Python's own."""
     breaker: Annotated[int, Field(ge=1, le=1_000)] = 3
     """So many of a kind in a row, over all lanes: refusals of the first messages, or senseless answers, stop
     the run; server errors and timeouts pause it, then one message tries."""

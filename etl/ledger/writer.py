@@ -92,19 +92,27 @@ class GroupCommit:
             LedgerError: their commit, or an earlier one, failed; no intent of them is in the ledger.
         """
         waiter = self._loop.create_future()
-        intents = [entry for entry in entries if isinstance(entry, Intent)]
-        outcomes = [entry for entry in entries if isinstance(entry, Outcome)]
         with self._changed:
-            if self._error is not None and (self._rescue is None or not outcomes):
-                raise self._error
+            if self._error is not None:
+                self._refuse_after(self._error, entries)
             if self._closing:
                 raise LedgerError("the ledger's writer is closed", hint="this is a defect of etl; report it")
-            self._outcomes += outcomes
-            self._intents += intents
-            self._waiters.append((waiter, bool(intents)))
+            intends = False
+            for entry in entries:
+                if isinstance(entry, Intent):
+                    self._intents.append(entry)
+                    intends = True
+                else:
+                    self._outcomes.append(entry)
+            self._waiters.append((waiter, intends))
             if len(self._waiters) == 1:
                 self._changed.notify()
         await waiter
+
+    def _refuse_after(self, error: BaseException, entries: Sequence[Intent | Outcome]) -> None:
+        """Raise the error of a broken writer, unless there is an outcome to be rescued."""
+        if self._rescue is None or not any(isinstance(entry, Outcome) for entry in entries):
+            raise error
 
     def _run(self) -> None:
         while True:

@@ -53,6 +53,8 @@ class RunBegan:
     """The ledger has given the replay its number."""
 
     run: int
+    loop: str
+    """The event loop that it is sent on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

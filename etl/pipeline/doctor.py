@@ -7,6 +7,7 @@ from pathlib import Path
 from etl.config.load import JobFile, load_job
 from etl.config.workspace import workspace
 from etl.errors import EtlError, ExitCode
+from etl.pipeline import loops
 from etl.pipeline.embedding import embedded_target
 from etl.pipeline.finding import Finding, failed_by, passed, worst
 from etl.pipeline.house import disk_finding, ledger_findings, lock_finding, state_findings, told_findings
@@ -39,6 +40,7 @@ def _findings(job_file: JobFile, *, sandbox: bool) -> Iterator[Finding]:
     job = job_file.job
     space = workspace(job_file.state, job.target, sandbox=sandbox, ledger=job_file.job.ledger)
     yield passed("job", f"{job_file.path}: source {job.source}, target {space.target}")
+    yield passed("loop", loops.seen(job.replay.loop))
     files, size = files_finding(job_file)
     yield files
     if sandbox:

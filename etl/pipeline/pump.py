@@ -4,7 +4,6 @@ The same lanes, deliveries and conclusions as in a run of one process; only slot
 shared. It may be cut off at any point, and run again anywhere.
 """
 
-import asyncio
 import os
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from etl.ledger.sharing import Beginning
 from etl.ledger.writer import GroupCommit
 from etl.model.events import Event
 from etl.model.states import State
+from etl.pipeline import loops
 from etl.pipeline.planreading import PlanPlace, reading
 from etl.pipeline.pumping import Beat, SharedBook, SharedMemory, SharedShards, SharedWriter
 from etl.plan.lanes import PlanReader
@@ -121,7 +121,7 @@ class _Pump:
         with closing(ledger):
             began = ledger.beginning()
             if began is not None and began.heard.stop_kind is None and not began.full:
-                asyncio.run(self._send(ledger, began))
+                loops.run(self._send(ledger, began), self._settings.loop)
         seen, reason = self._conversations, self._stop.reason
         return Pumped(
             stop=reason.message if reason else None,

@@ -20,6 +20,7 @@ from etl.ledger.interface import Ledger, PlanRecord
 from etl.ledger.rescue import SideFile
 from etl.model.events import Event, RunBegan, Warned
 from etl.model.plan import PlanFolder
+from etl.pipeline import loops
 from etl.pipeline.plans import Plans
 from etl.pipeline.replaying import Replaying
 from etl.pipeline.result import exit_code
@@ -97,11 +98,13 @@ class Runs:
         Raises:
             LedgerError: an entry can't be made durable.
         """
+        loop = loops.chosen(self._job.replay.loop)
         if self._spread is not None and only_first_lanes is None:
+            loop = "asyncio"  # it sends nothing itself
             Plans(self._space, self._ledger).publish(plan)  # workers read it there
             self._spread.require(plan, place[0])
         run = self._start_run(record, self._aim(plan, expected))
-        self._observe(RunBegan(run=run))
+        self._observe(RunBegan(run=run, loop=loop))
         stop = Stop(self._observe)
         try:
             if self._spread is not None and only_first_lanes is None:
@@ -155,7 +158,8 @@ class Runs:
                 say=_say,
             ),
         )
-        return asyncio.run(replaying.replay(PlanReader(plan), target=target, token=token, stop=stop))
+        sending = replaying.replay(PlanReader(plan), target=target, token=token, stop=stop)
+        return loops.run(sending, self._job.replay.loop)
 
     def _aim(self, plan: PlanFolder, expected: int) -> Aim:
         rate = self._job.replay.rate.per_second

@@ -115,7 +115,7 @@ def line_of(event: Event) -> Line | None:  # noqa: C901, PLR0911, PLR0912  one c
         case Started():
             return _info("started", messages=event.messages, target=event.target)
         case RunBegan():
-            return _info("run_began")
+            return _info("run_began", loop=event.loop)
         case Settled():
             level = logging.DEBUG if event.state is State.ACCEPTED else logging.WARNING
             latency = round(event.latency_seconds, 3)

@@ -2,7 +2,8 @@
 
 nginx answers a constant JSON from one core, each variant runs in a fresh process on another; the variants
 alternate, and the ratios are medians over the rounds. `httpx-shared` is the reference: httpx's default
-transport behind one client that all workers share, which is what its documentation shows.
+transport behind one client that all workers share, which is what its documentation shows. All variants but
+`own-asyncio` run on the loop that etl chooses: uvloop, where it is installed.
 
     python tests/bench/http_transports.py --workers 64 --rounds 5
 """
@@ -33,8 +34,9 @@ from etl.config.target import Target
 from etl.model.exchange import Answer, Envelope, Exchange
 from etl.model.plan import PlannedMessage
 from etl.model.schemas import Role
+from etl.pipeline import loops
 
-VARIANTS = ("own", "httpx", "httpx-shared", "httpx-kept")
+VARIANTS = ("own", "own-asyncio", "httpx", "httpx-shared", "httpx-kept")
 REFERENCE = "httpx-shared"
 WARM_UP_SECONDS = 0.4
 TOKEN = "tok-0123456789"  # noqa: S105  made up
@@ -112,8 +114,8 @@ def message() -> PlannedMessage:
 async def senders(variant: str, url: str, workers: int, stack: AsyncExitStack) -> list[Send]:
     """Return one way to send for each worker."""
     settings, token = Message(), Secret(TOKEN)
-    if variant in {"own", "httpx"}:
-        target = Target(deployment_id="d", base_url=url, transport="own" if variant == "own" else "httpx")
+    if variant in {"own", "own-asyncio", "httpx"}:
+        target = Target(deployment_id="d", base_url=url, transport="httpx" if variant == "httpx" else "own")
         client = Client(target, settings=settings, token=token, timeout_seconds=30.0, folder=Path())
         await stack.enter_async_context(client)
         return [client.sender().send for _ in range(workers)]
@@ -186,7 +188,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.child:
         os.sched_setaffinity(0, {0})
-        measured = asyncio.run(measure(arguments.child, arguments.url, arguments.workers, arguments.seconds))
+        measuring = measure(arguments.child, arguments.url, arguments.workers, arguments.seconds)
+        measured = loops.run(measuring, "asyncio" if arguments.child == "own-asyncio" else "auto")
         print(json.dumps(measured))  # noqa: T201  for the parent
         return
     rounds: list[dict[str, dict[str, float]]] = []

@@ -4,7 +4,7 @@ The program is pinned to one core, the server to the other; all figures are rati
 medians over the rounds are printed. Speed is messages over the time from the first durable intent to the last
 durable outcome, as the ledger has them, so that planning and start-up don't count.
 
-    python tests/bench/replay.py speed               # ÷ lanes / latency, ÷ wrk, ÷ the httpx transport
+    python tests/bench/replay.py speed               # ÷ lanes / latency, ÷ wrk, ÷ httpx in both ways
     python tests/bench/replay.py ledger --rows 10000000   # into a ledger with so many messages ÷ an empty one
     python tests/bench/replay.py pace --seconds 60   # achieved ÷ rate, and the worst second at the server
     python tests/bench/replay.py makespan            # ÷ max(messages / rate, longest lane x latency)
@@ -45,8 +45,8 @@ LANES = 256
 LATENCY_MS = 20.0
 DEPLOYMENT = "00000000-0000-4000-8000-000000000000"
 MOST_PER_SECOND = 100_000
-HTTPX_SHARE = 0.1
-"""Of the messages of our own transport: enough for the slower one."""
+HTTPX_SHARE, SHARED_SHARE = 0.1, 0.05
+"""Of the messages of our own transport: enough for the slower ones."""
 FILLED_PER_COMMIT = 20_000
 
 JOB = """
@@ -115,15 +115,18 @@ def write_export(folder: Path, lengths: Sequence[int], tag: str) -> None:
     pa_csv.write_csv(table, folder / "export.csv")
 
 
-def replay(folder: Path, url: str, *, transport: str = "own", rate: float, lanes: int = LANES) -> Replayed:
-    """Send the folder's export, all of which must be accepted."""
+def replay(
+    folder: Path, url: str, *, transport: str = "own", rate: float, lanes: int = LANES, shared: bool = False
+) -> Replayed:
+    """Send the folder's export, all of which must be accepted; `shared`: over one httpx client for all."""
+    program = [str(Path(__file__).with_name("shared_httpx.py"))] if shared else ["-m", "etl"]
     job = JOB.format(deployment=DEPLOYMENT, url=url, transport=transport, rate=rate, lanes=lanes)
     (folder / "job.toml").write_text(job)
     env = {**os.environ, "ETL_TOKEN": "bench-0123456789", "XDG_STATE_HOME": str(folder / "home")}
     # The plan is made without the pin, the import then finds it.
     for command in (["check"], ["import"]):
         core = [] if command == ["check"] else ["taskset", "-c", str(CLIENT_CORE)]
-        words = [*core, sys.executable, "-m", "etl", *command, "job.toml", "--json"]
+        words = [*core, sys.executable, *program, *command, "job.toml", "--json"]
         done = subprocess.run(words, cwd=folder, env=env, capture_output=True, check=False)
         if done.returncode != 0:
             raise SystemExit(done.stderr.decode())
@@ -218,9 +221,13 @@ def speed_round(messages: int) -> dict[str, float]:
         found["no latency: replay / wrk"] = own / statistics.mean((before, after))
         with fresh([max(int(messages * HTTPX_SHARE) // LANES, 1)] * LANES) as folder:
             other = replay(folder, url, transport="httpx", rate=MOST_PER_SECOND).per_second
-        found["no latency: own / httpx"] = own / other
+        with fresh([max(int(messages * SHARED_SHARE) // LANES, 1)] * LANES) as folder:
+            plain = replay(folder, url, transport="httpx", rate=MOST_PER_SECOND, shared=True).per_second
+        found["no latency: own / httpx, a client for each lane"] = own / other
+        found["no latency: own / httpx, one client as it ships"] = own / plain
         found["(no latency: own, messages/s)"] = own
-        found["(no latency: httpx, messages/s)"] = other
+        found["(no latency: httpx by lane, messages/s)"] = other
+        found["(no latency: httpx shared, messages/s)"] = plain
         found["(no latency: wrk, requests/s)"] = statistics.mean((before, after))
     return found
 

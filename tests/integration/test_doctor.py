@@ -56,7 +56,7 @@ def test_doctor_of_a_ready_job_is_all_ok_and_changes_nothing(ready, server):
     code, findings = doctor(ready)
 
     assert 0 == code
-    names = ["job", "files", "token", "dns", "tcp", "target", "clock", "disk", "ledger", "lock"]
+    names = ["job", "loop", "files", "token", "dns", "tcp", "target", "clock", "disk", "ledger", "lock"]
     assert dict.fromkeys(names, "ok") == levels(findings)
     assert before == sorted(ready.rglob("*"))
     assert [] == server.arrivals

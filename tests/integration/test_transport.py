@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from etl.api.transport import ANSWER_LIMIT_BYTES, RawAnswer
 from etl.clock import SYSTEM
 from etl.model.exchange import Failure, Phase
+from support import loops
 from support.hostile import (
     BODY,
     DEADLINE_SECONDS,
@@ -36,6 +37,8 @@ from support.hostile import (
     serving,
     silent_after,
 )
+
+pytestmark = pytest.mark.usefixtures("loop")
 
 TOO_LARGE = answer(b"x" * (ANSWER_LIMIT_BYTES + 1))
 GZIP = answer(gzip.compress(GOOD), fields=b"Content-Encoding: gzip\r\n")
@@ -160,7 +163,7 @@ def test_address_that_leads_nowhere_never_raises(transport, host):
         async with exchanger(transport, f"http://{host}/", timeout_seconds=DEADLINE_SECONDS * 10) as opened:
             return await opened.exchange(BODY)
 
-    result = asyncio.run(play())
+    result = loops.run(play())
 
     assert isinstance(result, Failure)
     assert result.phase is Phase.CONNECT
@@ -299,7 +302,7 @@ def test_cancellation_passes_through(transport):
                 await opened.exchange(BODY)
 
     with serving(never_read) as (_, port), pytest.raises(TimeoutError):
-        asyncio.run(play(port))
+        loops.run(play(port))
 
 
 def test_failure_shows_neither_token_nor_text(transport):

@@ -5,6 +5,7 @@ import gc
 import socket
 import warnings
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from etl.api.own import Endpoint, OwnTransport
 from etl.api.transport import RawAnswer, tls_context
 from etl.model.exchange import Failure, Phase
+from support import loops
 from support.hostile import (
     BODY,
     DEADLINE_SECONDS,
@@ -24,6 +26,8 @@ from support.hostile import (
     serving,
 )
 from support.own import bodies, pause, with_own
+
+pytestmark = pytest.mark.usefixtures("loop")
 
 
 def test_deadline_covers_connecting_and_answering_together(identity):
@@ -44,29 +48,85 @@ def test_deadline_covers_connecting_and_answering_together(identity):
     assert 1 == server.copies
 
 
+_DEAD = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("100::1", 80, 0, 0))
+
+
+def _named(monkeypatch, *addresses: tuple[Any, ...]) -> None:
+    """Let `name.invalid` have these addresses on the running loop."""
+    resolve = loops.kind().getaddrinfo
+
+    async def told(self: Any, host: str, port: int, **hints: Any) -> Any:
+        return list(addresses) if host == "name.invalid" else await resolve(self, host, port, **hints)
+
+    monkeypatch.setattr(loops.kind(), "getaddrinfo", told)
+
+
+def _live(port: int) -> tuple[Any, ...]:
+    return (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+
+
+async def _post_by_name(port: int, *, timeout_seconds: float = 3.0) -> RawAnswer | Failure:
+    own = OwnTransport(tls=tls_context(None), timeout_seconds=timeout_seconds)
+    try:
+        return await Endpoint(own, f"http://name.invalid:{port}/", headers={}).exchange(BODY)
+    finally:
+        await own.aclose()
+
+
 def test_name_with_a_dead_address_reaches_the_live_one(monkeypatch):
     """RFC 8305: the second address is tried a quarter of a second later, not after the first's timeout."""
-    resolve = asyncio.BaseEventLoop.getaddrinfo
-
-    async def two(self, host, port, **hints):
-        if host != "two.invalid":
-            return await resolve(self, host, port, **hints)
-        dead = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("100::1", port, 0, 0))
-        return [dead, (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
-
-    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", two)
 
     async def scene(port: int) -> RawAnswer | Failure:
-        own = OwnTransport(tls=tls_context(None), timeout_seconds=3.0)
-        try:
-            return await Endpoint(own, f"http://two.invalid:{port}/", headers={}).exchange(BODY)
-        finally:
-            await own.aclose()
+        _named(monkeypatch, _DEAD, _live(port))
+        return await _post_by_name(port)
 
     with serving(says(answer())) as (_, port):
-        result = asyncio.run(scene(port))
+        result = loops.run(scene(port))
 
     assert isinstance(result, RawAnswer)
+
+
+def test_refused_address_is_passed_over(monkeypatch):
+    """And a name that is refused everywhere was surely sent nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        closed = taken.getsockname()[1]
+
+    async def scene(*addresses: tuple[Any, ...]) -> RawAnswer | Failure:
+        _named(monkeypatch, *addresses)
+        return await _post_by_name(80)
+
+    with serving(says(answer())) as (server, port):
+        assert isinstance(loops.run(scene(_live(closed), _live(port))), RawAnswer)
+    monkeypatch.undo()
+    assert Failure(phase=Phase.CONNECT, kind="connect_failed") == loops.run(scene(_live(closed)))
+    assert (1, 1) == (server.connections, server.copies)
+
+
+def test_race_that_the_deadline_ends_leaves_no_socket_open(monkeypatch):
+    """The full backlog of a listener swallows the handshake, as a dead host does."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        crowd = [socket.socket() for _ in range(4)]
+        for peer in crowd:
+            peer.setblocking(False)  # noqa: FBT003  the socket's own signature
+            peer.connect_ex(full.getsockname())
+
+        async def scene() -> RawAnswer | Failure:
+            _named(monkeypatch, _live(port), _live(port))
+            return await _post_by_name(port, timeout_seconds=DEADLINE_SECONDS)
+
+        gc.collect()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", ResourceWarning)
+            result = loops.run(scene())
+            gc.collect()
+        for peer in crowd:
+            peer.close()
+
+    assert Failure(phase=Phase.CONNECT, kind="connect_timeout") == result
+    assert [] == [str(warning.message) for warning in caught]
 
 
 def test_address_of_the_sixth_version_is_reached():
@@ -88,14 +148,14 @@ def test_address_of_the_sixth_version_is_reached():
 
     if not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
-    asyncio.run(scene())
+    loops.run(scene())
 
 
 def test_server_that_speaks_first_was_sent_nothing():
     """As an overloaded one that refuses on arrival, inside TLS: no byte of the message had left."""
 
     async def play(own: OwnTransport, endpoint: Endpoint) -> None:
-        connect = asyncio.BaseEventLoop.create_connection
+        connect = loops.kind().create_connection
 
         async def late(self, *arguments, **options):
             made = await connect(self, *arguments, **options)
@@ -103,7 +163,7 @@ def test_server_that_speaks_first_was_sent_nothing():
             return made
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(asyncio.BaseEventLoop, "create_connection", late)
+            patch.setattr(loops.kind(), "create_connection", late)
             result = await endpoint.exchange(BODY)
         assert Failure(phase=Phase.CONNECT, kind="connect_failed") == result
         assert set() == own._open
@@ -143,7 +203,7 @@ def test_cancelled_message_leaves_nothing_behind(identity, scheme):
     gc.collect()
     with warnings.catch_warnings(record=True) as caught, serving(behave, tls=tls) as (server, port):
         warnings.simplefilter("always", ResourceWarning)
-        asyncio.run(scene(port))
+        loops.run(scene(port))
         gc.collect()
 
     assert [] == [str(warning.message) for warning in caught]

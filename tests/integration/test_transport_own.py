@@ -11,6 +11,7 @@ from etl.api.connection import IDLE_LIMIT_SECONDS
 from etl.api.own import Endpoint, OwnTransport
 from etl.api.transport import RawAnswer, tls_context
 from etl.model.exchange import Failure, Phase
+from support import loops
 from support.hostile import (
     BODY,
     GOOD,
@@ -23,6 +24,8 @@ from support.hostile import (
     serving,
 )
 from support.own import MOMENT_SECONDS, bodies, pause, with_own
+
+pytestmark = pytest.mark.usefixtures("loop")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +215,7 @@ def crowd(play: Callable[[OwnTransport, Endpoint, list[asyncio.StreamWriter]], A
                 writer.transport.abort()
             await pause()
 
-    asyncio.run(scene())
+    loops.run(scene())
 
 
 def test_messages_at_once_have_a_connection_each_and_the_last_used_comes_first():
@@ -290,7 +293,9 @@ def test_prepared_connection_that_the_server_closed_is_replaced_before_the_write
     """Nothing has left yet, so nothing is in doubt."""
 
     def behave(server: Hostile, peer: socket.socket) -> None:
-        if server.connections > 1 and server.read_request(peer):
+        if server.connections == 1:
+            server.over.wait(MOMENT_SECONDS)
+        elif server.read_request(peer):
             peer.sendall(answer())
 
     async def play(_transport: OwnTransport, endpoint: Endpoint) -> None:

@@ -10,8 +10,11 @@ import pytest
 from etl.api.own import Endpoint, OwnTransport
 from etl.api.transport import RawAnswer, tls_context
 from etl.model.exchange import Failure, Phase
+from support import loops
 from support.hostile import answer
 from support.own import pause
+
+pytestmark = pytest.mark.usefixtures("loop")
 
 WORKERS = 16
 MESSAGES = 15
@@ -89,7 +92,7 @@ async def scene(storm: Storm) -> dict[bytes, RawAnswer | Failure]:
 def test_every_answer_goes_to_its_own_message_and_none_is_sent_twice(faults, seed):
     """Hundreds of messages share connections that are late, cut, reset, doubled and cancelled."""
     storm = Storm(Random(seed), faults)  # noqa: S311  repeatable on purpose
-    results = asyncio.run(scene(storm))
+    results = loops.run(scene(storm))
 
     answered = {body: result.body for body, result in results.items() if isinstance(result, RawAnswer)}
     unsent = {

@@ -21,6 +21,8 @@ from support.hostile import (
     serving,
 )
 
+pytestmark = pytest.mark.usefixtures("loop")
+
 
 def test_trusted_certificate_is_accepted(transport, identity):
     """`target.ca_file` is for a company's own authority."""

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from etl.api.own import Endpoint, OwnTransport
 from etl.api.transport import ANSWER_LIMIT_BYTES, Exchanger, RawAnswer, Transport, tls_context
 from etl.model.exchange import Failure
+from support import loops
 
 TransportName = Literal["own", "httpx"]
 
@@ -164,7 +165,8 @@ def post(  # noqa: PLR0913  one argument for each thing a test varies
                 results.append(await opened.exchange(BODY))
         return results
 
-    return asyncio.run(play())
+    results: list[RawAnswer | Failure] = loops.run(play())
+    return results
 
 
 def says(data: bytes) -> Behaviour:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from etl.api.own import Endpoint, OwnTransport
 from etl.api.transport import RawAnswer, tls_context
 from etl.model.exchange import Failure
+from support import loops
 
 MOMENT_SECONDS = 0.05
 """Long enough for loopback, short enough to count as one after the other."""
@@ -27,7 +28,7 @@ def with_own(port: int, play: Callable[[OwnTransport, Endpoint], Awaitable[None]
         finally:
             await own.aclose()
 
-    asyncio.run(scene())
+    loops.run(scene())
 
 
 async def pause(seconds: float = MOMENT_SECONDS) -> None:

@@ -9,6 +9,9 @@ import pytest
 from etl.clock import yield_once
 from etl.model.events import Draining, Event
 from etl.replay.stop import Stop, StopKind, StopReason, on_signals
+from support import loops
+
+pytestmark = pytest.mark.usefixtures("loop")
 
 
 def test_stop_keeps_its_first_reason():
@@ -43,7 +46,7 @@ def test_first_signal_drains(number, kind):
     """What is in flight is finished, so nothing becomes uncertain."""
     stop = Stop(lambda _: None)
 
-    assert asyncio.run(_raise_signals(stop, number)) == "drains"
+    assert loops.run(_raise_signals(stop, number)) == "drains"
     assert stop.reason is not None
     assert kind is stop.reason.kind
 
@@ -52,7 +55,7 @@ def test_second_signal_leaves_at_once():
     """A person who insists is obeyed; recovery handles the rest."""
     stop = Stop(lambda _: None)
 
-    assert asyncio.run(_raise_signals(stop, signal.SIGTERM, signal.SIGINT)) == "left"
+    assert loops.run(_raise_signals(stop, signal.SIGTERM, signal.SIGINT)) == "left"
 
 
 def test_first_signal_during_another_drain_is_no_second_one():
@@ -60,14 +63,14 @@ def test_first_signal_during_another_drain_is_no_second_one():
     stop = Stop(lambda _: None)
     stop.request(StopKind.REFUSED, "401")
 
-    assert asyncio.run(_raise_signals(stop, signal.SIGINT)) == "drains"
-    assert asyncio.run(_raise_signals(stop, signal.SIGINT, signal.SIGINT)) == "left"
+    assert loops.run(_raise_signals(stop, signal.SIGINT)) == "drains"
+    assert loops.run(_raise_signals(stop, signal.SIGINT, signal.SIGINT)) == "left"
 
 
 def test_signals_are_given_back_afterwards():
     """Ctrl-C during the report is an ordinary one."""
     before = signal.getsignal(signal.SIGINT)
-    asyncio.run(_raise_signals(Stop(lambda _: None)))
+    loops.run(_raise_signals(Stop(lambda _: None)))
 
     assert before is signal.getsignal(signal.SIGINT)
 
@@ -80,6 +83,6 @@ def test_on_signals_outside_the_main_thread_leaves_them_alone():
             return "ran"
 
     async def in_a_thread() -> str:
-        return await asyncio.to_thread(lambda: asyncio.run(play()))
+        return await asyncio.to_thread(lambda: loops.run(play()))
 
-    assert asyncio.run(in_a_thread()) == "ran"
+    assert loops.run(in_a_thread()) == "ran"

@@ -34,7 +34,7 @@ EVENTS: tuple[tuple[Event, str, str], ...] = (
     (FileProgress(file="a.csv", bytes_done=9, bytes_total=9), "info", "file_read"),
     (Planned(plan="abcdef0123456789", messages=3, lanes=2, rejects=1), "info", "planned"),
     (Started(messages=3, target="t"), "info", "started"),
-    (RunBegan(run=7), "info", "run_began"),
+    (RunBegan(run=7, loop="uvloop"), "info", "run_began"),
     (Settled(ordinal=0, state=State.ACCEPTED, latency_seconds=0.12345), "debug", "settled"),
     (Settled(ordinal=1, state=State.UNCERTAIN, latency_seconds=1), "warning", "settled"),
     (SettledElsewhere(messages=9, state=State.ACCEPTED), "debug", "settled_elsewhere"),
@@ -81,7 +81,13 @@ def test_table_above_holds_every_kind_of_event():
 
 def test_lines_name_plan_and_run_once_they_are_known(tmp_path):
     """Several runs share a file."""
-    lines = logged(tmp_path / "log", Warned(message="a"), EVENTS[1][0], RunBegan(run=7), Warned(message="b"))
+    lines = logged(
+        tmp_path / "log",
+        Warned(message="a"),
+        EVENTS[1][0],
+        RunBegan(run=7, loop="uvloop"),
+        Warned(message="b"),
+    )
 
     names = [(data["plan"], data["run"]) for data in map(json.loads, lines)]
     assert [(None, None), ("abcdef012345", None), ("abcdef012345", 7), ("abcdef012345", 7)] == names
