@@ -7,7 +7,6 @@ part of the rate is kept free, that it needs to wait for no slot at all.
 """
 
 from dataclasses import dataclass
-from enum import Enum, auto
 from math import ceil
 from typing import Final
 
@@ -23,23 +22,13 @@ _MOST_TIMES: Final = 4.0
 """A cycle longer than so many means counts as that: one time-out says little of the next message."""
 
 
-class Urgency(Enum):
-    """How a lane's next message waits for its slot."""
-
-    NONE = auto()
-    """In the order of coming."""
-    FIRST = auto()
-    """Before all lanes that are less urgent or have less left."""
-    AT_ONCE = auto()
-    """As first, and out of the reserve."""
-
-
 @dataclass(slots=True)
 class _Lane:
     left: int
     slot: float | None
     """When its message that is under way got its turn."""
-    at_once: bool
+    reserved: bool
+    """Whether the reserve counts on it."""
 
 
 class CriticalPath:
@@ -57,24 +46,22 @@ class CriticalPath:
 
     @property
     def reserve(self) -> int:
-        """Return how many sends of each window are to be kept free for lanes that go at once."""
+        """Return how many sends of each window are to be kept free for the critical lanes."""
         return self._reserving * self._sends_in_window()
 
-    def ready(self, name: int, *, left: int, now: float) -> Urgency:
-        """Take that a lane could send the first of so many messages left, and return how that is to wait."""
-        lane = self._lanes.setdefault(name, _Lane(left=left, slot=None, at_once=False))
+    def ready(self, name: int, *, left: int, now: float) -> bool:
+        """Take that a lane could send the first of so many messages left; return whether it is critical."""
+        lane = self._lanes.setdefault(name, _Lane(left=left, slot=None, reserved=False))
         if lane.slot is not None:
             self._observe(now - lane.slot)
             lane.slot = None
         self._unreserve(lane)
         self._messages -= lane.left - left
         lane.left = left
-        if not self._is_critical(left):
-            return Urgency.NONE
-        if not self._is_reserve_worth(left):
-            return Urgency.FIRST
-        self._reserve(lane)
-        return Urgency.AT_ONCE
+        critical = self.is_critical(left)
+        if critical and self._is_worth_reserving(left):
+            self._reserve(lane)
+        return critical
 
     def turn(self, name: int, slot: float) -> None:
         """Note that a lane's message has its turn."""
@@ -87,10 +74,11 @@ class CriticalPath:
             self._unreserve(lane)
             self._messages -= lane.left
 
-    def _is_critical(self, left: int) -> bool:
+    def is_critical(self, left: int) -> bool:
+        """Return whether a lane with so much left is through later than all messages at the rate."""
         return self._lane_seconds(left) > self._messages * self._window_seconds / self._count
 
-    def _is_reserve_worth(self, left: int) -> bool:
+    def _is_worth_reserving(self, left: int) -> bool:
         """Return whether the others, slowed down, are through before the lane is that waits for slots."""
         if self._cycle_seconds is None or self._mean_wait_seconds() < _WORTH * self._cycle_seconds:
             return False
@@ -119,12 +107,12 @@ class CriticalPath:
             self._cycle_seconds = mean + (min(seconds, _MOST_TIMES * mean) - mean) * _SMOOTHING
 
     def _reserve(self, lane: _Lane) -> None:
-        lane.at_once = True
+        lane.reserved = True
         self._reserving += 1
         self._reserving_left += lane.left
 
     def _unreserve(self, lane: _Lane) -> None:
-        if lane.at_once:
-            lane.at_once = False
+        if lane.reserved:
+            lane.reserved = False
             self._reserving -= 1
             self._reserving_left -= lane.left

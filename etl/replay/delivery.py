@@ -48,8 +48,8 @@ class Gate(Protocol):
     def turn_now(self, lane: int, *, left: int) -> float | None:
         """Return the time of a slot that is free now or in an instant; None when that is not so."""
 
-    async def room(self) -> None:
-        """Wait until there is a slot that those under way leave free; not longer than the run lasts."""
+    async def room(self, messages: int) -> None:
+        """Wait until a lane of so many messages had better begin; not longer than the run lasts."""
 
     async def turn(self, ordinal: int, lane: int, *, left: int) -> float | None:
         """Wait for a message's slot and return its time; None: it is not to be sent any more.
@@ -108,9 +108,9 @@ class Delivery:
         self._clock = clock
         self._observe = observe
 
-    async def room(self) -> None:
-        """Wait until a lane more would not take slots from those that are open."""
-        await self._gate.room()
+    async def room(self, messages: int) -> None:
+        """Wait until a lane of so many messages more takes no slots from those that need them."""
+        await self._gate.room(messages)
 
     def leave(self, walk: Walk) -> None:
         """Take that a lane sends no more in this run."""

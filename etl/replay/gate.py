@@ -4,7 +4,7 @@ from typing import Final
 
 from etl.clock import Clock
 from etl.replay.breaker import Breaker
-from etl.replay.critical import CriticalPath, Urgency
+from etl.replay.critical import CriticalPath
 from etl.replay.limits import Limits
 from etl.replay.pacer import Pacer
 from etl.replay.queue import Queue
@@ -48,18 +48,21 @@ class Gate:
         now = self._clock.monotonic()
         if self._ends(now) or not self._breaker.closed:
             return None
-        urgency = self._ready(lane, left, now)
-        if not self._queue.is_before_all(_rank(urgency, left)):
+        critical = self._ready(lane, left, now)
+        if not self._queue.is_before_all(_rank(left, critical=critical)):
             return None
-        return self._take(lane, urgency, now, since=now, ahead_seconds=_AHEAD_SECONDS)
+        return self._take(lane, now, critical=critical, since=now, ahead_seconds=_AHEAD_SECONDS)
 
-    async def room(self) -> None:
-        """Wait until there is a slot that those under way leave free; not longer than the run lasts.
+    async def room(self, messages: int) -> None:
+        """Wait until a lane of so many messages had better begin; not longer than the run lasts.
 
-        They may take one an instant ahead, who is new takes it when it has come.
+        That is when those under way leave a slot free (they may take one an instant ahead, who is new takes
+        it when it has come), or when the run could end with the new one.
         """
         pacer, clock = self._pacer, self._clock
         while not self._ends(now := clock.monotonic()) and self._breaker.closed:
+            if self._critical.is_critical(messages):
+                return
             left = pacer.slot(now) - now + len(self._queue) * pacer.interval_seconds
             if left <= 0:
                 return
@@ -84,8 +87,8 @@ class Gate:
     async def _wait(self, ordinal: int, lane: int, left: int) -> float | None:
         breaker, clock, queue = self._breaker, self._clock, self._queue
         joined = clock.monotonic()
-        urgency = self._ready(lane, left, joined)
-        place = queue.join(_rank(urgency, left))
+        critical = self._ready(lane, left, joined)
+        place = queue.join(_rank(left, critical=critical))
         try:
             while not self._ends(now := clock.monotonic()):
                 if not breaker.closed:
@@ -97,24 +100,25 @@ class Gate:
                     await queue.first(place)
                     continue
                 since = max(joined, self._paused_until)
-                slot = self._take(lane, urgency, now, since=since)
+                slot = self._take(lane, now, critical=critical, since=since)
                 if slot is not None:
                     return slot
-                await clock.sleep(min(self._left_seconds(urgency, now, since), _NAP_SECONDS))
+                left_seconds = self._left_seconds(now, critical=critical, since=since)
+                await clock.sleep(min(left_seconds, _NAP_SECONDS))
         finally:
             queue.leave(place)
         return None
 
-    def _ready(self, lane: int, left: int, now: float) -> Urgency:
-        urgency = self._critical.ready(lane, left=left, now=now)
+    def _ready(self, lane: int, left: int, now: float) -> bool:
+        critical = self._critical.ready(lane, left=left, now=now)
         self._pacer.keep_free(self._critical.reserve)
-        return urgency
+        return critical
 
     def _take(
-        self, lane: int, urgency: Urgency, now: float, *, since: float, ahead_seconds: float = 0.0
+        self, lane: int, now: float, *, critical: bool, since: float, ahead_seconds: float = 0.0
     ) -> float | None:
         slot = None
-        if urgency is Urgency.AT_ONCE:
+        if critical:
             slot = self._pacer.take_reserved(now, ahead_seconds=ahead_seconds)
         if slot is None:
             slot = self._pacer.take(now, since=since, ahead_seconds=ahead_seconds)
@@ -122,10 +126,10 @@ class Gate:
             self._critical.turn(lane, slot)
         return slot
 
-    def _left_seconds(self, urgency: Urgency, now: float, since: float) -> float:
+    def _left_seconds(self, now: float, *, critical: bool, since: float) -> float:
         pacer = self._pacer
         left = max(pacer.slot(since) - now, pacer.wait_seconds(now))
-        reserved = pacer.reserved_slot(now) if urgency is Urgency.AT_ONCE else None
+        reserved = pacer.reserved_slot(now) if critical else None
         return left if reserved is None else min(left, reserved - now)
 
     async def guard(self, ordinal: int, slot: float) -> bool:  # noqa: ARG002  one slot is as good as another
@@ -158,5 +162,5 @@ class Gate:
         return over is not None
 
 
-def _rank(urgency: Urgency, left: int) -> int:
-    return 0 if urgency is Urgency.NONE else -left
+def _rank(left: int, *, critical: bool) -> int:
+    return -left if critical else 0

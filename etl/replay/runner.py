@@ -171,7 +171,7 @@ class Runner:
         async with self._opening:
             lane = await self._lanes.next_lane()
             if lane is not None:
-                await self._delivery.room()
+                await self._delivery.room(lane.length)
             return None if self._stop.requested or self._limits.full else lane
 
     async def _serve(self, lane: Lane, sender: Sender) -> bool:
