@@ -92,9 +92,9 @@ class Gate:
         try:
             while not self._ends(now := clock.monotonic()):
                 if not breaker.closed:
-                    self._paused_until = now  # or all would leave together after the pause
                     if not breaker.claims(ordinal, now):
                         await clock.sleep(_NAP_SECONDS)
+                        self._paused_until = clock.monotonic()  # or all would leave together after the pause
                         continue
                 elif not queue.is_first(place):
                     await queue.first(place)
