@@ -182,3 +182,17 @@ def test_message_that_tries_for_all_may_try_again():
     s.play(scene)
 
     assert {1, 2, 3, 4, 7} == {ordinal for ordinal, _ in s.turns}
+
+
+def test_lane_that_is_left_gives_its_part_of_the_rate_back():
+    """Held in doubt, say: the others go at the whole rate again."""
+    s = Scene()
+
+    async def scene() -> None:
+        await s.know_latency()
+        s.gate.turn_now(LONG, left=50)
+        assert pytest.approx(1.007) == s.pacer.interval_seconds
+        s.gate.leave(LONG)
+        assert pytest.approx(0.5035) == s.pacer.interval_seconds
+
+    s.play(scene)
