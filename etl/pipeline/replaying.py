@@ -21,6 +21,7 @@ from etl.replay.adaptive import Adaptive, remembered_share
 from etl.replay.breaker import Breaker
 from etl.replay.conclusions import Conclusions, Policy
 from etl.replay.conversations import Conversations
+from etl.replay.critical import CriticalPath
 from etl.replay.delivery import Delivery
 from etl.replay.gate import Gate
 from etl.replay.limits import Limits
@@ -45,6 +46,8 @@ class Replaying:
     ledger: Ledger
     scope: Scope
     run: int
+    expected: int
+    """How many messages it is about to send."""
     limits: Limits
     conversations: Conversations
     observe: Callable[[Event], None]
@@ -90,7 +93,14 @@ class Replaying:
             plan=self.scope.plan,
             run=self.run,
             retry_503=settings.status_503 == "retry",
-            gate=Gate(pacer=pacer, breaker=breaker, limits=self.limits, stop=stop, clock=SYSTEM),
+            gate=Gate(
+                pacer=pacer,
+                critical=CriticalPath(messages=self.expected, rate=rate),
+                breaker=breaker,
+                limits=self.limits,
+                stop=stop,
+                clock=SYSTEM,
+            ),
             conclusions=Conclusions(
                 policy=Policy(
                     max_wait_seconds=settings.max_wait_seconds,

@@ -111,7 +111,8 @@ class Runs:
                 part = self._spread.part(plan, record.number, run, place)
                 tally = asyncio.run(self._spread.replay(part, self._limits, stop))
             else:
-                tally = self._replayed(plan, record, run, place, stop, only_first_lanes)
+                scope = Scope(plan=record.number, only_first_lanes=only_first_lanes, blocking=self._blocking)
+                tally = self._replayed(plan, run, place, stop, scope, expected)
         except asyncio.CancelledError:
             tally = Tally()  # the second signal: what was in flight is uncertain at the next start
         except BaseException as error:
@@ -129,11 +130,11 @@ class Runs:
     def _replayed(
         self,
         plan: PlanFolder,
-        record: PlanRecord,
         run: int,
         place: tuple[Target, Secret],
         stop: Stop,
-        only_first_lanes: int | None,
+        scope: Scope,
+        expected: int,
     ) -> Tally:
         """Replay in this process."""
         target, token = place
@@ -141,12 +142,9 @@ class Runs:
             job=self._job,
             folder=self._job_file.folder,
             ledger=self._ledger,
-            scope=Scope(
-                plan=record.number,
-                only_first_lanes=only_first_lanes,
-                blocking=self._blocking,
-            ),
+            scope=scope,
             run=run,
+            expected=expected,
             limits=self._limits,
             conversations=self._conversations,
             observe=self._observe,

@@ -45,14 +45,20 @@ class Writer(Protocol):
 class Gate(Protocol):
     """What all messages wait at, twice: before their intent, and between intent and send."""
 
-    def turn_now(self) -> float | None:
+    def turn_now(self, lane: int, *, left: int) -> float | None:
         """Return the time of a slot that is free now or in an instant; None when that is not so."""
 
-    async def room(self) -> None:
-        """Wait until there is a slot that those under way leave free; not longer than the run lasts."""
+    async def room(self, messages: int) -> None:
+        """Wait until a lane of so many messages had better begin; not longer than the run lasts."""
 
-    async def turn(self, ordinal: int) -> float | None:
-        """Wait for a message's slot and return its time; None: it is not to be sent any more."""
+    async def turn(self, ordinal: int, lane: int, *, left: int) -> float | None:
+        """Wait for a message's slot and return its time; None: it is not to be sent any more.
+
+        Its lane is named by the ordinal of its first message; `left` of it are to be sent, this one included.
+        """
+
+    def leave(self, lane: int) -> None:
+        """Take that a lane sends no more in this run."""
 
     async def guard(self, ordinal: int, slot: float) -> bool:
         """Wait for the slot and take a last look; False: the message had better not go."""
@@ -61,10 +67,13 @@ class Gate(Protocol):
 class Walk:
     """One open lane: its connection, its conversation, and the slot of a message whose intent is on disk."""
 
-    __slots__ = ("sender", "slot", "track")
+    __slots__ = ("lane", "left", "sender", "slot", "track")
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Sender, lane: int, *, left: int) -> None:
+        """Begin a lane, named by the ordinal of its first message, of which so many are to be sent."""
         self.sender = sender
+        self.lane = lane
+        self.left = left
         self.track = Track()
         self.slot: float | None = None
 
@@ -99,9 +108,13 @@ class Delivery:
         self._clock = clock
         self._observe = observe
 
-    async def room(self) -> None:
-        """Wait until a lane more would not take slots from those that are open."""
-        await self._gate.room()
+    async def room(self, messages: int) -> None:
+        """Wait until a lane of so many messages more takes no slots from those that need them."""
+        await self._gate.room(messages)
+
+    def leave(self, walk: Walk) -> None:
+        """Take that a lane sends no more in this run."""
+        self._gate.leave(walk.lane)
 
     async def deliver(
         self, message: PlannedMessage, walk: Walk, *, following: PlannedMessage | None
@@ -119,7 +132,7 @@ class Delivery:
             return None
         while True:
             if slot is None:
-                slot = await self._gate.turn(message.ordinal)
+                slot = await self._gate.turn(message.ordinal, walk.lane, left=walk.left)
                 if slot is None:
                     return None
                 await self._writer.write(self._intent(message))
@@ -146,7 +159,7 @@ class Delivery:
         try:
             self._conclusions.draw(message.ordinal, exchange, judgement, sent_at=sent_at)
             if following is not None and judgement.verdict is Verdict.ACCEPTED:
-                walk.slot = self._slot_at_once()
+                walk.slot = self._slot_at_once(walk)
                 begun = None if walk.slot is None else following
         finally:  # an observer that fails must not cost the outcome
             outcome = self._outcome(message, exchange, judgement)
@@ -162,11 +175,11 @@ class Delivery:
             raise
         return judgement
 
-    def _slot_at_once(self) -> float | None:
+    def _slot_at_once(self, walk: Walk) -> float | None:
         """Return a slot for the lane's next message if it needs no waiting, and nothing speaks against it."""
         if self._limits.full or not self._conclusions.remembered:
             return None
-        slot = self._gate.turn_now()
+        slot = self._gate.turn_now(walk.lane, left=walk.left - 1)
         if slot is not None:
             self._limits.admit()
         return slot

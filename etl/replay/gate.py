@@ -4,8 +4,10 @@ from typing import Final
 
 from etl.clock import Clock
 from etl.replay.breaker import Breaker
+from etl.replay.critical import CriticalPath
 from etl.replay.limits import Limits
 from etl.replay.pacer import Pacer
+from etl.replay.queue import Queue
 from etl.replay.stop import Stop
 
 _NAP_SECONDS: Final = 0.25
@@ -21,53 +23,114 @@ _GUARD_MOST_SECONDS: Final = 1.5
 class Gate:
     """What all messages of a run wait at, twice: before their intent, and between intent and send."""
 
-    def __init__(self, *, pacer: Pacer, breaker: Breaker, limits: Limits, stop: Stop, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        pacer: Pacer,
+        critical: CriticalPath,
+        breaker: Breaker,
+        limits: Limits,
+        stop: Stop,
+        clock: Clock,
+    ) -> None:
         self._pacer = pacer
+        self._critical = critical
         self._breaker = breaker
         self._limits = limits
         self._stop = stop
         self._clock = clock
+        self._queue = Queue()
+        self._paused_until = 0.0
+        """Slots before it came while nobody could use them."""
 
-    def turn_now(self) -> float | None:
+    def turn_now(self, lane: int, *, left: int) -> float | None:
         """Return the time of a slot that is free now or in an instant; None when that is not so."""
         now = self._clock.monotonic()
         if self._ends(now) or not self._breaker.closed:
             return None
-        return self._pacer.take(now, ahead_seconds=_AHEAD_SECONDS)
+        critical = self._ready(lane, left, now)
+        if not self._queue.is_before_all(_rank(left, critical=critical)):
+            return None
+        return self._take(lane, now, critical=critical, since=now, ahead_seconds=_AHEAD_SECONDS)
 
-    async def room(self) -> None:
-        """Wait until there is a slot that those under way leave free; not longer than the run lasts.
+    async def room(self, messages: int) -> None:
+        """Wait until a lane of so many messages had better begin; not longer than the run lasts.
 
-        They may take one an instant ahead, who is new takes it when it has come.
+        That is when those under way leave a slot free (they may take one an instant ahead, who is new takes
+        it when it has come), or when the run could end with the new one.
         """
         pacer, clock = self._pacer, self._clock
         while not self._ends(now := clock.monotonic()) and self._breaker.closed:
-            left = pacer.backlog_seconds(now)
+            if self._critical.is_critical(messages):
+                return
+            left = pacer.slot(now) - now + len(self._queue) * pacer.interval_seconds
             if left <= 0:
                 return
             await clock.sleep(min(left, _NAP_SECONDS))
 
-    async def turn(self, ordinal: int) -> float | None:
-        """Wait for a slot and return its time; None when the run drains."""
-        slot = self.turn_now()
-        return slot if slot is not None else await self._wait(ordinal)
+    async def turn(self, ordinal: int, lane: int, *, left: int) -> float | None:
+        """Wait for a slot and return its time; None when the run drains.
 
-    async def _wait(self, ordinal: int) -> float | None:
-        pacer, breaker, clock = self._pacer, self._breaker, self._clock
-        slot, era = 0.0, -1
-        while not self._ends(now := clock.monotonic()):
-            if not (breaker.closed or breaker.claims(ordinal, now)):
-                era = -1  # a slot that comes during the pause is lost, or all would leave together after it
-                await clock.sleep(_NAP_SECONDS)
-                continue
-            if era != pacer.era:
-                slot, era = pacer.book(now), pacer.era
-            left = max(slot - now, pacer.wait_seconds(now))
-            if left <= 0:
-                pacer.use(slot)
-                return slot
-            await clock.sleep(min(left, _NAP_SECONDS))
+        Args:
+            ordinal: the message.
+            lane: the ordinal of the first message of its lane.
+            left: how many messages the lane has to send, this one included.
+        """
+        slot = self.turn_now(lane, left=left)
+        return slot if slot is not None else await self._wait(ordinal, lane, left)
+
+    def leave(self, lane: int) -> None:
+        """Take that a lane sends no more in this run."""
+        self._critical.leave(lane)
+        self._pacer.keep_free(self._critical.reserve)
+
+    async def _wait(self, ordinal: int, lane: int, left: int) -> float | None:
+        breaker, clock, queue = self._breaker, self._clock, self._queue
+        joined = clock.monotonic()
+        critical = self._ready(lane, left, joined)
+        place = queue.join(_rank(left, critical=critical))
+        try:
+            while not self._ends(now := clock.monotonic()):
+                if not breaker.closed:
+                    if not breaker.claims(ordinal, now):
+                        await clock.sleep(_NAP_SECONDS)
+                        self._paused_until = clock.monotonic()  # or all would leave together after the pause
+                        continue
+                elif not queue.is_first(place):
+                    await queue.first(place)
+                    continue
+                since = max(joined, self._paused_until)
+                slot = self._take(lane, now, critical=critical, since=since)
+                if slot is not None:
+                    return slot
+                left_seconds = self._left_seconds(now, critical=critical, since=since)
+                await clock.sleep(min(left_seconds, _NAP_SECONDS))
+        finally:
+            queue.leave(place)
         return None
+
+    def _ready(self, lane: int, left: int, now: float) -> bool:
+        critical = self._critical.ready(lane, left=left, now=now)
+        self._pacer.keep_free(self._critical.reserve)
+        return critical
+
+    def _take(
+        self, lane: int, now: float, *, critical: bool, since: float, ahead_seconds: float = 0.0
+    ) -> float | None:
+        slot = None
+        if critical:
+            slot = self._pacer.take_reserved(now, ahead_seconds=ahead_seconds)
+        if slot is None:
+            slot = self._pacer.take(now, since=since, ahead_seconds=ahead_seconds)
+        if slot is not None:
+            self._critical.turn(lane, slot)
+        return slot
+
+    def _left_seconds(self, now: float, *, critical: bool, since: float) -> float:
+        pacer = self._pacer
+        left = max(pacer.slot(since) - now, pacer.wait_seconds(now))
+        reserved = pacer.reserved_slot(now) if critical else None
+        return left if reserved is None else min(left, reserved - now)
 
     async def guard(self, ordinal: int, slot: float) -> bool:  # noqa: ARG002  one slot is as good as another
         """Wait for the slot and for what a stall since has cost; False: the message had better not go.
@@ -97,3 +160,7 @@ class Gate:
         if over is not None:
             self._stop.request(over.kind, over.message)
         return over is not None
+
+
+def _rank(left: int, *, critical: bool) -> int:
+    return -left if critical else 0

@@ -23,11 +23,7 @@ guard hold back the one that comes a window later, and that one the next. It lea
 
 
 class Pacer:
-    """Hands out send times for one target; everybody asks the same one.
-
-    A slot is good as long as `era` is the one it was booked in: a hold-off or another share makes all slots
-    void that have not come, and whoever held one books anew.
-    """
+    """Hands out send times for one target; everybody asks the same one."""
 
     def __init__(
         self,
@@ -38,51 +34,62 @@ class Pacer:
         share: float = 1.0,
     ) -> None:
         """Begin at `now`; a send of an earlier run within the window is respected in full."""
-        self.era = 0
         self._count = rate.count
         self._window_seconds = rate.window_seconds * GUARD_MARGIN
         self._spacing_seconds = rate.window_seconds * SPACING_MARGIN / rate.count
-        self._interval_seconds = self._spacing_seconds / share
+        self._share = share
+        self._reserve = 0
         self._sent: deque[float] = deque(maxlen=self._count)
         rest = 0.0
         if since_last_send_seconds is not None:
-            rest = max(self._window_seconds, self._interval_seconds) - max(since_last_send_seconds, 0.0)
-        self._next = now + max(rest, 0.0)
-        self._used = self._next - self._interval_seconds
-        self._held_until = now
+            rest = max(self._window_seconds, self.interval_seconds) - max(since_last_send_seconds, 0.0)
+        self._held_until = now + max(rest, 0.0)
+        self._last = self._last_reserved = self._held_until - self.interval_seconds
 
-    def book(self, now: float) -> float:
-        """Return the time of the next free slot; it is then taken."""
-        slot = max(self._next, now - SLACK_SECONDS, self._held_until)
-        self._next = slot + self._interval_seconds
-        return slot
+    @property
+    def interval_seconds(self) -> float:
+        """Return how far apart slots are."""
+        if self._share < 1.0:
+            return self._spacing_seconds / self._share
+        return self._spacing_seconds * self._count / (self._count - self._reserve)
 
-    def take(self, now: float, *, ahead_seconds: float) -> float | None:
+    def slot(self, since: float) -> float:
+        """Return the time of the next slot, for who waits since then: what came before is lost."""
+        return max(self._last + self.interval_seconds, since - SLACK_SECONDS, self._held_until)
+
+    def take(self, now: float, *, since: float, ahead_seconds: float = 0.0) -> float | None:
         """Take the next slot and return its time, if it comes within `ahead_seconds`; else take none."""
-        if self.wait_seconds(now) > 0 or self._next > now + ahead_seconds:
+        slot = self.slot(since)
+        if self.wait_seconds(now) > 0 or slot > now + ahead_seconds:
             return None
-        slot = self.book(now)
-        self.use(slot)
+        self._last = slot
         return slot
 
-    def backlog_seconds(self, now: float) -> float:
-        """Return how far ahead the next free slot is."""
-        return max(self._next, self._held_until) - now
+    def reserved_slot(self, now: float) -> float | None:
+        """Return when one of the reserve may go, between the slots; None without a reserve."""
+        if not self._reserve or self._share < 1.0:
+            return None
+        return max(now + self.wait_seconds(now), self._last_reserved + self._spacing_seconds)
 
-    def use(self, slot: float) -> None:
-        """Note that a slot has come and its owner goes on to send."""
-        self._used = max(self._used, slot)
+    def take_reserved(self, now: float, *, ahead_seconds: float = 0.0) -> float | None:
+        """Take that time and return it, if it comes within `ahead_seconds`."""
+        slot = self.reserved_slot(now)
+        if slot is None or slot > now + ahead_seconds:
+            return None
+        self._last_reserved = slot
+        return slot
+
+    def keep_free(self, reserve: int) -> None:
+        """Leave so many sends of each window, fewer than all, to those who take from the reserve."""
+        self._reserve = min(reserve, self._count - 1)
 
     def hold_off(self, until: float) -> None:
         """Let nobody send before `until`; a shorter wish never shortens a longer one."""
-        if until > self._held_until:
-            self._held_until = until
-            self._begin_era()
+        self._held_until = max(self._held_until, until)
 
     def set_share(self, share: float) -> None:
-        """Use that share of the rate from now on, in (0, 1]."""
-        self._interval_seconds = self._spacing_seconds / share
-        self._begin_era()
+        """Use that share of the rate from now on, in (0, 1]; below 1 there is no reserve."""
+        self._share = share
 
     def wait_seconds(self, now: float) -> float:
         """Return how long a sender whose slot has come must still wait; zero means: send now."""
@@ -93,7 +100,3 @@ class Pacer:
     def sent(self, now: float) -> None:
         """Note that a request leaves now."""
         self._sent.append(now)
-
-    def _begin_era(self) -> None:
-        self._next = max(self._used + self._interval_seconds, self._held_until)
-        self.era += 1

@@ -171,7 +171,7 @@ class Runner:
         async with self._opening:
             lane = await self._lanes.next_lane()
             if lane is not None:
-                await self._delivery.room()
+                await self._delivery.room(lane.length)
             return None if self._stop.requested or self._limits.full else lane
 
     async def _serve(self, lane: Lane, sender: Sender) -> bool:
@@ -189,21 +189,27 @@ class Runner:
             self.tally.lanes_blocked += 1
             self.tally.held += stands.held
             return True
-        left, walk = stands.open_messages, Walk(sender)
         messages = self._feed.messages(stands.next_ordinal, end)
         if stands.settled_beyond:
             messages = (message for message in messages if message.ordinal not in stands.settled_beyond)
+        walk = Walk(sender, lane.first, left=stands.open_messages)
+        try:
+            return await self._walk(messages, walk)
+        finally:
+            self._delivery.leave(walk)
+
+    async def _walk(self, messages: Iterator[PlannedMessage], walk: Walk) -> bool:
         following = next(messages, None)
         while following is not None:
             message, following = following, next(messages, None)
             state = await self._delivery.deliver(message, walk, following=following)
             if state is None:
                 return False
-            left -= 1
+            walk.left -= 1
             self.tally.settled(state)
             if state in self._scope.blocking:
                 self.tally.lanes_blocked += 1
-                self.tally.held += left
-                self._observe(LaneHeld(messages=left))
+                self.tally.held += walk.left
+                self._observe(LaneHeld(messages=walk.left))
                 return True
         return True

@@ -124,16 +124,19 @@ class SharedGate:
         if self._adaptive is not None:
             self._adaptive.adopt(share, now=self._clock.monotonic())
 
-    def turn_now(self) -> float | None:
+    def turn_now(self, lane: int, *, left: int) -> float | None:  # noqa: ARG002  who asks is all the same
         """Return None: a slot costs a question."""
         return None
 
-    async def room(self) -> None:
+    def leave(self, lane: int) -> None:
+        """Nobody asks: of the lanes of other senders nothing is known here."""
+
+    async def room(self, messages: int = 0) -> None:  # noqa: ARG002  who asks is all the same
         """Wait while messages under way have no slot yet; not longer than the run lasts."""
         while self._unserved and not self._ends(self._clock.monotonic()) and self._breaker.closed:
             await self._clock.sleep(_GLANCE_SECONDS)
 
-    async def turn(self, ordinal: int) -> float | None:
+    async def turn(self, ordinal: int, lane: int = 0, *, left: int = 0) -> float | None:  # noqa: ARG002  who asks is all the same
         """Wait until shortly before a slot and return its time; None: it is not to be sent any more."""
         self._unsent += ordinal in self._begun
         slot = None

@@ -23,8 +23,10 @@ SECONDS = st.floats(0.0, 30.0)
 SHARES = st.floats(0.01, 1.0)
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("book"), st.integers(1, 40).map(float)),
+        st.tuples(st.just("come"), st.integers(1, 40).map(float)),
         st.tuples(st.just("take"), st.integers(1, 5).map(float)),
+        st.tuples(st.just("reserve"), st.integers(0, 250).map(float)),
+        st.tuples(st.just("hurry"), st.integers(1, 5).map(float)),
         st.tuples(st.just("pass"), st.floats(0.0, 0.2)),
         st.tuples(st.just("stall"), SECONDS),
         st.tuples(st.just("hold"), SECONDS),
@@ -42,10 +44,12 @@ class Play:
     rate: Rate
     now: float = 1_000.0
     share: float = 1.0
-    booked: list[tuple[float, int]] = field(default_factory=list)
-    """Slots and their eras."""
-    used: list[tuple[float, float]] = field(default_factory=list)
-    """Slots that came, in order, and the share that counted then."""
+    waiting: list[float] = field(default_factory=list)
+    """Since when each waits for a slot, in order."""
+    used: list[float] = field(default_factory=list)
+    """Slots that were taken, in order."""
+    hurried: list[float] = field(default_factory=list)
+    """Slots of the reserve."""
     intended: list[float] = field(default_factory=list)
     """Slots of senders whose intent is on disk; they may lie an instant ahead."""
     sent: list[float] = field(default_factory=list)
@@ -64,13 +68,12 @@ class Play:
     def step(self, what: str, amount: float) -> None:
         """Let one thing happen, then everybody do what is allowed now."""
         match what:
-            case "book":
-                self.booked += [self.book() for _ in range(int(amount))]
-            case "take":
-                slots = [self.pacer.take(self.now, ahead_seconds=AHEAD_SECONDS) for _ in range(int(amount))]
-                for slot in slots:
-                    if slot is not None:
-                        self.use(slot)
+            case "come":
+                self.waiting += [self.now] * int(amount)
+            case "take" | "hurry":
+                self.begin(int(amount), hurried=what == "hurry")
+            case "reserve":
+                self.pacer.keep_free(int(amount))
             case "pass" | "stall":
                 self.now += amount
             case "hold":
@@ -83,9 +86,13 @@ class Play:
                 self.restart(amount)
         self.act()
 
-    def book(self) -> tuple[float, int]:
-        """Return a new slot and its era."""
-        return self.pacer.book(self.now), self.pacer.era
+    def begin(self, count: int, *, hurried: bool) -> None:
+        """Let so many ask for a slot at once, out of the reserve or as all do."""
+        for _ in range(count):
+            if hurried:
+                self.hurry(self.pacer.take_reserved(self.now, ahead_seconds=AHEAD_SECONDS))
+            else:
+                self.use(self.pacer.take(self.now, since=self.now, ahead_seconds=AHEAD_SECONDS))
 
     def restart(self, pause: float) -> None:
         """Die, and come back after a pause with what the ledger remembers."""
@@ -94,7 +101,7 @@ class Play:
         held = max((until for _, until in self.holds), default=0.0)
         self.pacer = Pacer(rate=self.rate, now=self.now, since_last_send_seconds=since, share=self.share)
         self.pacer.hold_off(held)
-        self.booked, self.used, self.intended = [], [], []
+        self.waiting, self.used, self.hurried, self.intended = [], [], [], []
 
     def act(self) -> None:
         """Send with every intent that may go, then turn slots that have come into intents."""
@@ -102,22 +109,26 @@ class Play:
             self.pacer.sent(self.now)
             self.sent.append(self.now)
             self.intended.pop(0)
-        self.booked = sorted(
-            (slot, era) if era == self.pacer.era else self.book() for slot, era in self.booked
-        )
-        while self.booked and self.booked[0][0] <= self.now and self.pacer.wait_seconds(self.now) <= 0:
-            slot, _ = self.booked.pop(0)
-            self.pacer.use(slot)
-            self.use(slot)
+        while self.waiting and self.use(self.pacer.take(self.now, since=self.waiting[0])):
+            self.waiting.pop(0)
 
-    def use(self, slot: float) -> None:
-        """Go on to send in a slot, which is as far from all others as the pace says."""
-        assert all(
-            abs(slot - other) >= 1 / (self.rate.per_second * max(self.share, share)) - TINY
-            for other, share in self.used[-40:]
-        )
-        self.used.append((slot, self.share))
+    def use(self, slot: float | None) -> bool:
+        """Go on to send in a slot, which is as far from the one before as the pace says."""
+        if slot is None:
+            return False
+        assert all(slot - other >= self.pacer.interval_seconds - TINY for other in self.used[-1:])
+        assert self.pacer.interval_seconds >= 1 / (self.rate.per_second * self.share) - TINY
+        self.used.append(slot)
         self.intended = sorted([*self.intended, slot])
+        return True
+
+    def hurry(self, slot: float | None) -> None:
+        """Go on to send in a slot of the reserve: as far from the one before as the rate says."""
+        if slot is not None:
+            assert self.share == 1.0
+            assert all(slot - other >= 1 / self.rate.per_second - TINY for other in self.hurried[-1:])
+            self.hurried.append(slot)
+            self.intended = sorted([*self.intended, slot])
 
 
 @given(rate=RATES, steps=STEPS)
@@ -139,9 +150,10 @@ def test_late_timers_cost_less_than_a_hundredth_of_the_rate(rate, lateness):
     pacer = Pacer(rate=Rate(amount=rate), now=0.0, since_last_send_seconds=None)
     now, sent, messages = 0.0, 0, int(8 * rate)
     for late in itertools.islice(itertools.cycle(lateness), messages):
-        slot = pacer.book(now)
-        now = max(now, slot + late)
+        since = now
+        now = max(now, pacer.slot(since) + late)
         now += pacer.wait_seconds(now)
+        assert pacer.take(now, since=since) is not None
         pacer.sent(now)
         sent += 1
 
@@ -180,15 +192,23 @@ def test_nobody_sends_during_a_hold_off(rate, steps):
 
 @given(rate=RATES, before=st.integers(0, 50), pause=SECONDS, after=st.integers(1, 50))
 def test_pause_is_never_caught_up(rate, before, pause, after):
-    """Slots after a pause are as far apart as ever, and none lies in the past."""
+    """Slots after a pause are as far apart as ever, and none lies before it."""
     pacer = Pacer(rate=rate, now=1_000.0, since_last_send_seconds=None)
-    for _ in range(before):
-        pacer.book(1_000.0)
-    now = 1_000.0 + pause
-    slots = [pacer.book(now) for _ in range(after)]
+    last = max(taken(pacer, before, 1_000.0), default=1_000.0)
+    slots = taken(pacer, after, last + pause)
 
-    assert slots[0] >= now - SLACK_SECONDS
+    assert slots[0] >= last + pause - SLACK_SECONDS
     assert all(later - earlier >= 1 / rate.per_second - TINY for earlier, later in itertools.pairwise(slots))
+
+
+def taken(pacer: Pacer, count: int, since: float) -> list[float]:
+    """Return the slots of so many who wait since then, each taken when it has come."""
+    slots = []
+    for _ in range(count):
+        slot = pacer.slot(since)
+        assert slot == pacer.take(max(slot, since), since=since)
+        slots.append(slot)
+    return slots
 
 
 @given(rate=RATES, since=st.floats(-1e6, 1e6))
@@ -197,7 +217,7 @@ def test_restart_respects_the_last_send(rate, since):
     pacer = Pacer(rate=rate, now=1_000.0, since_last_send_seconds=since)
     window = rate.window_seconds
 
-    assert pacer.book(1_000.0) >= 1_000.0 + min(window, window - since) - SLACK_SECONDS - TINY
+    assert pacer.slot(1_000.0) >= 1_000.0 + min(window, window - since) - SLACK_SECONDS - TINY
 
 
 @given(rate=RATES, wishes=st.lists(SECONDS, min_size=1, max_size=10))
@@ -207,7 +227,7 @@ def test_longest_hold_off_wins(rate, wishes):
     for wish in wishes:
         pacer.hold_off(1_000.0 + wish)
 
-    assert pacer.book(1_000.0) >= 1_000.0 + max(wishes) - TINY
+    assert pacer.slot(1_000.0) >= 1_000.0 + max(wishes) - TINY
     assert pacer.wait_seconds(1_000.0) >= max(wishes) - TINY
 
 

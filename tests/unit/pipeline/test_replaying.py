@@ -65,6 +65,7 @@ def replaying(ledger: SqliteLedger, events: list[Event], **replay: object) -> Re
         ledger=ledger,
         scope=Scope(plan=1, only_first_lanes=None, blocking=blocking_states(hold_rejected=False)),
         run=1,
+        expected=1,
         limits=Limits(Bounds(), wall_us=SYSTEM.wall_us()),
         conversations=Conversations(expiration_minutes=600),
         observe=events.append,
@@ -109,6 +110,6 @@ def test_first_message_waits_its_interval_although_the_clock_was_set_forward(led
     """Twelve hours seem to have passed; by the machine's own count it was an instant."""
     run = replace(replaying(ledger, []), clock_ahead_seconds=ahead_seconds)
     now = SYSTEM.monotonic()
-    first = run._pacer(None).book(now)
+    first = run._pacer(None).slot(now)
 
     assert waits is (first >= now + 0.9)

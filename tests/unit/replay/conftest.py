@@ -26,6 +26,7 @@ from etl.replay.adaptive import Adaptive, remembered_share
 from etl.replay.breaker import Breaker
 from etl.replay.conclusions import Conclusions, Policy
 from etl.replay.conversations import Conversations
+from etl.replay.critical import CriticalPath
 from etl.replay.delivery import Delivery
 from etl.replay.gate import Gate
 from etl.replay.lane import blocking_states
@@ -236,7 +237,14 @@ class World:
             plan=self.plan,
             run=self.run,
             retry_503=self.retry_503,
-            gate=Gate(pacer=self.pacer, breaker=breaker, limits=self.limits, stop=self.stop, clock=clock),
+            gate=Gate(
+                pacer=self.pacer,
+                critical=CriticalPath(messages=sum(self.feed.lengths), rate=Rate(amount=self.rate)),
+                breaker=breaker,
+                limits=self.limits,
+                stop=self.stop,
+                clock=clock,
+            ),
             conclusions=Conclusions(
                 policy=Policy(
                     max_wait_seconds=self.max_wait_seconds,
