@@ -101,7 +101,6 @@ class TextReader:
         masked = self._masker(work.text)
         work.text = masked.texts
         work.changed |= masked.changed
-        work.found |= masked.found
 
     def _bounded(self, work: "_Work") -> tuple[Fault, ...]:
         limit = self._settings.max_characters

@@ -49,7 +49,7 @@ def run_replay(job_file: JobFile, wish: ReplayWish, observe: Callable[[Event], N
                 hint=f"to send the expected one if it still fits: --plan {expected[:12]}; or {AGAIN}",
             )
         _refuse_changed(plan, job_file)
-        refuse_broken_limits(plan, job_file, space)
+        refuse_broken_limits(plan, job_file, space, ledger)
         refuse_unknown_roles(plan, job_file)
         counts = plan.summary.conservation
         observe(

@@ -13,12 +13,12 @@ import pytest
 from etl.config.workspace import workspace
 from etl.errors import UsageError
 from etl.model.events import Event, Warned
-from etl.pipeline.check import Typed
 from etl.pipeline.depots import forget_rescued, make_ready, publish_or_warn, rescued
 from etl.pipeline.house import state_findings
 from etl.pipeline.plans import Plans
 from etl.pipeline.validation import ReportWish, run_reported_check
 from etl.pipeline.wish import Wish
+from etl.report.verdict import Typed
 from support import s3
 from support.checked import job_file, rows, write
 from support.command import environment, finish, start

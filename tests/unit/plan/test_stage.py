@@ -118,7 +118,7 @@ def test_nothing_of_a_discarded_file_stays(tmp_path, messages, row):
         staging.add(batch(messages([row(conversation="c")]), offsets={"none": 1}))
         staging.finish_file(summary("c", 1))
         connection = staging.connection()
-        named = connection.execute("SELECT conversation FROM staged ORDER BY place").fetchall()
+        named = connection.execute("SELECT lane FROM staged ORDER BY place").fetchall()
         rejects = connection.execute("SELECT count(*) FROM rejects").fetchall()
     assert [("a",), ("c",)] == named
     assert [(0,)] == rejects
@@ -164,7 +164,7 @@ def test_pieces_are_staged_in_the_order_in_which_they_came(tmp_path, messages, r
     texts = [str(number) for number in range(20)]
     with Staging(tmp_path, memory_limit_mb=128, source="acme") as staging:
         for text in texts:
-            staging.add(batch(messages([row(text, conversation=text)])))
+            staging.add(batch(messages([row(text, lane=text)])))
         found = staging.connection().execute("SELECT conversation FROM staged ORDER BY row").fetchall()
         staging.payload.close()
         payload = [text for rows in staging.payload.mapped() for text in rows.column("text").to_pylist()]
