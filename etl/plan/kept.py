@@ -1,16 +1,14 @@
 """What was seen of a plan, kept beside it in `insight.json`: nobody looks over the same plan twice."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
-from tempfile import mkstemp
 from typing import Any, Final
 
 from etl.model.insight import BusyUser, Insight, LongLane, Preview, Sessions, Sides, Texts, Times, Users
 from etl.model.plan import PlanFolder
 from etl.plan.insight import Question
+from etl.storage.files import placed, sweep
 
 INSIGHT_FILE: Final = "insight.json"
 _VERSION: Final = 1
@@ -23,15 +21,11 @@ def keep_insight(plan: PlanFolder, question: Question, insight: Insight) -> None
     Raises:
         OSError: the disk is full or not writable.
     """
+    path = plan.path / INSIGHT_FILE
     data = {**_asked(plan, question), "insight": asdict(insight)}
-    descriptor, name = mkstemp(prefix=".insight-", dir=plan.path)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(json.dumps(data, indent=2, ensure_ascii=True) + "\n")
-        Path(name).replace(plan.path / INSIGHT_FILE)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    sweep(path)
+    with placed(path, durable=False) as sink:
+        sink.write((json.dumps(data, indent=2, ensure_ascii=True) + "\n").encode())
 
 
 def kept_insight(plan: PlanFolder, question: Question) -> Insight | None:
