@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 
 from etl.config.sending import Privacy
 from etl.normalize.checks import compact
-from etl.normalize.detectors import Kind
 from etl.normalize.kinds import KINDS, NUMBERS, Finding, Span, find
 from etl.normalize.numerals import may_hold_numbers
 from etl.normalize.octets import counts_in, octets_of, places
@@ -66,8 +65,6 @@ class Masker:
 
     def __call__(self, texts: pa.Array) -> Masked:
         """Return the texts with what the job masks replaced."""
-        if not self._masked:
-            return Masked(texts=texts, changed={})
         plain = texts.cast(pa.string())
         seen = {name: np.zeros(len(plain), dtype=np.bool_) for name in self._masked}
         likely = _candidates(plain)
@@ -117,17 +114,12 @@ class Masker:
         return f"[{name} {digest(same, key=self._key, size=_VALUE_BYTES, person=_VALUE).hex()}]"
 
 
-def unmasked(privacy: Privacy) -> tuple[Kind, ...]:
-    """Return the kinds that a job leaves as they are."""
-    return tuple(kind for kind in KINDS if kind not in privacy.mask and kind not in privacy.patterns)
-
-
 class Spotter:
     """Counts the texts that hold what a job does not mask; keeps nothing from one batch to the next."""
 
     def __init__(self, privacy: Privacy) -> None:
         """Prepare for texts as the job sends them."""
-        self._left = unmasked(privacy)
+        self._left = privacy.left
         self._protected = _masks(privacy)
 
     def __call__(self, texts: pa.Array) -> Counter[str]:

@@ -9,7 +9,6 @@ from etl.ledger.interface import Ledger, PlanRecord
 from etl.model.events import Event
 from etl.model.plan import PlanFolder
 from etl.model.states import State
-from etl.pipeline.clustered import ClusterBuild, Draft
 from etl.pipeline.plans import Plans
 from etl.pipeline.shape import identity_of, request_settings, settings_digest
 from etl.pipeline.staging import InputFiles, InputStage, basis_of, decision_rules
@@ -62,6 +61,8 @@ class Build:
             return self._build_here(files, names, unfinished)
         if unfinished is not None and unfinished.plan is None:
             unfinished.carries(unfinished.unsent(self._ledger))  # refuses, before anything is read
+        from etl.pipeline.clustered import ClusterBuild, Draft  # noqa: PLC0415  most plans need no workers
+
         draft = Draft(
             files=files,
             names=names,

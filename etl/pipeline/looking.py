@@ -1,17 +1,18 @@
 """Looking over a plan when somebody asks for it, and once: what was seen is kept beside the plan."""
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from threading import Event
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from etl.config.job import Job
 from etl.model.insight import Insight
 from etl.model.plan import PlanFolder
-from etl.normalize.privacy import Spotter, unmasked
 from etl.pipeline.plans import Plans
 from etl.plan.insight import Question, look
 from etl.plan.kept import INSIGHT_FILE, keep_insight, kept_insight
@@ -44,11 +45,13 @@ def _question(plan: PlanFolder, job: Job) -> Question:
         expiration_minutes=job.message.session_expiration_minutes,
         placeholders=job.users.placeholders,
         made_at=plan.summary.made_at,
-        left=unmasked(job.privacy),
+        left=job.privacy.left,
     )
 
 
 def _looked(plan: PlanFolder, job: Job, question: Question) -> Insight:
+    from etl.normalize.privacy import Spotter  # noqa: PLC0415  its patterns are compiled when it is imported
+
     stop = Event()
     with (
         opened(plan, memory_limit_mb=job.plan.memory_limit_mb) as connection,
@@ -62,7 +65,7 @@ def _looked(plan: PlanFolder, job: Job, question: Question) -> Insight:
             stop.set()
 
 
-def _personal(plan: PlanFolder, spotter: Spotter, stop: Event) -> Counter[str]:
+def _personal(plan: PlanFolder, spotter: Callable[[pa.Array], Counter[str]], stop: Event) -> Counter[str]:
     """Return how many texts of a plan hold each kind, unless that is stopped."""
     counts: Counter[str] = Counter()
     for path in plan.messages:
