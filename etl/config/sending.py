@@ -177,4 +177,4 @@ class Validate(Table):
     max_duplicate_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Repeats within the input / rows."""
     refuse_personal_data: tuple[Kind, ...] = ()
-    """Kinds of personal data that no text may hold unmasked: see `privacy.mask`."""
+    """Kinds of personal data that no text to be sent may hold unmasked: see `privacy.mask`."""
