@@ -33,7 +33,7 @@ def planned(job: JobFile) -> Path:
 
 
 @pytest.fixture
-def exported(tmp_path) -> Path:
+def exported(tmp_path):
     """Return a folder with an export."""
     folder = tmp_path / "export"
     folder.mkdir()
