@@ -14,7 +14,7 @@ from etl.cli.console import say
 from etl.cli.observing import LogWish, logging_options, observing
 from etl.cli.planned import Planned, planned
 from etl.config.load import JobFile, load_job
-from etl.pipeline.check import CheckResult, Typed
+from etl.pipeline.check import CheckResult
 from etl.pipeline.engines import opened_engine
 from etl.pipeline.validation import ReportFiles, ReportWish, run_reported_check
 from etl.pipeline.wish import Wish
@@ -22,7 +22,7 @@ from etl.report.approval import Outlook
 from etl.report.export import TableFormat
 from etl.report.insight import insight_lines
 from etl.report.summary import duration, plan_json, plan_lines, reject_lines, skip_lines
-from etl.report.verdict import Verdict
+from etl.report.verdict import Typed, Verdict
 
 
 @click.command("check")
@@ -115,7 +115,7 @@ def _words(wish: Wish) -> Iterator[str]:
 def _as_json(result: CheckResult, files: ReportFiles | None) -> dict[str, object]:
     shown = result.space.shown
     return {
-        "plan": plan_json(result.plan.summary),
+        "plan": plan_json(result.plan.summary, result.insight),
         "target": result.space.target,
         "verdict": asdict(result.verdict),
         "forecast": {"seconds": result.outlook.least_seconds, **asdict(result.outlook)},
@@ -136,6 +136,7 @@ def _lines(result: CheckResult, files: ReportFiles | None) -> list[str]:
         *reject_lines(result.first_rejects, summary.rejects_by_code),
         *insight_lines(
             summary,
+            result.insight,
             rate_bound_seconds=outlook.rate_bound_seconds,
             lane_bound_seconds=outlook.lane_bound_seconds,
         ),

@@ -1,6 +1,6 @@
 """What a message becomes, how fast it goes, and what to do with doubt."""
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -59,6 +59,11 @@ class Privacy(Table):
     """The job's own kinds: name = regular expression; always replaced."""
     replacement: Literal["kind", "pseudonym"] = "kind"
     """`[email]`, or `[email 4f9a]`: a keyed pseudonym that is the same for the same value."""
+
+    @property
+    def left(self) -> tuple[Kind, ...]:
+        """Return the kinds that stay in texts; an own pattern with a kind's name masks it, too."""
+        return tuple(kind for kind in get_args(Kind) if kind not in self.mask and kind not in self.patterns)
 
 
 class Message(Table):
@@ -175,4 +180,4 @@ class Validate(Table):
     max_duplicate_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Repeats within the input / rows."""
     refuse_personal_data: tuple[Kind, ...] = ()
-    """Kinds of personal data that no text may hold unmasked: see `privacy.mask`."""
+    """Kinds of personal data that no text to be sent may hold unmasked: see `privacy.mask`."""

@@ -131,3 +131,5 @@ class Insight:
     users: Users
     times: Times
     texts: Texts
+    personal: dict[str, int]
+    """Messages whose texts hold personal data that the job does not mask, by kind; none has no entry."""

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from etl.model.insight import Insight
 from etl.model.schemas import FileSummary, Role
 
 
@@ -58,13 +57,14 @@ class PlanSummary:
     roles: dict[str, int]
     changed: dict[str, int]
     found: dict[str, int]
-    """Texts in which something was noticed and left, by kind."""
+    """Rows in which something was noticed and left, by kind; personal data is counted by `Insight`."""
     offsets: dict[str, int]
     """Times by the offset they were written with, most common first."""
     files: tuple[FileSummary, ...]
     skipped_files: tuple[str, ...]
     """Files that could not be trusted and were left out whole, each with the reason."""
-    insight: Insight
+    made_at: str | None = None
+    """The instant of planning, ISO 8601 UTC; None: not known."""
     settings: str = ""
     """SHA-256 over the job's settings that decide which messages come out of an input: a replay, which does
     not read it, compares them."""

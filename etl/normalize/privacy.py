@@ -1,9 +1,10 @@
-"""Masks personal data inside texts, and says what it saw and left.
+"""Masks personal data inside texts, and counts what is left of it.
 
 Names of persons are not looked for: no pattern finds them honestly. Counts are of texts, not of occurrences.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,14 +32,12 @@ _FEW: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Masked:
-    """The texts with what the job masks replaced, and which texts held what."""
+    """The texts with what the job masks replaced, and which texts held it."""
 
     texts: pa.Array
     """One for each text that came in; null stays null."""
     changed: dict[str, Mask]
     """`masked_` and the kind or the name of the job's own pattern: the texts in which it was replaced."""
-    found: dict[str, Mask]
-    """The kinds that the job does not mask: the texts in which they were seen and left."""
 
 
 class Masker:
@@ -62,22 +61,20 @@ class Masker:
         self._key = key if privacy.replacement == "pseudonym" else None
         self._masked = frozenset({*privacy.mask, *privacy.patterns})
         self._own = {name: re.compile(pattern) for name, pattern in privacy.patterns.items()}
-        self._left = tuple(kind for kind in KINDS if kind not in self._masked)
-        names = "|".join(map(re.escape, dict.fromkeys([*KINDS, *privacy.patterns])))
-        self._protected = re.compile(rf"\[(?:{names})(?: [0-9a-f]{{4}})?\]")
+        self._protected = _masks(privacy)
 
     def __call__(self, texts: pa.Array) -> Masked:
-        """Return the texts with what the job masks replaced, and what was seen."""
+        """Return the texts with what the job masks replaced."""
         plain = texts.cast(pa.string())
-        seen = {name: np.zeros(len(plain), dtype=np.bool_) for name in (*KINDS, *self._own)}
+        seen = {name: np.zeros(len(plain), dtype=np.bool_) for name in self._masked}
         likely = _candidates(plain)
         rows = np.flatnonzero(mask(plain.is_valid()) if self._own else likely)
         new: dict[int, str] = {}
         for row, text in zip(rows.tolist(), plain.take(pa.array(rows)).to_pylist(), strict=True):
             findings = self._find(text, likely=bool(likely[row]))
-            for finding in findings:
-                seen[finding.name][row] = True
             replaced = [finding for finding in findings if finding.name in self._masked]
+            for finding in replaced:
+                seen[finding.name][row] = True
             if replaced:
                 new[row] = self._replace(text, replaced)
         if new:
@@ -86,8 +83,7 @@ class Masker:
             plain = pc.replace_with_mask(plain, pa.array(hit), pa.array(new.values(), pa.string()))
         return Masked(
             texts=plain.cast(texts.type),
-            changed={f"masked_{name}": hit for name, hit in seen.items() if name in self._masked},
-            found={kind: seen[kind] for kind in self._left},
+            changed={f"masked_{name}": seen[name] for name in (*KINDS, *self._own) if name in seen},
         )
 
     def _find(self, text: str, *, likely: bool) -> list[Finding]:
@@ -116,6 +112,31 @@ class Masker:
             return f"[{name}]"
         same = f"{name}\0{_canonical(name, value)}".encode()
         return f"[{name} {digest(same, key=self._key, size=_VALUE_BYTES, person=_VALUE).hex()}]"
+
+
+class Spotter:
+    """Counts the texts that hold what a job does not mask; keeps nothing from one batch to the next."""
+
+    def __init__(self, privacy: Privacy) -> None:
+        """Prepare for texts as the job sends them."""
+        self._left = privacy.left
+        self._protected = _masks(privacy)
+
+    def __call__(self, texts: pa.Array) -> Counter[str]:
+        """Return how many texts hold each kind; what stands where something was masked is none."""
+        counts: Counter[str] = Counter()
+        if not self._left:
+            return counts
+        for text in texts.filter(pa.array(_candidates(texts))).to_pylist():
+            taken = [match.span() for match in self._protected.finditer(text)]
+            counts.update({finding.name for finding in find(text, taken)}.intersection(self._left))
+        return counts
+
+
+def _masks(privacy: Privacy) -> re.Pattern[str]:
+    """Return the pattern of what stands where a job, or an earlier one, has masked something."""
+    names = "|".join(map(re.escape, dict.fromkeys([*KINDS, *privacy.patterns])))
+    return re.compile(rf"\[(?:{names})(?: [0-9a-f]{{4}})?\]")
 
 
 def _canonical(name: str, value: str) -> str:

@@ -2,23 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from etl.config.job import Job
+from etl.config.sending import Privacy
 from etl.model.rejects import RejectCode
 from etl.normalize.attachments import named
 from etl.normalize.html import LOOKS_LIKE_HTML, plain_text
 from etl.normalize.mojibake import mojibake
 from etl.normalize.octets import Octets, octets_of, places
-from etl.normalize.privacy import Masker
 from etl.normalize.quotes import QUOTE_MARK, own_words
 from etl.normalize.residues import read_residues
 from etl.normalize.scan import longer, matches_among, rows_from, rows_with
 from etl.normalize.verdict import Details, Fault, Mask, Rows, mask, matches, missing
+
+if TYPE_CHECKING:
+    from etl.normalize.privacy import Masker
 
 _CONTROLS = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+"
 _KEPT: Final = b"\n\r\t"
@@ -58,7 +61,7 @@ class TextReader:
         """
         self._settings = job.text
         self._column = job.columns.text
-        self._masker = Masker(job.privacy, key=key)
+        self._masker = _masker(job.privacy, key=key)
 
     def __call__(self, cells: pa.Array, attachments: pa.Array | None, customer: Mask) -> Texts:
         """Return the texts; each step sees what the one before made of them.
@@ -98,10 +101,10 @@ class TextReader:
             candidates = rows_with(work.text, "<&")
             work.found["html"] = matches_among(work.text, candidates, LOOKS_LIKE_HTML)
         work.found["mojibake"] = mojibake(work.text)
-        masked = self._masker(work.text)
-        work.text = masked.texts
-        work.changed |= masked.changed
-        work.found |= masked.found
+        if self._masker is not None:
+            masked = self._masker(work.text)
+            work.text = masked.texts
+            work.changed |= masked.changed
 
     def _bounded(self, work: "_Work") -> tuple[Fault, ...]:
         limit = self._settings.max_characters
@@ -120,6 +123,15 @@ class TextReader:
                 details=_lengths(work.text),
             ),
         )
+
+
+def _masker(privacy: Privacy, *, key: bytes | None) -> "Masker | None":
+    """Return what masks, if the job masks anything: compiling the patterns takes longer than a small plan."""
+    if not (privacy.mask or privacy.patterns):
+        return None
+    from etl.normalize.privacy import Masker  # noqa: PLC0415  see above
+
+    return Masker(privacy, key=key)
 
 
 class _Work:

@@ -3,21 +3,18 @@
 from collections.abc import Callable
 from typing import Final
 
-from etl.clock import SYSTEM
 from etl.config.load import JobFile
 from etl.config.workspace import Workspace
 from etl.ledger.interface import Ledger, PlanRecord
 from etl.model.events import Event
 from etl.model.plan import PlanFolder
 from etl.model.states import State
-from etl.pipeline.clustered import ClusterBuild, Draft
 from etl.pipeline.plans import Plans
 from etl.pipeline.shape import identity_of, request_settings, settings_digest
-from etl.pipeline.staging import InputFiles, InputStage, decision_rules
+from etl.pipeline.staging import InputFiles, InputStage, basis_of, decision_rules
 from etl.pipeline.stored import remove_left
 from etl.pipeline.unfinished import Unfinished
 from etl.pipeline.wish import Wish
-from etl.plan.insight import Question
 from etl.plan.order import decide
 from etl.plan.stage import Staging
 from etl.plan.store import building, write_plan
@@ -64,11 +61,12 @@ class Build:
             return self._build_here(files, names, unfinished)
         if unfinished is not None and unfinished.plan is None:
             unfinished.carries(unfinished.unsent(self._ledger))  # refuses, before anything is read
+        from etl.pipeline.clustered import ClusterBuild, Draft  # noqa: PLC0415  most plans need no workers
+
         draft = Draft(
             files=files,
             names=names,
             settings=request_settings(self._job),
-            question=self._question(),
             unfinished=unfinished,
         )
         workers, observe = self._wish.workers, self._observe
@@ -84,7 +82,8 @@ class Build:
                 folder, memory_limit_mb=self._job.plan.memory_limit_mb, source=self._job.source
             ) as staging,
         ):
-            InputStage(self._job_file, staging, folder, self._observe).stage(files)
+            basis = basis_of(self._job)
+            InputStage(self._job_file, staging, folder, self._observe, basis).stage(files)
             if self._ledger is not None:
                 # An unfinished plan's messages, too, are compared with what the ledger knows.
                 wanted = staging.wanted(most=_SMALL_INPUT_ROWS) if unfinished is None else None
@@ -99,15 +98,8 @@ class Build:
                 ordered,
                 settings=request_settings(self._job),
                 names=names,
-                question=self._question(),
+                made_at_us=basis.now_us,
             )
-
-    def _question(self) -> Question:
-        return Question(
-            expiration_minutes=self._job.message.session_expiration_minutes,
-            placeholders=self._job.users.placeholders,
-            now_us=SYSTEM.wall_us(),
-        )
 
     def _unfinished(self, under_way: PlanRecord | None) -> Unfinished | None:
         policy = self._wish.unfinished or self._job.plan.unfinished

@@ -10,10 +10,13 @@ from etl.config.workspace import Workspace, workspace
 from etl.errors import ExitCode
 from etl.ledger.interface import Ledger
 from etl.model.events import Event, Warned
+from etl.model.insight import Insight
 from etl.model.plan import PlanFolder
 from etl.model.window import Window
 from etl.pipeline.depots import make_ready
+from etl.pipeline.looking import insight_of
 from etl.pipeline.opening import ledger_concern, place_of
+from etl.pipeline.plans import Plans
 from etl.pipeline.prepare import draft
 from etl.pipeline.standings import settled
 from etl.pipeline.wish import Wish
@@ -23,15 +26,7 @@ from etl.report.approval import Outlook
 from etl.report.thresholds import Refusal, refusals
 from etl.report.unknown import unknown_roles
 from etl.report.validation import RejectLine, first_rejects
-from etl.report.verdict import Readiness, Verdict, judge
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Typed:
-    """The commands that a person would type for this job."""
-
-    check: str = "etl check JOB"
-    send: str = "etl import JOB"
+from etl.report.verdict import Readiness, Typed, Verdict, judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +34,7 @@ class CheckResult:
     """What a dry run found."""
 
     plan: PlanFolder
+    insight: Insight
     space: Workspace
     verdict: Verdict
     outlook: Outlook
@@ -72,17 +68,19 @@ def run_check(
             observe(Warned(message=f"an import would refuse: {concern}"))
         plan = draft(job_file, space, ledger, wish, observe)
         done = _settled_before(ledger, plan)
+        insight = insight_of(plan, job, Plans(space, ledger))
     unknown = {} if job.roles.unknown == "reject" else unknown_roles(plan_rejects(plan))
     verdict = judge(
         plan.summary,
-        [*_ledger(concern), *refusals(plan.summary, job.validate_)],
+        insight,
+        [*_ledger(concern), *refusals(plan.summary, insight, job.validate_)],
         unknown,
         settled=done,
-        check_command=typed.check,
-        import_command=typed.send,
+        typed=typed,
     )
     return CheckResult(
         plan=plan,
+        insight=insight,
         space=space,
         verdict=verdict,
         outlook=_outlook(job_file, plan),

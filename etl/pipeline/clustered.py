@@ -42,7 +42,6 @@ from etl.pipeline.unfinished import Unfinished
 from etl.plan.assemble import Pieces, Shape, assemble, summed
 from etl.plan.connection import DUCKDB_VERSION
 from etl.plan.fingerprint import PLAN_VERSION, digest_of
-from etl.plan.insight import Question
 from etl.plan.order import Decided
 from etl.plan.shards import TouchedWriter, deciding
 from etl.plan.stage import Staging
@@ -65,7 +64,6 @@ class Draft:
     names: dict[str, str]
     """As for `store.write_plan`."""
     settings: dict[str, Any]
-    question: Question
     unfinished: Unfinished | None
 
 
@@ -211,7 +209,6 @@ class ClusterBuild:
             messages=written("messages"),
             lanes=written("lanes"),
             rejects=written("refused"),
-            openings=written("openings"),
             read={
                 part: exchange.fetch(numbered("rejects", part, "parquet"), workshop)
                 for part in total.with_rejects
@@ -221,12 +218,7 @@ class ClusterBuild:
         decided = summed(shards, total.rejects_by_code)
         limit = self._job_file.job.plan.memory_limit_mb
         with building(self._plans) as folder, deciding(folder, memory_limit_mb=limit) as connection:
-            shape = Shape(
-                settings=draft.settings,
-                names=draft.names,
-                question=draft.question,
-                every=total.reading.every,
-            )
+            shape = Shape(settings=draft.settings, names=draft.names, made_at_us=spec.basis.now_us)
             try:
                 summary = assemble(connection, pieces, total, decided, shape, folder)
                 for path, name in zip(pieces.messages, message_files(spec.shards), strict=True):

@@ -63,8 +63,6 @@ class Reading:
     """Those that were read whole, ascending."""
     carried: bool
     """Whether the untouched messages of an unfinished plan belong to them."""
-    every: int = 1
-    """The one of `openings_sql`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +70,6 @@ class StagedPart:
     """What a part held."""
 
     number: int
-    places: int
-    last_place: int
-    """The greatest place of a message, -1 without any."""
     files: tuple[FileSummary, ...]
     skipped_files: tuple[str, ...]
     tally: Tally
@@ -136,8 +131,6 @@ def stage_part(call: StagePart) -> int:
             staging.rejects_file.rename(folder / "rejects.parquet")
             staged = StagedPart(
                 number=number,
-                places=staging.places,
-                last_place=writer.last_place,
                 files=tuple(staging.files),
                 skipped_files=tuple(staging.skipped_files),
                 tally=staging.tally,
@@ -207,7 +200,6 @@ def write_shard(call: ShardCall) -> int:
                 **decision_rules(spec.job_file.job),
                 memory_bytes=(spec.job_file.job.plan.memory_limit_mb << 20) // 2,
             ),
-            every=call.reading.every,
         )
         names = {f"{kind}.parquet": numbered(kind, call.shard, "parquet") for kind in WRITTEN}
         exchange.hand_out(folder, {**names, "rejects.parquet": numbered("refused", call.shard, "parquet")})
@@ -216,7 +208,7 @@ def write_shard(call: ShardCall) -> int:
     return call.shard
 
 
-WRITTEN = ("messages", "lanes", "openings")
+WRITTEN = ("messages", "lanes")
 """Kinds of files of a shard, and `refused`: its rejects."""
 
 

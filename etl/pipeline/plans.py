@@ -94,6 +94,21 @@ class Plans:
         depot.publish(plan.path / _SUMMARY, f"{folder}/{_SUMMARY}")
         self._forget_others(plan.path.name)
 
+    def add(self, plan: PlanFolder, name: str) -> None:
+        """Make sure that other machines see one more file of a published plan."""
+        if self._depot is not None:
+            self._depot.publish(plan.path / name, f"{self._folder(plan.path.name)}/{name}")
+
+    def bring(self, plan: PlanFolder, name: str) -> bool:
+        """Bring such a file here, where another machine has added it; return whether there is one."""
+        if self._depot is None:
+            return False
+        try:
+            self._depot.fetch(f"{self._folder(plan.path.name)}/{name}")
+        except FileNotFoundError:
+            return False
+        return True
+
     def _fetched(self, name: str) -> PlanFolder | None:
         """Return the plan in a folder of the store, brought here as one builder left it."""
         depot, folder = self._depot, self._folder(name)

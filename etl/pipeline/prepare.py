@@ -45,7 +45,7 @@ def prepare(
         UsageError: as `draft`.
     """
     plan = draft(job_file, workspace, ledger, wish, observe)
-    refuse_broken_limits(plan, job_file, workspace)
+    refuse_broken_limits(plan, job_file, workspace, ledger)
     return plan
 
 

@@ -7,20 +7,27 @@ from etl.config.workspace import Workspace
 from etl.errors import InputError, UsageError
 from etl.ledger.interface import Ledger
 from etl.model.plan import PlanFolder
+from etl.pipeline.looking import insight_of
+from etl.pipeline.plans import Plans
 from etl.pipeline.shape import identity_of
 from etl.pipeline.wish import Wish
 from etl.plan.lanes import plan_rejects
-from etl.report.thresholds import refusals
+from etl.report.thresholds import needs_insight, refusals
 from etl.report.unknown import unknown_roles
 
 
-def refuse_broken_limits(plan: PlanFolder, job_file: JobFile, space: Workspace) -> None:
+def refuse_broken_limits(
+    plan: PlanFolder, job_file: JobFile, space: Workspace, ledger: Ledger | None
+) -> None:
     """Refuse to send a plan that breaks a limit of `[validate]`.
 
     Raises:
         InputError: naming each limit, and what to do.
     """
-    broken = refusals(plan.summary, job_file.job.validate_)
+    job = job_file.job
+    # Nobody pays for a look over the plan that no limit needs.
+    insight = insight_of(plan, job, Plans(space, ledger)) if needs_insight(job.validate_) else None
+    broken = refusals(plan.summary, insight, job.validate_)
     if broken:
         raise InputError(
             f"{'; '.join(one.fault for one in broken)}; nothing is sent",

@@ -46,7 +46,7 @@ def run_replay(job_file: JobFile, wish: ReplayWish, observe: Callable[[Event], N
                 hint="leave out --plan, or say --expect-plan as it does",
             )
         _refuse_changed(plan, job_file, wish)
-        refuse_broken_limits(plan, job_file, space)
+        refuse_broken_limits(plan, job_file, space, begun.ledger)
         refuse_unknown_roles(plan, job_file)
         observe(planned(plan))
         return plan

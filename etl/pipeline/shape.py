@@ -36,7 +36,6 @@ def shape(job_file: JobFile, wish: Wish) -> dict[str, Any]:
     )
     return {
         **settings,
-        "expiration_minutes": job.message.session_expiration_minutes,  # of the preview in the plan
         "late": job.replay.late,
         "url": job.target.url,
         "unfinished": wish.unfinished or job.plan.unfinished,

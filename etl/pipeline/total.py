@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from etl.model.schemas import FileSummary
 from etl.pipeline.cutting import Part
 from etl.pipeline.parts import Reading, StagedPart
-from etl.plan.insight import every_of
 from etl.plan.tally import Tally
 
 
@@ -36,7 +35,6 @@ def total_of(parts: Sequence[Part], staged: Sequence[StagedPart]) -> Total:
     tally, codes = Tally(), Counter[str]()
     files: dict[int, FileSummary] = {}
     kept: list[StagedPart] = []
-    places, last_place = 0, -1
     for part, found in zip(parts, staged, strict=True):
         if part.first_number not in skipped:
             kept.append(found)
@@ -44,9 +42,6 @@ def total_of(parts: Sequence[Part], staged: Sequence[StagedPart]) -> Total:
             codes.update(found.rejects_by_code)
             for number, file in enumerate(found.files, part.first_number):
                 files[number] = _joined(files.get(number), file)
-            if found.last_place >= 0:
-                last_place = places + found.last_place
-        places += found.places
     return Total(
         rows=sum(file.records for file in files.values()),
         carried=0,
@@ -56,9 +51,7 @@ def total_of(parts: Sequence[Part], staged: Sequence[StagedPart]) -> Total:
         warnings=tuple(dict.fromkeys(warning for found in staged for warning in found.warnings)),
         rejects_by_code=codes,
         with_rejects=tuple(found.number for found in kept if found.rejects_by_code),
-        reading=Reading(
-            parts=tuple(found.number for found in kept), carried=False, every=every_of(last_place)
-        ),
+        reading=Reading(parts=tuple(found.number for found in kept), carried=False),
     )
 
 

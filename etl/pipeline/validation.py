@@ -9,10 +9,11 @@ from etl import __version__
 from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.load import JobFile
 from etl.model.events import Event, Finished
-from etl.pipeline.check import CheckResult, Typed, run_check
+from etl.pipeline.check import CheckResult, run_check
 from etl.pipeline.depots import publish
 from etl.pipeline.wish import Wish
-from etl.plan.profile import opened, profile
+from etl.plan.opened import opened
+from etl.plan.profile import profile
 from etl.plan.samples import examples, sampled_texts
 from etl.report.approval import Approval, Manner
 from etl.report.approval_page import write_page
@@ -21,6 +22,7 @@ from etl.report.export import TableFormat
 from etl.report.grid import write_grids
 from etl.report.languages import SAMPLE, language_shares
 from etl.report.outcome import write_report
+from etl.report.verdict import Typed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,7 @@ def write_validation(job_file: JobFile, result: CheckResult, wish: ReportWish) -
 def _approval(job_file: JobFile, result: CheckResult, wish: ReportWish) -> Approval:
     job, plan = job_file.job, result.plan
     with opened(plan, memory_limit_mb=job.plan.memory_limit_mb) as connection:
-        shape = profile(connection, plan)
+        shape = profile(connection, plan, expiration_minutes=result.insight.preview.expiration_minutes)
         shown = examples(connection, wish.examples) if wish.examples else ()
         languages = language_shares(sampled_texts(connection, SAMPLE))
     now = datetime.fromtimestamp(SYSTEM.wall_us() // MICROSECONDS, UTC)
@@ -108,6 +110,7 @@ def _approval(job_file: JobFile, result: CheckResult, wish: ReportWish) -> Appro
         ),
         target=result.space.target,
         summary=plan.summary,
+        insight=result.insight,
         outlook=result.outlook,
         profile=shape,
         languages=languages,

@@ -1,29 +1,24 @@
-"""A plan out of what its shards have decided: ranks, hash, insight, rejects, summary.
+"""A plan out of what its shards have decided: ranks, hash, rejects, summary.
 
 Nothing is sorted but lanes and rejects; messages are read once more, in order of the plan, and only their
 narrow columns.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
-import pyarrow as pa
 
 from etl.model.plan import PlanSummary
 from etl.model.rejects import RejectCode
 from etl.model.schemas import REJECT_SCHEMA
 from etl.plan.connection import quoted
-from etl.plan.fingerprint import HASHED_COLUMNS, PlanHasher
-from etl.plan.insight import Openings, Question, look
-from etl.plan.merge import BATCH_ROWS, in_order
-from etl.plan.order import Decided
+from etl.plan.merge import BATCH_ROWS
+from etl.plan.order import Decided, hash_plan
 from etl.plan.parts import messages_sql
-from etl.plan.payload import WRITTEN
-from etl.plan.sessions import FACTS
 from etl.plan.shards import PLACE_BITS
 from etl.plan.summary import Gathered, summary_of
 from etl.plan.tables import LANES, write_rows
@@ -47,8 +42,6 @@ _ORDERED_REJECTS: Final = """
 SELECT file, line, code, "column", detail FROM ({parts}) ORDER BY file_number, line, code, place
 """
 
-_WALKED: Final = (*HASHED_COLUMNS, "lane", "role")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pieces:
@@ -58,21 +51,18 @@ class Pieces:
     """Of each shard, as all below; a shard is a part of the plan."""
     lanes: tuple[Path, ...]
     rejects: tuple[Path, ...]
-    openings: tuple[Path, ...]
     read: Mapping[int, Path]
     """Rejects of each part of the input, where it has any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What decides how a plan is named, and what is looked for in it."""
+    """What decides how a plan is named."""
 
     settings: Mapping[str, Any]
     names: Mapping[str, str]
     """As for `store.write_plan`."""
-    question: Question
-    every: int
-    """The one of `insight.openings_sql`."""
+    made_at_us: int
 
 
 def assemble(
@@ -95,18 +85,8 @@ def assemble(
     write_rows(connection.sql(_ORDERED_LANES).to_arrow_reader(BATCH_ROWS), lanes, LANES)
     query = _ORDERED_REJECTS.format(parts=_all_rejects(pieces))
     write_rows(connection.sql(query).to_arrow_reader(BATCH_ROWS), folder / "rejects.parquet", REJECT_SCHEMA)
-    connection.execute(
-        "CREATE TABLE openings AS SELECT opening, sum(times)::BIGINT AS times "  # noqa: S608  paths
-        f"FROM {messages_sql(pieces.openings)} GROUP BY opening"
-    )
-    hasher = PlanHasher(shape.settings)
-    schema = pa.schema([WRITTEN.field(name) for name in _WALKED])
-    hashed = _hashed(in_order(pieces.messages, lanes, _WALKED), hasher)
-    connection.register("merged", pa.RecordBatchReader.from_batches(schema, hashed))
-    connection.execute(f"CREATE TABLE ordered AS SELECT {FACTS} FROM merged")  # noqa: S608  constants
-    connection.execute(f"CREATE VIEW staged AS SELECT conversation FROM {messages_sql(pieces.messages)}")  # noqa: S608
-    insight = look(connection, shape.question, Openings(rows="openings", every=shape.every))
-    summary = summary_of(gathered, decided, hasher.hexdigest(), shape.names, insight)
+    hash_ = hash_plan(pieces.messages, lanes, shape.settings)
+    summary = summary_of(gathered, decided, hash_, shape.names, made_at_us=shape.made_at_us)
     return replace(summary, parts=len(pieces.messages))
 
 
@@ -147,9 +127,3 @@ def _all_rejects(pieces: Pieces) -> str:
         for part, path in pieces.read.items()
     ]
     return " UNION ALL ".join(queries)
-
-
-def _hashed(batches: Iterator[pa.RecordBatch], hasher: PlanHasher) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        hasher.update(batch)
-        yield batch

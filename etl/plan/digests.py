@@ -1,4 +1,4 @@
-"""What is computed from a message once, while its text is at hand: key, content digest, length, opening.
+"""What is computed from a message once, while its text is at hand: key, content digest, length.
 
 In SQL, because DuckDB hashes beside Python and on all its threads. The recipes are those of `model.keys`.
 """
@@ -9,21 +9,6 @@ import duckdb
 import pyarrow as pa
 
 from etl.model.keys import CONTENT, KEY_BYTES, NATIVE, PART
-
-OPENING_CHARACTERS: Final = 80
-"""Characters by which longer texts are near-identical; shorter ones repeat anyway ("thanks")."""
-
-ALL_OPENINGS: Final = 200_000
-"""So many rows have the digest of their opening; of later ones only one of `EVERY`, by its content."""
-
-EVERY: Final = 8
-
-OPENING: Final = (
-    f"CASE WHEN (place < {ALL_OPENINGS} OR hash(content) % {EVERY} = 0) "
-    f"AND characters >= {OPENING_CHARACTERS} "
-    f"THEN hash(lower(left(text, {OPENING_CHARACTERS}))) END"
-)
-"""Needs the columns content, place, text and characters."""
 
 
 def _sha256(recipe: str) -> str:
@@ -38,25 +23,22 @@ def _part(whole: str) -> str:
 _WHOLE: Final = _sha256(f"concat('{CONTENT}:', strlen(lane), ':', lane, ':', at_us, ':', role, ':', text)")
 _NATIVE: Final = _sha256(f"concat('{NATIVE}:', strlen($source), ':', $source, ':', native_id)")
 _COMPUTED: Final = f"""
-SELECT key, content, characters, {OPENING} AS opening
+SELECT {_part("key")} AS key, {_part("content")} AS content, characters
 FROM (
-    SELECT {_part("key")} AS key, {_part("content")} AS content, characters, text, place
+    SELECT CASE WHEN native_id IS NULL THEN content ELSE {_NATIVE} END AS key, *
     FROM (
-        SELECT CASE WHEN native_id IS NULL THEN content ELSE {_NATIVE} END AS key, *
-        FROM (
-            SELECT CASE WHEN whole IS NULL THEN {_WHOLE} ELSE whole END AS content,
-                   length(text)::INTEGER AS characters, *
-            FROM arrived
-        )
+        SELECT CASE WHEN whole IS NULL THEN {_WHOLE} ELSE whole END AS content,
+               length(text)::INTEGER AS characters, *
+        FROM arrived
     )
 )
 """  # noqa: S608  constants
 
 
 def compute(connection: duckdb.DuckDBPyConnection, arrived: pa.Table, source: str) -> pa.Table:
-    """Return `key`, `content`, `characters` and `opening` (a digest, mostly null) per row, in row order.
+    """Return `key`, `content` and `characters` per row, in row order.
 
-    `arrived` has lane, at_us, role, text, native_id, whole, part and place.
+    `arrived` has lane, at_us, role, text, native_id, whole and part.
     """
     connection.register("arrived", arrived)
     try:

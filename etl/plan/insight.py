@@ -1,16 +1,20 @@
-"""Looking over an ordered plan: who, when, how long, how often. Computed in DuckDB, bounded in size."""
+"""Looking over a plan: who, when, how long, how often. Computed in DuckDB, bounded in size."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 import duckdb
+import pyarrow as pa
 
 from etl.config.sending import PLACEHOLDERS
-from etl.model.insight import BusyUser, Insight, LongLane, Preview, Sessions, Sides, Texts, Times, Users
-from etl.plan.digests import ALL_OPENINGS, EVERY
-from etl.plan.sessions import one, preview, walk
+from etl.model.insight import BusyUser, Insight, LongLane, Sides, Texts, Times, Users
+from etl.model.plan import PlanFolder
+from etl.plan.merge import in_order
+from etl.plan.payload import WRITTEN
+from etl.plan.sessions import ASKED, FACTS, one, preview, walk
 
 _TOP_LANES: Final = 10
 _TOP_USERS: Final = 5
@@ -18,7 +22,8 @@ _EXAMPLES: Final = 3
 _SHOWN: Final = 12
 _LONG_TEXT: Final = 1_000
 _YEAR_2005_US: Final = 1_104_537_600_000_000
-_DAY_US: Final = 86_400_000_000
+_SECOND_US: Final = 1_000_000
+_DAY_US: Final = 86_400 * _SECOND_US
 _EXACT: Final = 64
 """Values below it are counted exactly; above, 32 classes an octave."""
 _CLASS: Final = (
@@ -55,6 +60,19 @@ SELECT ticket FROM turns WHERE ticket IS NOT NULL
 GROUP BY ticket HAVING min(lane) <> max(lane) ORDER BY min(rowid)
 """
 
+_OPENING: Final = 80
+"""Characters by which longer texts are near-identical; shorter ones repeat anyway ("thanks")."""
+_ALL_OPENINGS: Final = 200_000
+_EVERY: Final = 8
+"""Of more messages only one of so many is compared with others."""
+_REPEATED: Final = f"""
+SELECT times FROM (
+    SELECT count(*) AS times FROM messages
+    WHERE characters >= {_OPENING} AND hash(content) % {{every}} = 0
+    GROUP BY hash(lower(left(text, {_OPENING})))
+) WHERE times > 1 ORDER BY times DESC LIMIT {{top}}
+"""  # noqa: S608  constants
+
 _BY_YEAR: Final = """
 SELECT year(make_timestamp(at_us)), count(*), count(*) FILTER (at_us // 1000000 % 60 = 0),
        count(*) FILTER (at_us < {early}), count(*) FILTER (at_us > {recent})
@@ -68,82 +86,42 @@ class Question:
 
     expiration_minutes: int = 600
     placeholders: tuple[str, ...] = PLACEHOLDERS
-    now_us: int | None = None
-    """The instant of planning."""
+    made_at: str | None = None
+    """The instant of planning, ISO 8601 UTC."""
+    left: tuple[str, ...] = ()
+    """The kinds of personal data that are looked for in texts: those that the job does not mask."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Openings:
-    """How texts begin."""
-
-    rows: str
-    """Openings of longer texts and how many `times` each occurs, as it stands after FROM."""
-    every: int
-    """Only one message of so many is counted there."""
-
-
-def staged_openings(connection: duckdb.DuckDBPyConnection) -> Openings:
-    """Return the openings of what `order.decide` left of `staged`."""
-    every = every_of(one(connection, "SELECT coalesce(max(place), 0) FROM staged")[0])
-    return Openings(rows=openings_sql(every), every=every)
-
-
-def every_of(last_place: int) -> int:
-    """Return of how many messages one is counted, when the last one stands at that place."""
-    return EVERY if last_place >= ALL_OPENINGS else 1
-
-
-def openings_sql(every: int) -> str:
-    """Return the openings of what stays of `staged`, as they stand after FROM."""
-    return (
-        "(SELECT opening, count(*) AS times FROM staged ANTI JOIN gone USING (place) "  # noqa: S608  a number
-        f"WHERE opening IS NOT NULL AND hash(content) % {every} = 0 GROUP BY opening)"
-    )
-
-
-def look(connection: duckdb.DuckDBPyConnection, question: Question, openings: Openings) -> Insight:
-    """Look over a plan: the tables `ordered` and `lanes`, and the conversations in `staged`."""
+def look(connection: duckdb.DuckDBPyConnection, plan: PlanFolder, question: Question) -> Insight:
+    """Look over a plan that is `opened`; for personal data in its texts somebody else has to look."""
+    _fill(connection, plan)
     walk(connection, question.expiration_minutes)
-    total = one(connection, "SELECT count(*) FROM walk")[0]
+    total = plan.summary.conservation.planned
     with ThreadPoolExecutor(max_workers=1) as beside, connection.cursor() as other:
         times = beside.submit(_times, other, question)
-        texts = beside.submit(_texts, other, openings)
+        texts = beside.submit(_texts, other, total)
         sides = beside.submit(_sides, other)
         sessions = preview(connection, beside, question.expiration_minutes)
-        insight = Insight(
+        return Insight(
             preview=sessions,
             sides=sides.result(),
             longest=_longest(connection, total),
             users=_users(connection, question, total, tickets=sessions.tickets),
             times=times.result(),
             texts=texts.result(),
+            personal={},
         )
-    connection.execute("DROP TABLE walk")
-    connection.execute("DROP TABLE turns")
-    return insight
 
 
-def read_insight(data: Mapping[str, Any]) -> Insight:
-    """Return the insight that `plan.json` holds.
-
-    Raises:
-        KeyError: something is missing.
-        TypeError: something else is there.
-    """
-    users, times, texts, sessions = (data[name] for name in ("users", "times", "texts", "preview"))
-    kinds = {name: tuple(Sessions(**row) for row in sessions[name]) for name in ("as_planned", "by_ticket")}
-    return Insight(
-        preview=Preview(**{**sessions, **kinds}),
-        sides=Sides(**data["sides"]),
-        longest=tuple(LongLane(**row) for row in data["longest"]),
-        users=Users(
-            busy=tuple(BusyUser(**row) for row in users["busy"]),
-            shared_tickets=users["shared_tickets"],
-            shared_examples=tuple(users["shared_examples"]),
-        ),
-        times=Times(**{**times, "gap_seconds": tuple(times["gap_seconds"])}),
-        texts=Texts(**{**texts, "repeated": tuple(texts["repeated"])}),
-    )
+def _fill(connection: duckdb.DuckDBPyConnection, plan: PlanFolder) -> None:
+    """Make the table `ordered`: what is asked about of each message, in order of the plan."""
+    rows = "messages"
+    if len(plan.messages) > 1:
+        schema = pa.schema([WRITTEN.field(name) for name in ASKED])
+        batches = in_order(plan.messages, plan.lanes, ASKED)
+        connection.register("merged", pa.RecordBatchReader.from_batches(schema, batches))
+        rows = "merged"
+    connection.execute(f"CREATE TABLE ordered AS SELECT {FACTS} FROM {rows}")  # noqa: S608  constants
 
 
 def _sides(connection: duckdb.DuckDBPyConnection) -> Sides:
@@ -155,7 +133,7 @@ def _sides(connection: duckdb.DuckDBPyConnection) -> Sides:
 
 def _longest(connection: duckdb.DuckDBPyConnection, total: int) -> tuple[LongLane, ...]:
     rows = connection.execute(
-        "SELECT left(lane, ?), length FROM lanes ORDER BY rank LIMIT ?", [_SHOWN, _TOP_LANES]
+        "SELECT left(lane, ?), length FROM lanes ORDER BY first LIMIT ?", [_SHOWN, _TOP_LANES]
     ).fetchall()
     return tuple(LongLane(lane=lane, messages=length, share=length / total) for lane, length in rows)
 
@@ -180,7 +158,7 @@ def _users(connection: duckdb.DuckDBPyConnection, question: Question, total: int
 
 def _names(connection: duckdb.DuckDBPyConnection, digests: Sequence[int]) -> tuple[str, ...]:
     rows = connection.execute(
-        "SELECT left(conversation, ?) FROM staged "
+        "SELECT left(conversation, ?) FROM messages "
         "WHERE list_contains(?::UBIGINT[], hash(conversation)) "
         "GROUP BY conversation ORDER BY list_position(?::UBIGINT[], hash(conversation))",
         [_SHOWN, digests, digests],
@@ -189,7 +167,9 @@ def _names(connection: duckdb.DuckDBPyConnection, digests: Sequence[int]) -> tup
 
 
 def _times(connection: duckdb.DuckDBPyConnection, question: Question) -> Times:
-    recent = 1 << 62 if question.now_us is None else question.now_us - _DAY_US
+    recent = 1 << 62
+    if question.made_at is not None:
+        recent = int(datetime.fromisoformat(question.made_at).timestamp()) * _SECOND_US - _DAY_US
     query = _BY_YEAR.format(early=_YEAR_2005_US, recent=recent)
     years = connection.execute(query).fetchall()
     gaps = connection.execute(
@@ -216,7 +196,7 @@ def _histogram(connection: duckdb.DuckDBPyConnection, expiration: int) -> dict[s
     return dict(zip(names, one(connection, f"SELECT {counts} FROM walk"), strict=True))  # noqa: S608  numbers
 
 
-def _texts(connection: duckdb.DuckDBPyConnection, openings: Openings) -> Texts:
+def _texts(connection: duckdb.DuckDBPyConnection, total: int) -> Texts:
     classes = connection.execute(
         f"SELECT {_CLASS.format(value='characters')} AS class, count(*) FROM ordered "  # noqa: S608  constants
         "GROUP BY class ORDER BY class",
@@ -225,15 +205,14 @@ def _texts(connection: duckdb.DuckDBPyConnection, openings: Openings) -> Texts:
         connection,
         f"SELECT coalesce(max(characters), 0), count(*) FILTER (characters > {_LONG_TEXT}) FROM ordered",  # noqa: S608
     )
-    repeated = connection.execute(
-        f"SELECT times FROM {openings.rows} WHERE times > 1 ORDER BY times DESC LIMIT {_TOP_USERS}",  # noqa: S608
-    ).fetchall()
+    every = _EVERY if total > _ALL_OPENINGS else 1
+    repeated = connection.execute(_REPEATED.format(every=every, top=_TOP_USERS)).fetchall()
     return Texts(
         median=round(_quantile(classes, 0.5)),
         most=round(_quantile(classes, 0.99)),
         longest=longest,
         over_1000=over,
-        repeated=tuple(times * openings.every for (times,) in repeated),
+        repeated=tuple(times * every for (times,) in repeated),
     )
 
 

@@ -20,7 +20,6 @@ from etl.plan.arrange import Order, arranged
 from etl.plan.fingerprint import HASHED_COLUMNS, PlanHasher
 from etl.plan.merge import BATCH_ROWS, in_order
 from etl.plan.payload import WRITTEN, Rows
-from etl.plan.sessions import FACTS
 from etl.plan.stage import Staging
 
 _ORDER_ROWS: Final = 122_880
@@ -101,12 +100,12 @@ FROM (
 """
 
 # A table of DuckDB keeps the order in which it was filled: its rowid is the ordinal.
-_ORDERED_MESSAGES: Final = f"""
+_ORDERED_MESSAGES: Final = """
 CREATE OR REPLACE TABLE ordered AS
-SELECT s.row, {FACTS}
+SELECT s.row
 FROM staged s ANTI JOIN gone USING (place) JOIN lanes USING (lane)
 ORDER BY lanes.rank, s.at_us, s.sequence NULLS LAST, s.place
-"""  # noqa: S608  constants
+"""
 
 _REPEATS: Final = """
 SELECT ordered.rowid AS ordinal, repeats.key FROM repeats JOIN staged USING (place) JOIN ordered USING (row)
@@ -204,7 +203,7 @@ class Ordered(Decided):
 
     def _make_room(self) -> None:
         """Let DuckDB keep what the rows don't need while they are put in order, and not more."""
-        with self.connection.cursor() as cursor:  # questions are asked beside
+        with self.connection.cursor() as cursor:  # lanes and rejects are read beside
             cursor.execute(f"SET memory_limit = '{self.memory_bytes // 1_000_000}MB'")
 
     def _reader(self, query: str) -> pa.RecordBatchReader:

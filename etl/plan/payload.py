@@ -19,10 +19,10 @@ _BATCHES_PER_MAP: Final = 64
 WRITTEN: Final = pa.schema([*MESSAGES, STAGED.field("characters")])
 """What is written of a message."""
 
-DECIDING: Final = pa.schema(
-    [field for field in STAGED if field.name not in {"text", "profile", "variables"}]
-    + [pa.field("row", pa.int64())],
-)
+_DECIDES: Final = (
+    "key", "content", "lane", "at_us", "sequence", "role", "file", "line", "file_number", "place",
+)  # fmt: skip
+DECIDING: Final = pa.schema([*map(STAGED.field, _DECIDES), ("row", pa.int64())])
 """What decides about a message; `row` is its number in the payload."""
 
 

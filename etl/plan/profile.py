@@ -1,12 +1,10 @@
 """A plan's messages in histograms, for the validation report. Computed in DuckDB, in bounded memory."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Final
 
 import duckdb
 
-from etl.errors import InputError
 from etl.model.plan import PlanFolder
 from etl.model.profile import (
     Granularity,
@@ -18,11 +16,8 @@ from etl.model.profile import (
     minutes_name,
 )
 from etl.model.schemas import Role
-from etl.plan.parts import messages_sql
 from etl.plan.sessions import one
-from etl.plan.store import building
 
-_MB_PER_THREAD: Final = 128
 _DAY_SECONDS: Final = 86_400
 _GRANULARITIES: Final[tuple[tuple[int, Granularity], ...]] = (
     (60, "day"), (400, "week"), (5 * 366, "month"), (15 * 366, "quarter"), (1 << 40, "year"),
@@ -105,47 +100,14 @@ FROM (
 """
 
 
-@contextmanager
-def opened(plan: PlanFolder, *, memory_limit_mb: int) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Give a connection with the plan's `messages` and `lanes` as views.
-
-    Raises:
-        InputError: the plan's files are damaged, the disk is full, or the memory limit is too low.
-    """
-    with building(plan.path.parent) as spill:
-        connection = duckdb.connect(
-            config={
-                "memory_limit": f"{memory_limit_mb}MB",
-                "temp_directory": str(spill),
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-            },
-        )
-        try:
-            threads = min(
-                one(connection, "SELECT current_setting('threads')")[0], memory_limit_mb // _MB_PER_THREAD
-            )
-            connection.execute(f"SET threads = {max(1, threads)}")
-            for name, paths in (("messages", plan.messages), ("lanes", (plan.lanes,))):
-                connection.execute(f"CREATE TEMP VIEW {name} AS SELECT * FROM {messages_sql(paths)}")  # noqa: S608
-            yield connection
-        except duckdb.Error as error:
-            raise InputError(
-                f"plan {plan.path} can't be looked through: {type(error).__name__}",
-                hint="free disk space beside the plans, raise plan.memory_limit_mb, or delete that folder: "
-                "the same command makes the plan anew",
-            ) from error
-        finally:
-            connection.close()
-
-
-def profile(connection: duckdb.DuckDBPyConnection, plan: PlanFolder) -> Profile:
-    """Return the shape of an opened plan's messages."""
-    preview = plan.summary.insight.preview
+def profile(
+    connection: duckdb.DuckDBPyConnection, plan: PlanFolder, *, expiration_minutes: int = 600
+) -> Profile:
+    """Return the shape of an opened plan's messages; the session expiration is an edge of the silences."""
     every = 1 if plan.summary.conservation.planned <= _ALL_TEXTS else _EVERY
     granularity, over_time = _over_time(connection)
-    expiration = preview.expiration_minutes
-    edges = dict(sorted({**_GAP_EDGES, 60 * expiration: minutes_name(expiration)}.items()))
+    expiration = 60 * expiration_minutes
+    edges = dict(sorted({**_GAP_EDGES, expiration: minutes_name(expiration_minutes)}.items()))
     gaps, (echoes, midnights, fractions) = _walk(connection, edges)
     return Profile(
         granularity=granularity,
@@ -153,7 +115,7 @@ def profile(connection: duckdb.DuckDBPyConnection, plan: PlanFolder) -> Profile:
         hours=_hours(connection),
         lanes=_lanes(connection),
         gaps=gaps,
-        expiration_edge=list(edges).index(60 * expiration) + 1,
+        expiration_edge=list(edges).index(expiration) + 1,
         lengths=_lengths(connection),
         midnights=midnights,
         fractions=fractions,

@@ -18,6 +18,8 @@ hash(lane) AS lane, at_us, role = 'customer' AS customer, role = 'agent' AS agen
 CASE WHEN conversation IS NOT NULL THEN hash(conversation) END AS ticket
 """
 """What is asked about of each message: columns made out of those of a plan."""
+ASKED: Final = ("lane", "at_us", "role", "characters", "conversation")
+"""Those columns."""
 
 _WALK: Final = """
 CREATE OR REPLACE TABLE walk AS

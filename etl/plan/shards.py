@@ -22,7 +22,6 @@ import pyarrow.parquet as pq
 from etl.errors import InputError
 from etl.model.plan import PlanFolder
 from etl.plan.connection import connected, quoted
-from etl.plan.insight import openings_sql
 from etl.plan.order import Decided, decide_keys, decide_lanes
 from etl.plan.payload import DECIDING, WRITTEN
 from etl.plan.repeats import find_repeats, view_staged
@@ -45,7 +44,6 @@ REPEATS: Final = pa.schema([("place", pa.int64()), ("key", pa.binary())])
 SHARD_LANES: Final = pa.schema(
     [("lane", pa.string()), ("length", pa.int64()), ("first_at_us", pa.int64()), ("last_at_us", pa.int64())]
 )
-OPENINGS: Final = pa.schema([("opening", pa.uint64()), ("times", pa.int64())])
 
 _GROUPS_OF_ALL: Final = 16
 """So many full row groups a reader may hold, of how many parts ever."""
@@ -57,8 +55,6 @@ class PartWriter:
     def __init__(self, folder: Path, *, part: int, shards: int) -> None:
         self.whole = Scatter(folder / "whole.arrow", STAGED, shards=shards)
         self.narrow = Scatter(folder / "narrow.arrow", NARROW, shards=shards)
-        self.last_place = -1
-        """The greatest place within the part."""
         self._base = part << PLACE_BITS
         self._shards = shards
         self._connection = duckdb.connect(config={"threads": 1})
@@ -68,7 +64,6 @@ class PartWriter:
         if not table.num_rows:
             return
         places = table.column("place").to_numpy()
-        self.last_place = int(places[-1])
         column = table.schema.get_field_index("place")
         rows = table.set_column(column, STAGED.field("place"), pa.array(places + self._base))
         by_lane = shards_of(self._connection, rows.column("lane"), self._shards)
@@ -281,12 +276,8 @@ def write_lane_shard(
     folder: Path,
     *,
     rules: Rules,
-    every: int,
 ) -> Decided:
-    """Decide the rest and write `messages`, `lanes`, `rejects` and `openings`, each as Parquet.
-
-    `every` is the one of `openings_sql`.
-    """
+    """Decide the rest and write `messages`, `lanes` and `rejects`, each as Parquet."""
     payload = _ShardRows(shard, folder)
     given = {"arrived": payload.deciding(), "touched": shard.touched, "gone": shard.verdicts}
     _fill(
@@ -306,7 +297,6 @@ def write_lane_shard(
     for name, query, schema in (
         ("lanes", "SELECT lane, length, first_at_us, last_at_us FROM lanes", SHARD_LANES),
         ("rejects", "SELECT * FROM all_rejects", STAGED_REJECTS),
-        ("openings", f"SELECT * FROM {openings_sql(every)}", OPENINGS),  # noqa: S608  a number
     ):
         write_rows(connection.sql(query).to_arrow_reader(), folder / f"{name}.parquet", schema)
     return ordered

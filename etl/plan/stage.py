@@ -14,7 +14,7 @@ from etl.errors import InputError
 from etl.model.plan import PlanFolder
 from etl.model.schemas import FileSummary, NormalizedBatch
 from etl.plan.connection import connected, quoted
-from etl.plan.digests import OPENING, compute
+from etl.plan.digests import compute
 from etl.plan.parts import messages_sql, numbered_sql
 from etl.plan.payload import DECIDING, WRITTEN, Halves, Payload
 from etl.plan.repeats import find_repeats, view_staged
@@ -174,11 +174,6 @@ class Staging:
         self.carried = self._count("staged WHERE place < 0")
 
     @property
-    def places(self) -> int:
-        """Return how many places were given away."""
-        return self._place
-
-    @property
     def rejects_file(self) -> Path:
         """Return the file of rejects, by `STAGED_REJECTS`; whole once closed."""
         return self._rejects.path
@@ -259,9 +254,9 @@ class Staging:
 def untouched_sql(plan: PlanFolder) -> str:
     """Return the query of a plan's messages that are not in `touched`, as rows of `staged`."""
     return (
-        f"SELECT *, {OPENING} AS opening FROM ("  # noqa: S608  constants
-        f"SELECT {', '.join(WRITTEN.names)}, -1::INTEGER AS file_number, ordinal + {_CARRIED} AS place "
-        f"FROM {numbered_sql(plan.messages, plan.lanes)} AS old ANTI JOIN touched USING (key))"
+        f"SELECT {', '.join(WRITTEN.names)}, -1::INTEGER AS file_number, "  # noqa: S608  constants
+        f"ordinal + {_CARRIED} AS place "
+        f"FROM {numbered_sql(plan.messages, plan.lanes)} AS old ANTI JOIN touched USING (key)"
     )
 
 

@@ -21,7 +21,6 @@ from etl.errors import InputError, LaterError
 from etl.model.plan import Conservation, PlanFolder, PlanSummary
 from etl.model.schemas import REJECT_SCHEMA, FileSummary
 from etl.plan.fingerprint import PLAN_VERSION, PlanHasher
-from etl.plan.insight import Question, look, read_insight, staged_openings
 from etl.plan.order import Ordered
 from etl.plan.stage import Staging
 from etl.plan.summary import summary_of
@@ -92,13 +91,13 @@ def write_plan(
     *,
     settings: Mapping[str, Any],
     names: Mapping[str, str],
-    question: Question | None = None,
+    made_at_us: int,
 ) -> PlanFolder:
     """Write the decided plan into `folder`, then put it in its place beside.
 
     `settings` are all settings that shape a request (they are hashed); `names` are the summary's
-    `fingerprint`, `identity`, `source`, `ledger_mark` and `settings`; `question` is what the insight
-    depends on.
+    `fingerprint`, `identity`, `source`, `ledger_mark` and `settings`; `made_at_us` is the instant of
+    planning.
 
     Raises:
         InputError: the disk is full or not writable, or the counts don't add up.
@@ -110,10 +109,8 @@ def write_plan(
             written = beside.submit(ordered.write_messages, messages, each=hasher.update)
             write_rows(ordered.lane_rows(), lanes, LANES)
             write_rows(ordered.reject_rows(), folder / "rejects.parquet", REJECT_SCHEMA)
-            connection = ordered.connection
-            insight = look(connection, question or Question(), staged_openings(connection))
             written.result()
-            summary = summary_of(staging, ordered, hasher.hexdigest(), names, insight)
+            summary = summary_of(staging, ordered, hasher.hexdigest(), names, made_at_us=made_at_us)
         return publish(folder, summary)
     except (OSError, pa.ArrowException) as error:
         raise InputError(
@@ -146,7 +143,7 @@ def read_summary(text: bytes) -> PlanSummary | None:
             FileSummary(**{**file, "overlooked": tuple(file.get("overlooked", ()))}) for file in data["files"]
         )
         data["skipped_files"] = tuple(data["skipped_files"])
-        data["insight"] = read_insight(data["insight"])
+        data.pop("insight", None)  # plans of earlier versions had it here
         return PlanSummary(**data)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -1,4 +1,4 @@
-"""What `plan.json` says, out of what was gathered, decided and seen."""
+"""What `plan.json` says, out of what was gathered and decided."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from etl.errors import InputError
-from etl.model.insight import Insight
 from etl.model.plan import Conservation, PlanSummary
 from etl.model.schemas import FileSummary
 from etl.plan.order import Decided
@@ -41,7 +40,7 @@ class Gathered(Protocol):
 
 
 def summary_of(
-    gathered: Gathered, decided: Decided, hash_: str, names: Mapping[str, str], insight: Insight
+    gathered: Gathered, decided: Decided, hash_: str, names: Mapping[str, str], *, made_at_us: int
 ) -> PlanSummary:
     """Return the summary of a plan of one part.
 
@@ -84,7 +83,7 @@ def summary_of(
         offsets=_most_common(tally.offsets),
         files=tuple(gathered.files),
         skipped_files=tuple(gathered.skipped_files),
-        insight=insight,
+        made_at=datetime.fromtimestamp(made_at_us // 1_000_000, UTC).isoformat(),
         settings=names.get("settings", ""),
     )
 

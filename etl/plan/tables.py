@@ -39,7 +39,7 @@ ARRIVED: Final = pa.schema(
         ("native_id", pa.string()), ("whole", pa.binary()), ("part", pa.int32()),
     ],
 )  # fmt: skip
-STAGED: Final = pa.schema([*MESSAGES, *_PLACES, ("characters", pa.int32()), ("opening", pa.uint64())])
+STAGED: Final = pa.schema([*MESSAGES, *_PLACES, ("characters", pa.int32())])
 STAGED_REJECTS: Final = pa.schema([*REJECT_SCHEMA, *_PLACES])
 TOUCHED: Final = pa.schema(
     [

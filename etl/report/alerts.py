@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from etl.model.insight import Insight
 from etl.model.plan import PlanSummary
 
 AGENT_FIRST_SHARE: Final = 0.5
@@ -24,20 +25,18 @@ MIXED_SHARE: Final = 0.05
 LEAST: Final = 20
 """Shares of fewer messages or dialogues say nothing."""
 
-_NOT_PERSONAL: Final = frozenset({"html", "mojibake", "placeholder_user", "before_conversation_start"})
 
-
-def warnings(summary: PlanSummary) -> list[str]:
+def warnings(summary: PlanSummary, insight: Insight) -> list[str]:
     """Return what to look at before sending, one line each, the gravest first; empty when all is well."""
     return [
         *(f"left out: {file}" for file in summary.skipped_files),
         *_overlooked(summary),
         *_nothing(summary),
-        *_users(summary),
-        *_dialogues(summary),
-        *_times(summary),
-        *_conversations(summary),
-        *_found(summary),
+        *_users(summary, insight),
+        *_dialogues(insight),
+        *_times(summary, insight),
+        *_conversations(insight),
+        *_found(summary, insight),
     ]
 
 
@@ -72,16 +71,16 @@ def _overlooked(summary: PlanSummary) -> Iterator[str]:
         )
 
 
-def _users(summary: PlanSummary) -> Iterator[str]:
+def _users(summary: PlanSummary, insight: Insight) -> Iterator[str]:
     planned = summary.conservation.planned
-    for user in summary.insight.users.busy:
+    for user in insight.users.busy:
         size = f"{user.messages:,} messages ({share(user.messages, planned)}) in {user.dialogues:,} dialogues"
         named = f"user {user.lane!r} has {size}"
         if user.placeholder:
             yield f"{named}: the id stands for nobody in particular; set `[users] placeholder`"
         elif user.share > HOT_SHARE and user.dialogues > HOT_DIALOGUES:
             yield f"{named}: is it one person? A placeholder belongs into `[users] placeholders`"
-    shared = summary.insight.users
+    shared = insight.users
     if shared.shared_tickets:
         examples = ", ".join(map(repr, shared.shared_examples))
         yield (
@@ -90,8 +89,8 @@ def _users(summary: PlanSummary) -> Iterator[str]:
         )
 
 
-def _dialogues(summary: PlanSummary) -> Iterator[str]:
-    sides = summary.insight.sides
+def _dialogues(insight: Insight) -> Iterator[str]:
+    sides = insight.sides
     if _more(sides.agent_first, sides.dialogues, AGENT_FIRST_SHARE):
         yield (
             f"{share(sides.agent_first, sides.dialogues)} of the dialogues begin with an agent: the "
@@ -105,8 +104,8 @@ def _dialogues(summary: PlanSummary) -> Iterator[str]:
         yield f"{alone} of the dialogues have no answer: check `[roles]`"
 
 
-def _times(summary: PlanSummary) -> Iterator[str]:
-    times, planned = summary.insight.times, summary.conservation.planned
+def _times(summary: PlanSummary, insight: Insight) -> Iterator[str]:
+    times, planned = insight.times, summary.conservation.planned
     spellings = sum(summary.offsets.values())
     naive = summary.offsets.get("none", 0)
     common = max(summary.offsets.values(), default=0)
@@ -131,8 +130,8 @@ def _times(summary: PlanSummary) -> Iterator[str]:
         yield f"{times.last_day:,} messages are of the last 24 hours: their conversations may still go on"
 
 
-def _conversations(summary: PlanSummary) -> Iterator[str]:
-    preview = summary.insight.preview
+def _conversations(insight: Insight) -> Iterator[str]:
+    preview = insight.preview
     expected = preview.expected
     if _more(expected.split, preview.tickets, MIXED_SHARE):
         yield (
@@ -146,10 +145,9 @@ def _conversations(summary: PlanSummary) -> Iterator[str]:
         )
 
 
-def _found(summary: PlanSummary) -> Iterator[str]:
-    personal = {kind: count for kind, count in summary.found.items() if kind not in _NOT_PERSONAL}
-    if personal:
-        kinds = ", ".join(f"{kind} {count:,}" for kind, count in personal.items())
+def _found(summary: PlanSummary, insight: Insight) -> Iterator[str]:
+    if insight.personal:
+        kinds = ", ".join(f"{kind} {count:,}" for kind, count in insight.personal.items())
         yield f"personal data in texts ({kinds}) is sent as it is; `[privacy] mask` replaces it"
     if html := summary.found.get("html", 0):
         yield f"{html:,} texts look like HTML and are sent as they are; set `text.html = true`"
@@ -158,5 +156,5 @@ def _found(summary: PlanSummary) -> Iterator[str]:
     if early := summary.found.get("before_conversation_start", 0):
         yield f"{early:,} messages lie before the start of their own conversation; check `[time] zone`"
     nobody = summary.found.get("placeholder_user", 0)
-    if nobody and not any(user.placeholder for user in summary.insight.users.busy):
+    if nobody and not any(user.placeholder for user in insight.users.busy):
         yield f"{nobody:,} rows have a user id that stands for nobody; see `[users] placeholder`"

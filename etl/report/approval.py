@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from etl.model.insight import Insight
 from etl.model.plan import PlanSummary
 from etl.model.profile import Example, Profile
 from etl.model.rejects import RejectCode
@@ -23,7 +24,7 @@ KEYS: Final = {
     "warnings and up to three steps",
     "job": "the job file, its source, and how messages will look",
     "target": "the address that messages would be posted to",
-    "plan": "everything that plan.json says: hash, conservation of rows, roles, insight …",
+    "plan": "everything that plan.json says, hash, conservation of rows, roles …, and the insight",
     "forecast": "seconds at least and at most, both bounds, rate, and nights of the window",
     "profile": "histograms of time, hours, lanes, silences and lengths; macros, echoes, utterances",
     "languages": "language code to share of the sampled customers' texts; null without the extra `languages`",
@@ -79,6 +80,7 @@ class Approval:
     manner: Manner
     target: str
     summary: PlanSummary
+    insight: Insight
     outlook: Outlook
     profile: Profile
     languages: Mapping[str, float] | None
@@ -110,7 +112,7 @@ class Approval:
             "verdict": asdict(self.verdict),
             "job": asdict(self.manner),
             "target": self.target,
-            "plan": plan_json(self.summary),
+            "plan": plan_json(self.summary, self.insight),
             "forecast": asdict(self.outlook),
             "profile": asdict(self.profile),
             "languages": None if self.languages is None else dict(self.languages),

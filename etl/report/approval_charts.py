@@ -69,7 +69,7 @@ def _lanes(approval: Approval) -> Chart:
 
 
 def _gaps(approval: Approval) -> Chart:
-    minutes = approval.summary.insight.preview.expiration_minutes
+    minutes = approval.insight.preview.expiration_minutes
     words = Words(
         name="gaps",
         title="Silences between a user's messages",

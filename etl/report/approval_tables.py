@@ -107,7 +107,7 @@ def _lanes(approval: Approval) -> Grid:
         head=("user (shortened)", "messages", "share", "takes at least"),
         rows=tuple(
             (lane.lane, lane.messages, share(lane.messages, planned), duration(lane.messages * each))
-            for lane in approval.summary.insight.longest
+            for lane in approval.insight.longest
         ),
     )
 
@@ -119,13 +119,13 @@ def _busy(approval: Approval) -> Grid:
         head=("user (shortened)", "messages", "dialogues", "looks like a placeholder"),
         rows=tuple(
             (user.lane, user.messages, user.dialogues, "yes" if user.placeholder else "no")
-            for user in approval.summary.insight.users.busy
+            for user in approval.insight.users.busy
         ),
     )
 
 
 def _conversations(approval: Approval) -> Grid:
-    preview = approval.summary.insight.preview
+    preview = approval.insight.preview
     by_ticket = {one.expiration_minutes: one for one in preview.by_ticket}
     head = ["session expiration", "conversations"]
     if preview.tickets:
@@ -152,7 +152,7 @@ def _conversations(approval: Approval) -> Grid:
 
 
 def _times(approval: Approval) -> Grid:
-    times, profile = approval.summary.insight.times, approval.profile
+    times, profile = approval.insight.times, approval.profile
     planned = approval.summary.conservation.planned
     facts = [
         ("at second 0", times.whole_minutes, "2 % by chance; more: the export has no seconds"),

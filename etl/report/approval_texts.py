@@ -53,7 +53,7 @@ def _changed(approval: Approval) -> Grid:
 
 
 def _personal(approval: Approval) -> Grid:
-    found, changed = approval.summary.found, approval.summary.changed
+    found, changed = approval.insight.personal, approval.summary.changed
     rows: list[tuple[Cell, ...]] = [
         (_KINDS[kind], found[kind], "sent as it is") for kind in _KINDS if found.get(kind)
     ]
@@ -81,7 +81,7 @@ def _scorecard(approval: Approval) -> Grid:
 
 def _scores(approval: Approval) -> Iterator[tuple[Cell, ...]]:
     summary, written, macros = approval.summary, approval.profile.utterances, approval.profile.macros
-    sides, planned = summary.insight.sides, summary.conservation.planned
+    sides, planned = approval.insight.sides, summary.conservation.planned
     scores = (
         ("customers' messages", written.messages, planned, "intents are learned from these alone"),
         (

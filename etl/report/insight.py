@@ -15,6 +15,7 @@ _OFFSETS: Final = 4
 
 def insight_lines(
     summary: PlanSummary,
+    insight: Insight,
     *,
     rate_bound_seconds: float | None = None,
     lane_bound_seconds: float | None = None,
@@ -23,16 +24,15 @@ def insight_lines(
 
     With both bounds of the forecast also which lanes decide how long the replay takes.
     """
-    insight = summary.insight
     if not summary.conservation.planned:
-        return [f"warning: {line}" for line in warnings(summary)]
+        return [f"warning: {line}" for line in warnings(summary, insight)]
     bounds = (rate_bound_seconds, lane_bound_seconds)
     return [
-        *(f"warning: {line}" for line in warnings(summary)),
+        *(f"warning: {line}" for line in warnings(summary, insight)),
         *_conversations(insight.preview),
         _sides(insight),
-        *_lanes(summary, *bounds),
-        *_times(summary),
+        *_lanes(summary, insight, *bounds),
+        *_times(summary, insight),
         _texts(insight),
     ]
 
@@ -71,9 +71,12 @@ def _sides(insight: Insight) -> str:
 
 
 def _lanes(
-    summary: PlanSummary, rate_bound_seconds: float | None, lane_bound_seconds: float | None
+    summary: PlanSummary,
+    insight: Insight,
+    rate_bound_seconds: float | None,
+    lane_bound_seconds: float | None,
 ) -> Iterator[str]:
-    lanes, planned = summary.insight.longest, summary.conservation.planned
+    lanes, planned = insight.longest, summary.conservation.planned
     names = ", ".join(
         f"{lane.lane!r} {lane.messages:,} ({share(lane.messages, planned)})" for lane in lanes[:_LANES]
     )
@@ -87,8 +90,8 @@ def _lanes(
         yield f"  lanes that each take longer than the rate: {many}; a higher rate does not help"
 
 
-def _times(summary: PlanSummary) -> Iterator[str]:
-    times, planned = summary.insight.times, summary.conservation.planned
+def _times(summary: PlanSummary, insight: Insight) -> Iterator[str]:
+    times, planned = insight.times, summary.conservation.planned
     years = list(times.per_year.items())
     shown = ", ".join(f"{year} {count:,}" for year, count in years[-_YEARS:])
     earlier = sum(count for _, count in years[:-_YEARS])

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from etl.model.insight import Insight
 from etl.model.plan import PlanSummary
 from etl.model.rejects import RejectCode, SkipReason
 from etl.report.validation import RejectLine
@@ -30,9 +31,16 @@ def learned(learned_per_second: float, allowed_per_second: float) -> str:
     )
 
 
-def plan_json(plan: PlanSummary) -> dict[str, Any]:
-    """Return a plan's summary for machines."""
-    return asdict(plan)
+def plan_json(plan: PlanSummary, insight: Insight | None = None) -> dict[str, Any]:
+    """Return a plan's summary for machines, with its insight where there is one."""
+    data = asdict(plan)
+    if insight is None:
+        return data
+    return {
+        **data,
+        "found": dict(sorted({**plan.found, **insight.personal}.items())),
+        "insight": asdict(insight),
+    }
 
 
 def plan_lines(plan: PlanSummary) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from etl.config.sending import Validate
+from etl.model.insight import Insight
 from etl.model.plan import PlanSummary
 from etl.report.alerts import share
 
@@ -19,16 +20,21 @@ class Refusal:
     remedy: str
 
 
-def refusals(summary: PlanSummary, limits: Validate) -> list[Refusal]:
-    """Return every limit that a plan breaks.
+def needs_insight(limits: Validate) -> bool:
+    """Return whether any limit is one of what only a look over the plan tells."""
+    shares = min(limits.max_one_sided_share, limits.max_split_share)
+    return shares < 1 or bool(limits.refuse_personal_data)
+
+
+def refusals(summary: PlanSummary, insight: Insight | None, limits: Validate) -> list[Refusal]:
+    """Return every limit that a plan breaks; the insight may be None unless `needs_insight`.
 
     Shares of nothing are never too large, so an input that the ledger knows in full passes.
     """
     return [
         *_rows(summary, limits),
         *_roles(summary, limits),
-        *_dialogues(summary, limits),
-        *_personal(summary, limits),
+        *([] if insight is None else [*_dialogues(insight, limits), *_personal(insight, limits)]),
     ]
 
 
@@ -72,8 +78,8 @@ def _roles(summary: PlanSummary, limits: Validate) -> Iterator[Refusal]:
         )
 
 
-def _dialogues(summary: PlanSummary, limits: Validate) -> Iterator[Refusal]:
-    sides, preview = summary.insight.sides, summary.insight.preview
+def _dialogues(insight: Insight, limits: Validate) -> Iterator[Refusal]:
+    sides, preview = insight.sides, insight.preview
     one_sided = sides.only_customer + sides.only_agent
     if one_sided > limits.max_one_sided_share * sides.dialogues:
         yield Refusal(
@@ -90,9 +96,11 @@ def _dialogues(summary: PlanSummary, limits: Validate) -> Iterator[Refusal]:
         )
 
 
-def _personal(summary: PlanSummary, limits: Validate) -> Iterator[Refusal]:
+def _personal(insight: Insight, limits: Validate) -> Iterator[Refusal]:
     found = [
-        f"{kind} {summary.found[kind]:,}" for kind in limits.refuse_personal_data if summary.found.get(kind)
+        f"{kind} {insight.personal[kind]:,}"
+        for kind in limits.refuse_personal_data
+        if kind in insight.personal
     ]
     if found:
         yield Refusal(

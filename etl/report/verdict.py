@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from etl.model.insight import Insight
 from etl.model.plan import PlanSummary
 from etl.model.rejects import RejectCode
 from etl.report.alerts import warnings
@@ -47,22 +48,29 @@ class Verdict:
     """At most three."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """The commands that a person would type for this job, without `--expect-plan`."""
+
+    check: str = "etl check JOB"
+    send: str = "etl import JOB"
+
+
 def judge(
     summary: PlanSummary,
+    insight: Insight,
     broken: list[Refusal],
     unknown_roles: Mapping[str, int],
     *,
     settled: int,
-    check_command: str,
-    import_command: str,
+    typed: Typed,
 ) -> Verdict:
     """Return the verdict; `unknown_roles` are those that would stop an import, with their rows.
 
-    `settled` is how many messages of the plan earlier runs have settled. The commands
-    are what a person would type, without `--expect-plan`.
+    `settled` is how many messages of the plan earlier runs have settled.
     """
     refused = [*broken, *_unnamed(unknown_roles)]
-    seen = tuple(warnings(summary))
+    seen = tuple(warnings(summary, insight))
     counts = summary.conservation
     if refused:
         readiness = Readiness.NOT_READY
@@ -80,14 +88,14 @@ def judge(
             f"{f', {settled:,} of which are settled already' if settled else ''}"
             f"{_doubts(counts.rejects, len(seen))}."
         )
-    again = Step(text="Then check again; nothing was sent yet.", command=check_command)
+    again = Step(text="Then check again; nothing was sent yet.", command=typed.check)
     fixes = [Step(text=_sentence(f"{one.fault}: {one.remedy}")) for one in refused]
     if readiness is Readiness.NOT_READY:
         steps = [*fixes[: _NEXT - 1], *([] if len(fixes) >= _NEXT - 1 else _look(summary, ())[:1]), again]
     elif readiness is Readiness.NOTHING:
         steps = [Step(text="Nothing to do: run the same command when there is a new export.")]
     else:
-        steps = [*_look(summary, seen)[: _NEXT - 1], *_send(summary, import_command)]
+        steps = [*_look(summary, seen)[: _NEXT - 1], *_send(summary, typed.send)]
     return Verdict(
         readiness=readiness,
         sentence=sentence,

@@ -2,8 +2,9 @@
 
     python tests/bench/plan.py 1000000 --rounds 3
 
-Prints for each round the wall time of both, their ratio, and the peak memory of planning; with `--naive`
-also those of a plain pandas loop (`naive.py`). Not part of CI.
+Prints for each round the wall time of both, their ratio, and the peak memory of planning; also what a check
+of the plan costs; with `--naive` also those of a plain pandas loop (`naive.py`). Not part
+of CI.
 """
 
 import argparse
@@ -77,7 +78,8 @@ def rounds(folder: Path, source: Path, count: int, memory_limit_mb: int) -> list
             folder,
         )
         subprocess.run(["/bin/rm", "-rf", str(folder / "etl-state")], check=True)
-        plan, plan_cpu, plan_mb = timed(
+        plan, plan_cpu, plan_mb = timed([sys.executable, "-m", "etl", "plan", "job.toml", "--json"], folder)
+        _, check_cpu, check_mb = timed(
             [sys.executable, "-m", "etl", "check", "job.toml", "--no-report", "--json"], folder
         )
         figures.append(
@@ -87,8 +89,10 @@ def rounds(folder: Path, source: Path, count: int, memory_limit_mb: int) -> list
                 "wall_ratio": plan / bare,
                 "cpu_ratio": plan_cpu / bare_cpu,
                 "plan_cpu_seconds": plan_cpu,
+                "check_cpu_seconds": check_cpu,
                 "bare_mb": bare_mb,
                 "plan_mb": plan_mb,
+                "check_mb": check_mb,
             },
         )
         print(json.dumps({name: round(value, 2) for name, value in figures[-1].items()}), flush=True)  # noqa: T201

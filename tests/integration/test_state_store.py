@@ -14,7 +14,6 @@ from etl.config.workspace import workspace
 from etl.errors import UsageError
 from etl.ledger.byhand import SentByHand, append, read
 from etl.model.events import Event, Warned
-from etl.pipeline.check import Typed
 from etl.pipeline.depots import (
     by_hand,
     forget_rescued,
@@ -25,9 +24,11 @@ from etl.pipeline.depots import (
     rescued,
 )
 from etl.pipeline.house import state_findings
+from etl.pipeline.planning import run_plan
 from etl.pipeline.plans import Plans
 from etl.pipeline.validation import ReportWish, run_reported_check
 from etl.pipeline.wish import Wish
+from etl.report.verdict import Typed
 from support import s3
 from support.checked import job_file, rows, write
 from support.command import environment, finish, start
@@ -77,6 +78,7 @@ def names(bucket):
     return sorted(key.rpartition("/")[2] for key in bucket.objects())
 
 
+SEEN = "insight.json"
 PLAN = ["lanes.parquet", "messages.parquet", "plan.json", "rejects.csv", "rejects.parquet"]
 
 
@@ -85,7 +87,7 @@ def test_plan_and_report_are_in_the_store(bucket, job, machine):
     machine("one")
     result = check(job)
     stem = f"check-{result.plan.summary.hash[:12]}"
-    assert sorted([*PLAN, f"{stem}.html", f"{stem}.json"]) == names(bucket)
+    assert sorted([*PLAN, SEEN, f"{stem}.html", f"{stem}.json"]) == names(bucket)
     assert all(key.startswith("team/sandbox-") for key in bucket.objects())
 
 
@@ -117,6 +119,20 @@ def test_record_of_a_message_by_hand_is_known_elsewhere(job, machine):
     (path,) = records_by_hand(there)
     assert record != path
     assert [SentByHand(key="0a", user="try-1", at_seconds=7)] == list(read(path))
+
+
+def test_what_one_machine_has_seen_of_a_plan_another_shows(store, bucket, job, machine):
+    """Also when it has had the plan before anybody looked; looking at a large plan takes minutes."""
+    for name in ("one", "two"):
+        machine(name)
+        run_plan(job, Wish(), sandbox=True, observe=lambda _: None)
+    assert PLAN == names(bucket)
+    machine("one")
+    first = check(job)
+    machine("two")
+    store.requests.clear()
+    assert first.insight == check(job).insight
+    assert not any("insight" in path for method, path in store.requests if method in {"PUT", "POST"})
 
 
 def test_plan_in_use_stays_in_scratch(job, machine):
@@ -308,7 +324,7 @@ def test_scratch_holds_one_plan(tmp_path, bucket, project, begin):
         hashes.append(result.data["plan"]["hash"][:12])
     (plans,) = (tmp_path / "one").rglob("plans/.lock")
     assert hashes[-1:] == [path.name for path in plans.parent.glob("[!.]*")]
-    assert 2 * len(PLAN) == len(bucket.objects())
+    assert 2 * len([*PLAN, SEEN]) == len(bucket.objects())
 
 
 def test_bucket_that_is_missing_ends_a_command_before_it_reads_anything(bucket, job, machine):

@@ -205,4 +205,4 @@ def test_trap_49_days_in_file_names_say_nothing(tmp_path):
     result = check(tmp_path)
 
     assert ["2023-05-01T10:00:00", "2024-04-02T10:00:00", "2025-01-01T00:00:00"] == instants(result)
-    assert {"2023": 1, "2024": 1, "2025": 1} == result.summary.insight.times.per_year
+    assert {"2023": 1, "2024": 1, "2025": 1} == result.insight.times.per_year

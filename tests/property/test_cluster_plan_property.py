@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from etl.config.load import JobFile
 from etl.config.workspace import Workspace
 from etl.errors import EtlError
 from etl.ledger.interface import Intent, Ledger, Outcome, PlanRecord
@@ -20,6 +21,8 @@ from etl.ledger.opening import open_ledger
 from etl.model.plan import PlanFolder
 from etl.model.states import State
 from etl.pipeline import clustered, cutting
+from etl.pipeline.looking import insight_of
+from etl.pipeline.plans import Plans
 from etl.pipeline.prepare import draft
 from etl.pipeline.wish import Wish
 from etl.plan.lanes import PlanReader, plan_rejects
@@ -103,13 +106,15 @@ def outcome(folder: Path, job: Any, ledger: Ledger | None, wish: Wish) -> PlanFo
         return type(error).__name__, error.message
 
 
-def everything(plan: PlanFolder) -> dict[str, Any]:
-    """Return all that a plan holds, but in how many files."""
+def everything(plan: PlanFolder, job: JobFile, folder: Path) -> dict[str, Any]:
+    """Return all that a plan holds and what is seen of it, but where and when."""
+    space = Workspace(folder=folder, target=TARGET, lasting=False)
     reader = PlanReader(plan)
     planned = plan.summary.conservation.planned
     lanes = [lane for batch in reader.lanes() for lane in batch]
     return {
-        **{name: value for name, value in asdict(plan.summary).items() if name != "parts"},
+        **{name: value for name, value in asdict(plan.summary).items() if name not in {"parts", "made_at"}},
+        "insight": insight_of(plan, job.job, Plans(space, None)),
         "messages": list(reader.messages(0, planned)),
         "backwards": [list(reader.messages(lane.first, lane.first + lane.length)) for lane in lanes[::-1]],
         "lanes": lanes,
@@ -158,5 +163,5 @@ def test_workers_make_the_very_plan_of_one_process(old, outcomes, files, unfinis
         if isinstance(one, tuple) or isinstance(many, tuple):
             assert one == many
             return
-        assert everything(one) == everything(many)
+        assert everything(one, job, folder / "one") == everything(many, job, folder / "many")
         assert many.summary.parts in {1, shards}

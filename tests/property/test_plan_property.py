@@ -98,7 +98,7 @@ class Workshop:
             if carry is not None:
                 staging.carry(carry)
             ordered = decide(staging, reject_late=True)
-            return write_plan(folder, staging, ordered, settings={}, names=NAMES)
+            return write_plan(folder, staging, ordered, settings={}, names=NAMES, made_at_us=1)
 
 
 def batch(table: list[Row], *, file: str, line: int) -> NormalizedBatch:

@@ -12,7 +12,7 @@ from etl.model.schemas import FileSummary
 from etl.report.approval import Approval, Manner, Outlook
 from etl.report.approval_page import write_page
 from etl.report.validation import RejectLine
-from etl.report.verdict import judge
+from etl.report.verdict import Typed, judge
 from support.plans import INSIGHT, PLAN
 
 PROFILE = Profile(
@@ -55,24 +55,24 @@ def approval(word: str = "acme", summary: PlanSummary | None = None) -> Approval
             shared_tickets=1,
             shared_examples=(word,),
         ),
+        personal={"email": 2},
     )
     file = FileSummary(
         file=word, format=f"csv {word}", records=9, blank_lines=0, bytes_read=99, overlooked=(word,)
     )
     summary = summary or replace(
-        PLAN, insight=insight, files=(file,), skipped_files=(word,), offsets={word: 3}, found={"email": 2},
-        changed={f"masked_{word}": 1},
-    )  # fmt: skip
+        PLAN, files=(file,), skipped_files=(word,), offsets={word: 3}, changed={f"masked_{word}": 1}
+    )
     return Approval(
         made_at="2024-07-01T00:00:00+00:00",
         etl_version="1",
         verdict=judge(
             summary,
+            insight,
             [],
             {word: 3},
             settled=0,
-            check_command=f"etl check {word}",
-            import_command=f"etl import {word}",
+            typed=Typed(check=f"etl check {word}", send=f"etl import {word}"),
         ),
         manner=Manner(
             job=word,
@@ -85,6 +85,7 @@ def approval(word: str = "acme", summary: PlanSummary | None = None) -> Approval
         ),
         target=word,
         summary=summary,
+        insight=insight,
         outlook=OUTLOOK,
         profile=PROFILE,
         languages={"en": 1.0},

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from etl.config.load import JobFile, parse_job
 from etl.model.events import Event, Warned
+from etl.model.insight import Insight
 from etl.model.plan import PlanSummary
 from etl.pipeline.check import CheckResult, run_check
 from etl.pipeline.wish import Wish
@@ -53,6 +54,7 @@ class Checked:
     """What a dry run made of an input."""
 
     summary: PlanSummary
+    insight: Insight
     messages: list[dict[str, Any]]
     """In the plan's order."""
     rejects: list[dict[str, Any]]
@@ -129,10 +131,11 @@ def checked(result: CheckResult, events: Sequence[Event]) -> Checked:
         *plan_lines(plan.summary),
         *skip_lines(plan.summary.skipped_by_reason),
         *reject_lines(result.first_rejects, plan.summary.rejects_by_code),
-        *insight_lines(plan.summary, rate_bound_seconds=1.0, lane_bound_seconds=1.0),
+        *insight_lines(plan.summary, result.insight, rate_bound_seconds=1.0, lane_bound_seconds=1.0),
     ]
     return Checked(
         summary=plan.summary,
+        insight=result.insight,
         messages=messages,
         rejects=rejects,
         notes=tuple(event.message for event in events if isinstance(event, Warned)),

@@ -1,4 +1,4 @@
-"""A sound plan's summary, for tests that look at single facts of it."""
+"""A sound plan's summary and insight, for tests that look at single facts of it."""
 
 from etl.model.insight import Insight, LongLane, Preview, Sessions, Sides, Texts, Times, Users
 from etl.model.plan import Conservation, PlanSummary
@@ -30,6 +30,7 @@ INSIGHT = Insight(
         gaps={"<= 1 min": 1},
     ),
     texts=Texts(median=100, most=900, longest=9_000, over_1000=5, repeated=(1_500, 3)),
+    personal={},
 )
 PLAN = PlanSummary(
     hash="abcdef0123456789" * 4,
@@ -51,5 +52,5 @@ PLAN = PlanSummary(
     offsets={},
     files=(),
     skipped_files=(),
-    insight=INSIGHT,
+    made_at="2024-07-01T10:00:00+00:00",
 )

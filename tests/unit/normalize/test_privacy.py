@@ -8,7 +8,7 @@ import pytest
 
 from etl.config.sending import Privacy
 from etl.normalize.kinds import KINDS
-from etl.normalize.privacy import Masker
+from etl.normalize.privacy import Masker, Spotter
 
 KEY = b"a key of the tests"
 ALL = Privacy(mask=KINDS)
@@ -42,17 +42,34 @@ def test_masked_texts_are_counted_by_kind():
         done.changed["masked_phone"].tolist(),
     ]
     assert ["[email] [email]", None, "", "[phone]", "nothing"] == done.texts.to_pylist()
-    assert {} == done.found
+    assert {} == Spotter(ALL)(done.texts)
 
 
-def test_kinds_that_are_not_masked_are_found_and_left():
+def test_kinds_that_are_not_masked_are_left_and_counted():
     """`check` warns with these counts while masking is off."""
-    texts = pa.array(["a@example.com", "+45 12 34 56 78", None])
-    done = Masker(Privacy(mask=("email",)), key=None)(texts)
-    assert ["[email]", "+45 12 34 56 78", None] == done.texts.to_pylist()
+    texts = pa.array(["a@example.com", "+45 12 34 56 78", None, "+45 12 34 56 78, +45 87 65 43 21"])
+    privacy = Privacy(mask=("email",))
+    done = Masker(privacy, key=None)(texts)
+    assert ["[email]", *texts.to_pylist()[1:]] == done.texts.to_pylist()
     assert {"masked_email"} == set(done.changed)
-    assert set(KINDS) - {"email"} == set(done.found)
-    assert [False, True, False] == done.found["phone"].tolist()
+    assert {"phone": 2} == Spotter(privacy)(done.texts)
+    assert {"email": 1, "phone": 2} == Spotter(Privacy())(texts)
+
+
+@pytest.mark.parametrize(
+    ("privacy", "left"),
+    [
+        (Privacy(), KINDS),
+        (Privacy(mask=("email", "ip")), ("phone", "card", "iban", "national_id")),
+        (Privacy(patterns={"email": "x", "member": "y"}), ("phone", "card", "iban", "ip", "national_id")),
+        (ALL, ()),
+    ],
+)
+def test_a_job_leaves_the_kinds_that_it_does_not_mask(privacy, left):
+    """A kind that the job has a pattern of its own for is masked, too."""
+    assert set(left) == set(privacy.left)
+    texts = pa.array(["jo@example.com, +45 12 34 56 78, 203.0.113.77, 4111 1111 1111 1111"])
+    assert Spotter(privacy)(texts).keys() <= set(left)
 
 
 def test_without_settings_nothing_is_changed():
@@ -60,7 +77,7 @@ def test_without_settings_nothing_is_changed():
     texts = pa.array(["a@example.com"])
     done = Masker(Privacy(), key=None)(texts)
     assert texts.equals(done.texts)
-    assert ({}, set(KINDS)) == (done.changed, set(done.found))
+    assert {} == done.changed
 
 
 def test_pseudonyms_are_the_same_for_one_value_however_it_is_written():
@@ -93,7 +110,7 @@ def test_own_patterns_are_replaced_first_and_always():
     done = Masker(privacy, key=None)(texts)
     assert ["[member], [desk]", "M-1", None] == done.texts.to_pylist()
     assert [True, False, False] == done.changed["masked_desk"].tolist()
-    assert not done.found["phone"].any()
+    assert {} == Spotter(privacy)(done.texts)
 
 
 def test_own_pattern_that_matches_nothing_at_all_changes_nothing():

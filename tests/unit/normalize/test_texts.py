@@ -169,11 +169,6 @@ def test_masked_texts_are_what_messages_are_made_of(normalize):
     assert {"masked_email": 2} == done.changed
 
 
-def test_personal_data_that_is_left_is_counted(normalize):
-    """`check` warns of it."""
-    assert {"email": 1} == normalize({"body": "I am jo@example.com"}, {}).found
-
-
 def test_each_step_sees_what_the_one_before_made(normalize):
     """HTML first, or its quotes could not be seen; length last, or masked texts could be too long."""
     body = "<p>e\u0301!</p><p>On 3 May 2024, at 10:12, Help wrote:</p><blockquote>old</blockquote>"

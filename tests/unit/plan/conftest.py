@@ -133,7 +133,7 @@ class Planner:
                 ordered,
                 settings=extra.get("settings", {}),
                 names={**NAMES, **extra.get("names", {})},
-                question=extra.get("question"),
+                made_at_us=(START + 86_400) * 1_000_000,
             )
 
     def texts(self, plan: PlanFolder) -> list[str]:

@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 
 from etl.model.keys import content_digest
-from etl.plan.digests import ALL_OPENINGS, EVERY, compute
+from etl.plan.digests import compute
 
 SCHEMA = pa.schema(
     [
         ("lane", pa.string()), ("at_us", pa.int64()), ("role", pa.string()), ("text", pa.string()),
-        ("native_id", pa.string()), ("whole", pa.binary()), ("part", pa.int32()), ("place", pa.int64()),
+        ("native_id", pa.string()), ("whole", pa.binary()), ("part", pa.int32()),
     ],
 )  # fmt: skip
 AT_US = 1_714_557_600_000_001
@@ -22,7 +22,6 @@ SOUND = {
     "role": "agent",
     "text": "hej ø",
     "part": 1,
-    "place": 0,
 }
 
 
@@ -106,16 +105,6 @@ def test_rows_keep_their_order_on_all_threads(digests):
     assert expected == [row["content"] for row in digests(*rows)]
 
 
-def test_openings_are_of_long_texts_and_beyond_so_many_rows_of_some(digests):
-    """Whether templates repeat can be told from a part."""
-    texts = [{"text": f"{'Dear customer, ' * 8}{n}", "place": ALL_OPENINGS + n} for n in range(400)]
-    early, short, *late = digests({"text": "dear CUSTOMER, " * 8}, {"text": "short"}, *texts)
-    openings = [row["opening"] for row in late if row["opening"] is not None]
-    assert None is short["opening"]
-    assert {early["opening"]} == set(openings)
-    assert 400 / EVERY == pytest.approx(len(openings), rel=0.5)
-
-
 def test_characters_are_counted_not_octets(digests):
-    """The plan's insight and its hash use them."""
+    """The plan's hash and its insight use them."""
     assert [3] == [row["characters"] for row in digests({"text": "ø😀a"})]

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from etl.errors import InputError
-from etl.plan.insight import Question
-from etl.plan.profile import opened, profile
+from etl.plan.opened import opened
+from etl.plan.profile import profile
 from etl.plan.samples import examples, sampled_texts
 
 DAY = 86_400
@@ -17,10 +17,10 @@ MACRO = "we have received your request and will answer within 24 hours."
 def look(planner):
     """Return what looks through a plan of these rows."""
 
-    def run(*rows, **extra):
-        plan = planner(rows, **extra)
+    def run(*rows, **words):
+        plan = planner(rows)
         with opened(plan, memory_limit_mb=256) as connection:
-            return profile(connection, plan)
+            return profile(connection, plan, **words)
 
     return run
 
@@ -66,7 +66,7 @@ def test_lanes_are_classed_by_doubling(look, row):
 def test_silences_stand_left_or_right_of_the_expiration(look, row):
     """The job's own expiration is an edge, and a silence as long as it still belongs."""
     rows = [row(), row("b", at=90 * 60), row("c", at=2 * 90 * 60 + 1), row("d", lane="bob", at=99_999)]
-    found = look(*rows, question=Question(expiration_minutes=90))
+    found = look(*rows, expiration_minutes=90)
     assert "90 min" == found.gaps.labels[found.expiration_edge - 1]
     counts = found.gaps.series["silences"]
     assert (1, 1) == (sum(counts[: found.expiration_edge]), sum(counts[found.expiration_edge :]))

@@ -108,17 +108,17 @@ def test_nothing_of_a_discarded_file_stays(tmp_path, messages, row):
     counts = {"skipped": {"role": 1}, "changed": {"truncated": 1}, "found": {"email": 1}, "split": 2}
     bad = pa.RecordBatch.from_pylist([{"file": "b", "line": 1, "code": "empty_text"}], schema=REJECT_SCHEMA)
     with Staging(tmp_path, memory_limit_mb=128, source="acme") as staging:
-        staging.add(batch(messages([row(conversation="a")]), offsets={"Z": 1}))
+        staging.add(batch(messages([row(lane="a")]), offsets={"Z": 1}))
         staging.finish_file(summary("a", 1))
-        staging.add(batch(messages([row("b"), row(conversation="a")]), offsets={"Z": 2}, **counts))
+        staging.add(batch(messages([row("b"), row(lane="a")]), offsets={"Z": 2}, **counts))
         staging.add_rejects(bad)
         staging.add_extra(4)
         staging.discard_file()
         staging.skip_file("b", "cut off")
-        staging.add(batch(messages([row(conversation="c")]), offsets={"none": 1}))
+        staging.add(batch(messages([row(lane="c")]), offsets={"none": 1}))
         staging.finish_file(summary("c", 1))
         connection = staging.connection()
-        named = connection.execute("SELECT conversation FROM staged ORDER BY place").fetchall()
+        named = connection.execute("SELECT lane FROM staged ORDER BY place").fetchall()
         rejects = connection.execute("SELECT count(*) FROM rejects").fetchall()
     assert [("a",), ("c",)] == named
     assert [(0,)] == rejects
@@ -164,8 +164,8 @@ def test_pieces_are_staged_in_the_order_in_which_they_came(tmp_path, messages, r
     texts = [str(number) for number in range(20)]
     with Staging(tmp_path, memory_limit_mb=128, source="acme") as staging:
         for text in texts:
-            staging.add(batch(messages([row(text, conversation=text)])))
-        found = staging.connection().execute("SELECT conversation FROM staged ORDER BY row").fetchall()
+            staging.add(batch(messages([row(text, lane=text)])))
+        found = staging.connection().execute("SELECT lane FROM staged ORDER BY row").fetchall()
         staging.payload.close()
         payload = [text for rows in staging.payload.mapped() for text in rows.column("text").to_pylist()]
     assert (texts, texts) == ([text for (text,) in found], payload)

@@ -74,7 +74,7 @@ def test_rows_that_do_not_add_up_are_never_published(tmp_path):
         staging.rows = 1
         ordered = decide(staging, reject_late=True)
         with pytest.raises(InputError, match="rows do not add up"):
-            write_plan(folder, staging, ordered, settings={}, names=dict.fromkeys(NAMES, "x"))
+            write_plan(folder, staging, ordered, settings={}, names=dict.fromkeys(NAMES, "x"), made_at_us=1)
     assert [".lock"] == names(plans)
 
 
@@ -199,7 +199,7 @@ def write_on_a_full_disk(plans) -> None:
         long_names = "SELECT repeat(md5(i::VARCHAR), 40), 1, 1, 1, hash(i) % 999 FROM range(70000) r(i)"
         ordered.connection.execute(f"INSERT INTO lanes {long_names}")
         ordered.connection.execute("SET max_temp_directory_size = '1KB'")
-        write_plan(folder, staging, ordered, settings={}, names=dict.fromkeys(NAMES, "x"))
+        write_plan(folder, staging, ordered, settings={}, names=dict.fromkeys(NAMES, "x"), made_at_us=1)
 
 
 def test_a_full_disk_while_sorting_is_an_input_error(tmp_path):

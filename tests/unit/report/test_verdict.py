@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from etl.report.thresholds import Refusal
-from etl.report.verdict import Readiness, judge
-from support.plans import COUNTS, PLAN
+from etl.report.verdict import Readiness, Typed, judge
+from support.plans import COUNTS, INSIGHT, PLAN
 
 SOUND = replace(PLAN, conservation=replace(COUNTS, rejects=0, known=504), rejects_by_code={})
 REFUSED = Refusal(fault="too much", remedy="take less")
@@ -14,11 +14,11 @@ def judged(summary, broken=(), unknown=None, settled=0):
     """Return the verdict for commands that can be told apart."""
     return judge(
         summary,
+        INSIGHT,
         list(broken),
         unknown or {},
         settled=settled,
-        check_command="CHECK",
-        import_command="IMPORT",
+        typed=Typed(check="CHECK", send="IMPORT"),
     )
 
 
