@@ -30,7 +30,7 @@ _DEALT_ROWS: Final = 65_536
 _DEALT_BYTES: Final = 32 << 20
 _FIXED_BYTES: Final = 128
 """What a row weighs beside its long columns."""
-_LONG: Final = ("text", "profile", "variables")
+LONG: Final = ("text", "profile", "variables")
 _ORDINAL: Final = pa.field("ordinal", pa.int64())
 _DEALT: Final = WRITTEN.append(_ORDINAL)
 
@@ -171,7 +171,7 @@ def _gathered(payload: Rows) -> Iterator[pa.RecordBatch]:
 def _octets(rows: pa.RecordBatch) -> Numbers:
     """Return about how many bytes each row takes."""
     octets = np.full(rows.num_rows, _FIXED_BYTES, np.int64)
-    for name in _LONG:
+    for name in LONG:
         column = rows.column(name)
         if column.null_count < len(column):
             offsets = np.frombuffer(column.buffers()[1], np.int32)
