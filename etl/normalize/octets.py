@@ -1,6 +1,6 @@
 """The bytes of a column of strings, at memory speed: a comparison of all of them is nearly free."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
@@ -34,6 +34,12 @@ def table(octets: bytes) -> Table:
     chosen = np.zeros(256, np.bool_)
     chosen[np.frombuffer(octets, np.uint8)] = True
     return chosen
+
+
+def pieces(octets: Octets) -> Iterator[Octets]:
+    """Yield all bytes, piece by piece."""
+    for begin in range(0, len(octets), _PIECE):
+        yield octets[begin : begin + _PIECE]
 
 
 def places(octets: Octets, test: Callable[[Octets], Table], *, beyond: int = 0) -> Places:

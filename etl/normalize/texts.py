@@ -14,7 +14,7 @@ from etl.model.rejects import RejectCode
 from etl.normalize.attachments import named
 from etl.normalize.html import LOOKS_LIKE_HTML, plain_text
 from etl.normalize.mojibake import mojibake
-from etl.normalize.octets import Octets, octets_of, places
+from etl.normalize.octets import Octets, octets_of, pieces
 from etl.normalize.quotes import QUOTE_MARK, own_words
 from etl.normalize.residues import read_residues
 from etl.normalize.scan import longer, matches_among, rows_from, rows_with
@@ -170,16 +170,16 @@ def _remove_controls(work: _Work) -> None:
 def _has_controls(texts: pa.Array) -> bool:
     """Say at memory speed whether any byte is one: nearly no batch has one, and a regex reads slowly."""
     octets, _ = octets_of(texts)
-    return len(places(octets, _controls)) > 0
+    return any(map(_controls, pieces(octets)))
 
 
-def _controls(piece: Octets) -> Mask:
-    hit: Mask = piece < _SPACE
+def _controls(piece: Octets) -> bool:
+    """Say whether a piece has a control character, by counting: most have none but line ends."""
+    others = np.count_nonzero(piece < _SPACE)
     for kept in _KEPT:
-        if hit.any():
-            hit &= piece != kept
-    hit |= piece == _DELETE
-    return hit
+        if others:
+            others -= np.count_nonzero(piece == kept)
+    return bool(others > 0 or np.any(piece == _DELETE))
 
 
 def _convert_html(work: _Work) -> None:

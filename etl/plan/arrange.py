@@ -17,8 +17,7 @@ import pyarrow.compute as pc
 from etl.plan import tables
 from etl.plan.ahead import ahead
 from etl.plan.payload import WRITTEN, Rows
-
-Numbers = npt.NDArray[np.int64]
+from etl.plan.strewn import Numbers, Strewn
 
 _LEAST_ROWS_PER_GROUP: Final = 2_048
 """With fewer the footers of a large plan become what is large."""
@@ -31,7 +30,7 @@ _DEALT_ROWS: Final = 65_536
 _DEALT_BYTES: Final = 32 << 20
 _FIXED_BYTES: Final = 128
 """What a row weighs beside its long columns."""
-_LONG: Final = ("text", "profile", "variables")
+LONG: Final = ("text", "profile", "variables")
 _ORDINAL: Final = pa.field("ordinal", pa.int64())
 _DEALT: Final = WRITTEN.append(_ORDINAL)
 
@@ -54,49 +53,41 @@ def arranged(
 
     A payload of more than `memory_bytes` is dealt out to `spill`, a file that does not exist yet.
     """
+    if payload.octets() <= memory_bytes:
+        yield from _sorted(list(payload.mapped()), order.ordinals, order, 0, fraction)
+        return
     ends = _ends(payload, order, memory_bytes // _PILES)
-    fits = payload.octets() <= memory_bytes
-    piles = _picked(payload, order, ends) if fits else _dealt(payload, order, ends, spill)
     start = 0
-    for pile, end in zip(ahead(piles), ends.tolist(), strict=True):
-        if pile is not None:
-            yield from _sorted(pile, order, start, fraction)
+    for pile, end in zip(ahead(_dealt(payload, order, ends, spill)), ends.tolist(), strict=True):
+        ordinals = [piece.column("ordinal").to_numpy() - start for piece in pile]
+        if ordinals:
+            yield from _sorted(pile, np.concatenate(ordinals), order, start, fraction)
         start = end
 
 
-def _picked(payload: Rows, order: Order, ends: Numbers) -> Iterator[pa.RecordBatch | None]:
-    """Yield each pile, picked out of the payload where it lies."""
-    batches, picked, row = list(payload.mapped()), [], 0
-    for batch in batches:
-        ordinals = order.ordinals[row : row + batch.num_rows].astype(np.int64)
-        row += batch.num_rows
-        rows = np.argsort(ordinals, kind="stable")
-        ordinals = ordinals[rows]
-        cuts = np.searchsorted(ordinals, [0, *ends]).tolist()
-        picked.append([(rows[begin:end], ordinals[begin:end]) for begin, end in pairwise(cuts)])
-    for number in range(len(ends)):
-        chosen = [(batch, *piles[number]) for batch, piles in zip(batches, picked, strict=True)]
-        yield _joined([_with_ordinals(*one) for one in chosen])
-
-
-def _dealt(payload: Rows, order: Order, ends: Numbers, spill: Path) -> Iterator[pa.RecordBatch | None]:
-    """Yield each pile, once all are dealt."""
+def _dealt(payload: Rows, order: Order, ends: Numbers, spill: Path) -> Iterator[list[pa.RecordBatch]]:
+    """Yield the pieces of each pile, once all are dealt."""
     piles = _deal(payload, order, ends, spill)
     with pa.OSFile(str(spill)) as file:
         for pile in piles:
-            yield _joined([pa.ipc.read_record_batch(file.read_at(size, at), _DEALT) for at, size in pile])
+            yield [pa.ipc.read_record_batch(file.read_at(size, at), _DEALT) for at, size in pile]
 
 
-def _joined(pieces: list[pa.RecordBatch]) -> pa.RecordBatch | None:
-    return pa.concat_batches(pieces) if pieces else None
-
-
-def _sorted(pile: pa.RecordBatch, order: Order, start: int, fraction: int) -> Iterator[pa.RecordBatch]:
-    """Yield a pile, whose least ordinal is `start`, in order."""
-    rows = pile.select(WRITTEN.names)
-    rows_in_order = np.empty(rows.num_rows, np.int64)
-    rows_in_order[pile.column("ordinal").to_numpy() - start] = np.arange(rows.num_rows)
-    weights = np.cumsum(_octets(rows)[rows_in_order])
+def _sorted(
+    batches: list[pa.RecordBatch],
+    ordinals: npt.NDArray[np.signedinteger[Any]],
+    order: Order,
+    start: int,
+    fraction: int,
+) -> Iterator[pa.RecordBatch]:
+    """Yield rows in order; `ordinals` count from `start`, those below 0 are not in the plan."""
+    if not batches:
+        return
+    planned = np.flatnonzero(ordinals >= 0)
+    rows_in_order = np.empty(len(planned), np.int64)
+    rows_in_order[ordinals[planned]] = planned
+    weights = np.cumsum(np.concatenate([_octets(batch) for batch in batches])[rows_in_order])
+    rows = Strewn(batches, WRITTEN)
     fewer = max(tables.ROWS_PER_GROUP // fraction, _LEAST_ROWS_PER_GROUP)
     most_rows = min(tables.ROWS_PER_GROUP, fewer)
     begin = 0
@@ -104,8 +95,7 @@ def _sorted(pile: pa.RecordBatch, order: Order, start: int, fraction: int) -> It
         room = (weights[begin - 1] if begin else 0) + tables.BYTES_PER_GROUP // fraction
         fitting = int(np.searchsorted(weights, room, side="right"))
         end = min(begin + most_rows, max(fitting, begin + 1))
-        taken = rows.take(pa.array(rows_in_order[begin:end]))
-        yield _renamed(taken, order.repeats, start + begin)
+        yield _renamed(rows.take(rows_in_order[begin:end]), order.repeats, start + begin)
         begin = end
 
 
@@ -181,7 +171,7 @@ def _gathered(payload: Rows) -> Iterator[pa.RecordBatch]:
 def _octets(rows: pa.RecordBatch) -> Numbers:
     """Return about how many bytes each row takes."""
     octets = np.full(rows.num_rows, _FIXED_BYTES, np.int64)
-    for name in _LONG:
+    for name in LONG:
         column = rows.column(name)
         if column.null_count < len(column):
             offsets = np.frombuffer(column.buffers()[1], np.int32)

@@ -16,14 +16,21 @@ import pyarrow.parquet as pq
 
 from etl.model.rejects import RejectCode
 from etl.plan.ahead import ahead
-from etl.plan.arrange import Order, arranged
+from etl.plan.arrange import LONG, Order, arranged
 from etl.plan.fingerprint import HASHED_COLUMNS, PlanHasher
 from etl.plan.merge import BATCH_ROWS, in_order
 from etl.plan.payload import WRITTEN, Rows
 from etl.plan.stage import Staging
 
 _ORDER_ROWS: Final = 122_880
-_REPEATING: Final = ["role", "file", "lane", "conversation"]
+_PACKING: Final = {
+    "compression": {name: "snappy" if name in LONG else "none" for name in WRITTEN.names},
+    "use_dictionary": ["role", "file", "lane", "conversation"],
+    "write_statistics": False,
+    "data_page_size": 256 << 10,
+}
+"""Packing digests and numbers saves 5 % of a file and costs as much as a third of packing its texts; nobody
+asks for statistics; and in small pages what is packed is still in the processor's cache."""
 
 _GONE: Final = """
 CREATE OR REPLACE TABLE gone (place BIGINT, why VARCHAR, detail VARCHAR)
@@ -156,7 +163,7 @@ class Ordered(Decided):
 
         With `fraction` row groups are so much smaller: a reader holds one of each file of a plan.
 
-        Packed by Snappy: with Zstandard the file is a quarter smaller, and writing it costs twice as much.
+        Texts are packed by Snappy: with Zstandard a file is a quarter smaller and costs twice as much.
 
         Raises:
             OSError: the disk is full, or what makes the rows failed.
@@ -173,7 +180,7 @@ class Ordered(Decided):
             spill=self.payload.spill,
             fraction=fraction,
         )
-        with pq.ParquetWriter(path, WRITTEN, compression="snappy", use_dictionary=_REPEATING) as writer:
+        with pq.ParquetWriter(path, WRITTEN, **_PACKING) as writer:
             for batch in ahead(rows):
                 writer.write_batch(batch)
                 each(batch)

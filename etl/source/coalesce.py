@@ -7,8 +7,8 @@ import pyarrow as pa
 
 from etl.model.schemas import RowBatch
 
-BATCH_ROWS: Final = 16_384
-_BATCH_BYTES: Final = 4 << 20
+BATCH_ROWS: Final = 32_768
+_BATCH_BYTES: Final = 8 << 20
 
 Item: TypeAlias = Any
 """A `RowBatch`, or whatever else stands between rows and keeps its place."""
@@ -17,7 +17,7 @@ Item: TypeAlias = Any
 def coalesced(items: Iterable[Item]) -> Iterator[Item]:
     """Yield the same items in their order, neighbouring row batches of one file in one.
 
-    None grows beyond `BATCH_ROWS` or 4 MiB by what is added to it, so memory is bounded as before.
+    None grows beyond `BATCH_ROWS` or 8 MiB by what is added to it, so memory is bounded as before.
     """
     held: list[RowBatch] = []
     rows = size = 0
