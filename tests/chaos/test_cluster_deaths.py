@@ -1,0 +1,114 @@
+"""A worker, or the driver, dies at one call after the other to platform and database; others go on.
+
+ETL_CHAOS=full takes every call instead of a sample.
+"""
+
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from support.fleet import LANES, Fleet, FleetScene, fleet
+from support.scene import FULL, spread
+from support.shim import Fault, Kind, Mode
+
+LONG_SECONDS = 14_400 if FULL else 300
+SIZE = {"users": 6, "messages": 3}
+
+
+@pytest.fixture(scope="module")
+def workers(library, tmp_path_factory) -> Iterator[Fleet]:
+    """Return a fleet that all these tests share."""
+    with fleet(library, tmp_path_factory.mktemp("fleet")) as running:
+        yield running
+
+
+def watched(place: FleetScene, kinds: Kind) -> Fault:
+    """Return what only counts the calls to platform and database."""
+    return Fault(kinds=kinds, peers=place.peers())
+
+
+def survive(place: FleetScene, code: int) -> int:
+    """Settle what is in doubt, resume, and return how much doubt there was."""
+    place.check_sound()
+    place.check_intents(in_flight=LANES)
+    assert code in {0, 3}
+    if code == 0:
+        place.check_whole()
+        return 0
+    doubt = place.settle()
+    resumed = place.send()
+    assert 0 == resumed.code, resumed.err
+    place.check_whole()
+    return doubt
+
+
+@pytest.mark.timeout(LONG_SECONDS)
+@pytest.mark.parametrize(
+    ("mode", "kinds", "samples"),
+    [
+        pytest.param(Mode.KILL, Kind.TALK, 5, id="before the call"),
+        pytest.param(Mode.TEAR, Kind.SEND, 4, id="in the middle of what it sends"),
+    ],
+)
+def test_worker_that_dies_at_any_call_loses_doubles_and_disorders_nothing(
+    tmp_path, workers, mode, kinds, samples, request
+):
+    """The others take over after one lease; what it had in flight is settled by what the platform has."""
+    with workers.scene(tmp_path / "watched", **SIZE) as place:
+        workers.berths[0].man(watched(place, kinds))
+        assert 0 == place.send().code
+        ended = workers.berths[0].clear()
+    assert ended is not None
+    doubts = []
+    for at in spread(len(ended.points), samples=samples):
+        with workers.scene(tmp_path / f"at-{at}", **SIZE) as place:
+            berth = workers.berths[0]
+            berth.man(replace(watched(place, kinds), mode=mode, at=at))
+            ran = place.send()
+            died = berth.died
+            try:
+                doubt = survive(place, ran.code)
+            except AssertionError as error:
+                raise AssertionError(f"{mode.name} at {at} {died and died.points[-1:]}: {error}") from error
+            if died is not None:
+                assert -signal.SIGKILL == died.code, died.err
+                doubts.append(doubt)
+            else:
+                assert 0 == doubt
+
+    told = f"{len(doubts)} deaths, {sum(doubts)} messages in doubt, 0 lost, 0 doubled, 0 out of order"
+    request.node.add_report_section("call", "points", told)
+    assert samples // 2 <= len(doubts)
+    assert LANES >= max(doubts)
+
+
+@pytest.mark.timeout(LONG_SECONDS)
+@pytest.mark.parametrize(
+    ("mode", "kinds", "samples"),
+    [
+        pytest.param(Mode.KILL, Kind.TALK, 4, id="before the call"),
+        pytest.param(Mode.TEAR, Kind.SEND, 3, id="in the middle of what it sends"),
+    ],
+)
+def test_driver_that_dies_at_any_call_costs_nothing(tmp_path, workers, mode, kinds, samples, request):
+    """Its workers end their messages before the next driver begins: nothing is ever in doubt."""
+    with workers.scene(tmp_path / "watched", **SIZE) as place:
+        ran = place.send(fault=watched(place, kinds))
+        assert 0 == ran.code, ran.err
+    deaths = 0
+    for at in spread(len(ran.points), samples=samples):
+        with workers.scene(tmp_path / f"at-{at}", **SIZE) as place:
+            ran = place.send(fault=replace(watched(place, kinds), mode=mode, at=at))
+            place.check_sound()
+            if ran.code != 0:
+                assert -signal.SIGKILL == ran.code, ran.err
+                deaths += 1
+                again = place.send()
+                assert 0 == again.code, (at, ran.points[-1:], again.err)
+            place.check_whole()
+
+    request.node.add_report_section("call", "points", f"{deaths} deaths, 0 in doubt, 0 lost, 0 doubled")
+    assert samples // 2 <= deaths
