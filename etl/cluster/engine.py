@@ -31,6 +31,8 @@ _WORKERS_SECONDS: Final = 15.0
 """How long a cluster may take to have its first worker: it may just be starting."""
 _GONE_SECONDS: Final = 10.0
 """How long a scheduler that does not answer is waited for."""
+_NOTICED_SECONDS: Final = 5.0
+"""How long a scheduler may take to see that a worker is dead."""
 _UNMANNED_SECONDS: Final = 300.0
 """How long a cluster may be without any worker: machines are replaced in less."""
 _LOOK_EVERY_SECONDS: Final = 0.2
@@ -91,7 +93,16 @@ class DaskEngine:
             ends = self._client.run(guarded, function, argument, on_error="return")
         except OSError as error:
             raise self._gone() from error
-        return {worker: _unwrapped(end) for worker, end in ends.items()}
+        dead = self._dead({worker for worker, end in ends.items() if isinstance(end, OSError)})
+        return {worker: _unwrapped(end) for worker, end in ends.items() if worker not in dead}
+
+    def _dead(self, silent: set[str]) -> set[str]:
+        """Return which of those that did not answer are gone; the scheduler needs a moment to see it."""
+        waiting = threading.Event()
+        until = SYSTEM.monotonic() + _NOTICED_SECONDS
+        while silent & (known := set(self._addresses())) and SYSTEM.monotonic() < until:
+            waiting.wait(_LOOK_EVERY_SECONDS)
+        return silent - known
 
     def tend(
         self,

@@ -42,7 +42,10 @@ class Engine(Protocol):
         """
 
     def survey(self, function: Callable[[Item], Result], argument: Item) -> dict[str, Result | BaseException]:
-        """Return what a short function says on each worker, by the worker's name, also where all are busy."""
+        """Return what a short function says on each worker, by the worker's name, also where all are busy.
+
+        One that dies meanwhile says nothing and is left out.
+        """
 
     def tend(
         self,

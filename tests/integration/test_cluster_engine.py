@@ -80,6 +80,11 @@ def test_survey_asks_every_worker(engine):
     assert {"b"} == set(found.values())
 
 
+def test_worker_that_dies_while_it_is_asked_is_left_out(engine):
+    """It says nothing against the run: others do its work, and its nanny brings it back."""
+    assert {} == engine.survey(os._exit, 1)
+
+
 def test_killed_worker_gets_its_call_again_when_it_is_back(engine, workers):
     """The nanny brings the process back, the engine gives it work."""
     ends: list[tuple[str, object]] = []
