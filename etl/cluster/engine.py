@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from etl.clock import SYSTEM
 from etl.cluster.guarded import Done, Failed, guarded, result_of
+from etl.cluster.names import Names
 from etl.errors import EngineError, EtlError, UsageError
 
 try:
@@ -115,28 +116,30 @@ class DaskEngine:
         """Keep one call running on every worker that the scheduler knows."""
         waiting = threading.Event()
         running: dict[str, Any] = {}
+        names, places = Names(), dict[str, str]()
         not_before: dict[str, float] = {}
         answered_at = manned_at = SYSTEM.monotonic()
         while not until():
             now = SYSTEM.monotonic()
             try:
-                addresses = self._addresses()
+                known = names.of(self._known())
                 answered_at = now
-                manned_at = now if addresses else manned_at
+                manned_at = now if known else manned_at
             except EngineError:
                 if now - answered_at > _GONE_SECONDS:
                     raise
-                addresses = []
+                known = {}
             if now - manned_at > _UNMANNED_SECONDS:
                 raise EngineError(
                     f"the cluster {self.name} has had no workers for {now - manned_at:.0f} s",
                     hint="start some; the same command goes on",
                 )
             for worker in [worker for worker, call in running.items() if call.done()]:
-                not_before[worker] = now + _AGAIN_SECONDS
-                _tell(worker, running.pop(worker), told)
-            for worker in addresses:
-                if worker not in running and now >= not_before.get(worker, 0.0):
+                not_before[places[worker]] = now + _AGAIN_SECONDS
+                _tell(places[worker], running.pop(worker), told)
+            for worker, place in known.items():
+                if worker not in running and now >= not_before.get(place, 0.0):
+                    places[worker] = place
                     running[worker] = self._submit(function, argument, worker)
             waiting.wait(_LOOK_EVERY_SECONDS)
 
@@ -153,10 +156,13 @@ class DaskEngine:
         )
 
     def _addresses(self) -> list[str]:
+        return list(self._known())
+
+    def _known(self) -> dict[str, dict[str, Any]]:
         if self._client.status != "running":
             raise self._gone()
         try:
-            return list(self._client.scheduler_info(n_workers=-1)["workers"])
+            return dict(self._client.scheduler_info(n_workers=-1)["workers"])
         except (OSError, ValueError) as error:
             raise self._gone() from error
 

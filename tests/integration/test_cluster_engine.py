@@ -86,7 +86,8 @@ def test_worker_that_dies_while_it_is_asked_is_left_out(engine):
 
 
 def test_killed_worker_gets_its_call_again_when_it_is_back(engine, workers):
-    """The nanny brings the process back, the engine gives it work."""
+    """The nanny brings the process back, the engine gives it work; at its new address it is no other one."""
+    names: set[str] = set()
     ends: list[tuple[str, object]] = []
     killed: list[int] = []
 
@@ -97,9 +98,14 @@ def test_killed_worker_gets_its_call_again_when_it_is_back(engine, workers):
             ends.clear()
         return bool(killed) and len({worker for worker, end in ends if end == "b"}) >= 2
 
-    engine.tend(os.path.basename, "/a/b", until=until, told=lambda worker, end: ends.append((worker, end)))
+    def told(worker: str, end: object) -> None:
+        names.add(worker)
+        ends.append((worker, end))
+
+    engine.tend(os.path.basename, "/a/b", until=until, told=told)
 
     assert killed
+    assert 2 == len(names)
 
 
 @pytest.mark.usefixtures("engine")
