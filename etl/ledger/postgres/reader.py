@@ -9,6 +9,7 @@ from typing import Any, Final
 import psycopg
 import pyarrow as pa
 
+from etl.clock import SYSTEM
 from etl.ledger.dialect import Dialect, MessageQuestions
 from etl.ledger.interface import EXPORT_SCHEMA, TOUCHED_SCHEMA
 from etl.ledger.postgres import statements
@@ -92,7 +93,11 @@ _MARK = """
                      (SELECT sum(late) FROM pace))
     FROM meta
 """
-_LAST_SEND = "SELECT greatest(last_send_us, (SELECT max(last_send_us) FROM pump)) FROM meta"
+# Workers' is by the server's clock, that of one process by the process's.
+_LAST_SEND = """
+    SELECT last_send_us, (SELECT max(last_send_us) FROM pump),
+           (1000000 * extract(epoch FROM clock_timestamp()))::bigint FROM meta
+"""
 
 DIALECT: Final = Dialect(
     as_list=list,
@@ -141,9 +146,12 @@ class PostgresReader(MessageQuestions):
         return str(self._rows(_MARK)[0][0])
 
     def last_send_us(self) -> int | None:
-        """Return when the newest intent was written, by this process or by a worker."""
-        value: int | None = self._rows(_LAST_SEND)[0][0]
-        return value
+        """Return when the newest intent was written, by a process or by a worker, as this clock has it."""
+        by_process, by_worker, now_us = self._rows(_LAST_SEND)[0]
+        if by_worker is None:
+            return None if by_process is None else int(by_process)
+        by_worker += SYSTEM.wall_us() - now_us
+        return int(max(by_worker, by_process or by_worker))
 
     def touched(self, wanted: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """Yield `TOUCHED_SCHEMA` from one snapshot, in no particular order."""
