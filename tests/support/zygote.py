@@ -14,7 +14,15 @@ import warnings
 from typing import Any, NoReturn
 
 _LEFT_OUT = ("etl.__main__", "etl.sandbox")
-_HEAVY = ("duckdb", "pandas", "pyarrow.csv", "pyarrow.dataset", "pyarrow.parquet", "pyarrow.compute")
+_HEAVY = (
+    "distributed.cli.dask_worker",
+    "duckdb",
+    "pandas",
+    "pyarrow.csv",
+    "pyarrow.dataset",
+    "pyarrow.parquet",
+    "pyarrow.compute",
+)
 
 
 def load() -> None:
@@ -22,7 +30,11 @@ def load() -> None:
     import etl  # noqa: PLC0415  nothing is imported before the shim's functions can be called
 
     names = [module.name for module in pkgutil.walk_packages(etl.__path__, "etl.")]
-    for name in (*_HEAVY, "distributed.cli.dask_worker", *(name for name in names if not name.startswith(_LEFT_OUT))):
+    for name in (
+        *_HEAVY,
+        "distributed.cli.dask_worker",
+        *(name for name in names if not name.startswith(_LEFT_OUT)),
+    ):
         importlib.import_module(name)
 
 
