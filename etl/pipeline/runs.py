@@ -14,7 +14,7 @@ from etl.config.load import JobFile
 from etl.config.secrets import Secret
 from etl.config.target import Target
 from etl.config.workspace import Workspace
-from etl.errors import EtlError, ExitCode, LedgerError
+from etl.errors import EtlError, ExitCode, LedgerError, LeftByTermError, LeftError
 from etl.ledger.evidence import Aim
 from etl.ledger.interface import Ledger, PlanRecord
 from etl.ledger.rescue import SideFile
@@ -30,7 +30,7 @@ from etl.replay.conversations import Conversations
 from etl.replay.lane import blocking_states
 from etl.replay.limits import Limits
 from etl.replay.runner import Scope, Tally
-from etl.replay.stop import Stop, StopReason
+from etl.replay.stop import Stop, StopKind, StopReason
 
 if TYPE_CHECKING:
     from etl.pipeline.spreading import Spread  # an extra
@@ -102,7 +102,7 @@ class Runs:
             self._spread.require(plan, place[0])
         run = self._start_run(record, self._aim(plan, expected))
         self._observe(RunBegan(run=run))
-        stop = Stop(self._observe)
+        stop, left = Stop(self._observe), False
         try:
             if self._spread is not None and only_first_lanes is None:
                 part = self._spread.part(plan, record.number, run, place)
@@ -110,7 +110,10 @@ class Runs:
             else:
                 tally = self._replayed(plan, record, run, place, stop, only_first_lanes)
         except asyncio.CancelledError:
-            tally = Tally()  # the second signal: what was in flight is uncertain at the next start
+            tally, left = (
+                Tally(),
+                True,
+            )  # the second signal: what was in flight is uncertain at the next start
         except BaseException as error:
             ended = error.exit_code if isinstance(error, EtlError) else ExitCode.DEFECT
             # A ledger that refuses this, too, must not hide why the run ended.
@@ -118,9 +121,14 @@ class Runs:
             with suppress(LedgerError):
                 self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us(), stop=why)
             raise
-        states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
-        ended = exit_code(states, plan.summary, stop=stop.reason, trial=self._trial)
-        self._end_run(run, ended, why=stop.reason.message if stop.reason else None)
+        try:
+            states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
+            ended = exit_code(states, plan.summary, stop=stop.reason, trial=self._trial)
+            self._end_run(run, ended, why=stop.reason.message if stop.reason else None)
+        except LedgerError as error:
+            if left:
+                raise _left(stop.reason, error) from error
+            raise
         return tally, stop.reason
 
     def _replayed(
@@ -189,6 +197,14 @@ class Runs:
         # Without room for it the next command that writes seals the run.
         with suppress(LedgerError):
             self._ledger.seal(now_us=SYSTEM.wall_us())
+
+
+def _left(reason: StopReason | None, error: LedgerError) -> LeftError:
+    kind = LeftByTermError if reason is not None and reason.kind is StopKind.TERMINATED else LeftError
+    return kind(
+        f"left at once, with messages in flight: {error.message}",
+        hint="the same command resumes, once the ledger can be reached; what it does not know is then uncertain",
+    )
 
 
 def _say(line: str) -> None:

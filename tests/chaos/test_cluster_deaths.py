@@ -4,24 +4,16 @@ ETL_CHAOS=full takes every call instead of a sample.
 """
 
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from support.fleet import LANES, Fleet, FleetScene, fleet
+from support.fleet import LANES, FleetScene
 from support.scene import FULL, spread
 from support.shim import Fault, Kind, Mode
 
 LONG_SECONDS = 14_400 if FULL else 300
 SIZE = {"users": 6, "messages": 3}
-
-
-@pytest.fixture(scope="module")
-def workers(library, tmp_path_factory) -> Iterator[Fleet]:
-    """Return a fleet that all these tests share."""
-    with fleet(library, tmp_path_factory.mktemp("fleet")) as running:
-        yield running
 
 
 def watched(place: FleetScene, kinds: Kind) -> Fault:
@@ -53,19 +45,19 @@ def survive(place: FleetScene, code: int) -> int:
     ],
 )
 def test_worker_that_dies_at_any_call_loses_doubles_and_disorders_nothing(
-    tmp_path, workers, mode, kinds, samples, request
+    tmp_path, crew, mode, kinds, samples, request
 ):
     """The others take over after one lease; what it had in flight is settled by what the platform has."""
-    with workers.scene(tmp_path / "watched", **SIZE) as place:
-        workers.berths[0].man(watched(place, kinds))
+    with crew.scene(tmp_path / "watched", **SIZE) as place:
+        crew.berths[0].man(watched(place, kinds))
         assert 0 == place.send().code
-        ended = workers.berths[0].clear()
+        ended = crew.berths[0].clear()
     assert ended is not None
     doubts: list[int] = []
     wrong: list[str] = []
     for at in spread(len(ended.points), samples=samples):
-        with workers.scene(tmp_path / f"at-{at}", **SIZE) as place:
-            berth = workers.berths[0]
+        with crew.scene(tmp_path / f"at-{at}", **SIZE) as place:
+            berth = crew.berths[0]
             berth.man(replace(watched(place, kinds), mode=mode, at=at))
             ran = place.send()
             died = berth.died
@@ -93,14 +85,14 @@ def test_worker_that_dies_at_any_call_loses_doubles_and_disorders_nothing(
         pytest.param(Mode.TEAR, Kind.SEND, 3, id="in the middle of what it sends"),
     ],
 )
-def test_driver_that_dies_at_any_call_costs_nothing(tmp_path, workers, mode, kinds, samples, request):
+def test_driver_that_dies_at_any_call_costs_nothing(tmp_path, crew, mode, kinds, samples, request):
     """Its workers end their messages before the next driver begins: nothing is ever in doubt."""
-    with workers.scene(tmp_path / "watched", **SIZE) as place:
+    with crew.scene(tmp_path / "watched", **SIZE) as place:
         ran = place.send(fault=watched(place, kinds))
         assert 0 == ran.code, ran.err
     deaths, wrong = 0, []
     for at in spread(len(ran.points), samples=samples):
-        with workers.scene(tmp_path / f"at-{at}", **SIZE) as place:
+        with crew.scene(tmp_path / f"at-{at}", **SIZE) as place:
             ran = place.send(fault=replace(watched(place, kinds), mode=mode, at=at))
             last = ran
             try:

@@ -96,16 +96,20 @@ class Fleet:
 
     @contextmanager
     def scene(
-        self, folder: Path, *, users: int = 8, messages: int = 4, **replay: float | str
+        self, folder: Path, *, users: int = 8, messages: int = 4, ledger: str = "", **replay: float | str
     ) -> Iterator["FleetScene"]:
-        """Set a scene in a new folder and take it down again; `replay` are settings of that table."""
+        """Set a scene in a new folder and take it down again; `replay` are settings of that table.
+
+        With `ledger` in that database instead of the fleet's.
+        """
         folder.mkdir()
+        ledger = ledger or self.ledger
         settings = {"rate_per_second": RATE, "lanes": LANES, "lease_seconds": LEASE_SECONDS, **replay}
         with platform() as server:
             server.answer = lambda _arrival, _number: Reply(delay_seconds=LATENCY_SECONDS)
             write_csv(folder / "history.csv", rows(users=users, messages=messages))
             write_job(folder, server.base_url, **settings)
-            keep_in(self.ledger, folder)
+            keep_in(ledger, folder)
             yield FleetScene(
                 folder=folder,
                 server=server,
@@ -113,9 +117,10 @@ class Fleet:
                 users=users,
                 messages=messages,
                 fleet=self,
-                rate=RATE,
+                ledger=ledger,
+                rate=int(settings["rate_per_second"]),
             )
-        drop(Address(url=self.ledger, schema=schema_of(self.ledger, folder)))
+        drop(Address(url=ledger, schema=schema_of(ledger, folder)))
         shutil.rmtree(folder)
 
 
@@ -124,11 +129,13 @@ class FleetScene(Scene):
     """A scene whose messages are sent by a fleet, with its ledger in a database."""
 
     fleet: Fleet
+    ledger: str
+    """The URL of its database."""
     rate: int
 
     def peers(self) -> dict[str, str]:
         """Return what the sockets of platform and database are connected to, by name."""
-        url = urlsplit(self.fleet.ledger)
+        url = urlsplit(self.ledger)
         port = str(url.port or 5432)
         host = parse_qs(url.query).get("host", [""])[0]
         place = f"{host}/.s.PGSQL.{port}" if host.startswith("/") else port
@@ -140,7 +147,7 @@ class FleetScene(Scene):
 
     def states(self) -> dict[str, str]:
         """Return the state of every message that the database knows, by its id."""
-        return stored(self.fleet.ledger, self.folder)
+        return stored(self.ledger, self.folder)
 
     def check_whole(self) -> None:
         """All that holds for one process, the rate over all workers, and what they wrote."""

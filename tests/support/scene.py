@@ -93,6 +93,14 @@ class Scene:
         assert [] == disordered(self.server.taken)
         assert 0 == self.server.overlaps
 
+    def check_held(self) -> None:
+        """Behind a message that is in doubt nothing of its user was sent."""
+        states = self.states()
+        for arrivals in self.server.by_user().values():
+            ids = [arrival.body["id"] for arrival in arrivals]
+            doubtful = [key for key in ids if states[key] in {"uncertain", "in_flight"}]
+            assert [] == [key for key in doubtful if key != ids[-1]], "sent past a doubt"
+
     def check_intents(self, *, in_flight: int) -> None:
         """What arrived was durable before, what is accepted has arrived, and doubt is bounded."""
         left = self.states()
