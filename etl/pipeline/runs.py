@@ -203,7 +203,7 @@ def _left(reason: StopReason | None, error: LedgerError) -> LeftError:
     kind = LeftByTermError if reason is not None and reason.kind is StopKind.TERMINATED else LeftError
     return kind(
         f"left at once, with messages in flight: {error.message}",
-        hint="the same command resumes, once the ledger can be reached; what it does not know is then uncertain",
+        hint="once the ledger can be reached, the same command resumes; what it does not know is uncertain",
     )
 
 

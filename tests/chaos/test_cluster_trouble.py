@@ -67,7 +67,7 @@ def in_a_bucket(place: FleetScene, bucket: s3.Bucket) -> None:
 
 @pytest.mark.parametrize("planned", [True, False])
 def test_full_disk_of_a_worker_is_no_defect_and_loses_nothing(tmp_path, crew, planned):
-    """Where it can't read the plan others do its work; where it can't plan it is told, and nothing is sent."""
+    """Where it can't read the plan others do its work; where it can't plan, nothing is sent."""
     with s3.store() as store, crew.scene(tmp_path / "scene") as place:
         in_a_bucket(place, store.bucket())
         if planned:

@@ -2,20 +2,21 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
-from itertools import count
+from contextlib import ExitStack, closing, suppress
+from itertools import chain, count
 from typing import Any, Final
 
 import psycopg
 import pyarrow as pa
 
 from etl.clock import SYSTEM
+from etl.errors import LedgerError
 from etl.ledger.dialect import Dialect, MessageQuestions
 from etl.ledger.interface import EXPORT_SCHEMA, TOUCHED_SCHEMA
 from etl.ledger.postgres import statements
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.connection import Connection, connect
-from etl.ledger.postgres.failures import is_lost, translated
+from etl.ledger.postgres.failures import is_lost, said, translated
 from etl.ledger.postgres.waiting import patiently
 from etl.ledger.questions import BATCH_ROWS, table
 
@@ -156,13 +157,13 @@ class PostgresReader(MessageQuestions):
     def touched(self, wanted: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """Yield `TOUCHED_SCHEMA` from one snapshot, in no particular order."""
         if wanted is None:
-            return stream(self._address, _TOUCHED, TOUCHED_SCHEMA)
+            return self._stream(_TOUCHED, TOUCHED_SCHEMA)
         lists = tuple(wanted.column(name).to_pylist() for name in ("key", "lane"))
-        return stream(self._address, _TOUCHED_OF, TOUCHED_SCHEMA, lists)
+        return self._stream(_TOUCHED_OF, TOUCHED_SCHEMA, lists)
 
     def export(self) -> Iterator[pa.RecordBatch]:
         """Yield `EXPORT_SCHEMA` from one snapshot, in order of (plan, ordinal)."""
-        return stream(self._address, _EXPORT, EXPORT_SCHEMA)
+        return self._stream(_EXPORT, EXPORT_SCHEMA)
 
     def _rows(self, sql: str, parameters: Parameters = ()) -> list[Any]:
         with self._reading, translated(self._address):
@@ -175,18 +176,52 @@ class PostgresReader(MessageQuestions):
             self._reader = patiently(self._connected, seconds=self._patience_seconds, hurried=self._hurried)
             return self._reader.execute(sql.encode(), parameters).fetchall()
 
+    def _stream(self, sql: str, schema: pa.Schema, parameters: Parameters = ()) -> Iterator[pa.RecordBatch]:
+        patience, hurried = self._patience_seconds, self._hurried
+        return stream(self._address, sql, schema, parameters, patience_seconds=patience, hurried=hurried)
+
     def _connected(self) -> Connection:
         return connect(self._address, role="reader")
 
 
 def stream(
-    address: Address, sql: str, schema: pa.Schema, parameters: Parameters = ()
+    address: Address,
+    sql: str,
+    schema: pa.Schema,
+    parameters: Parameters = (),
+    *,
+    patience_seconds: float,
+    hurried: threading.Event,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a question by `schema`, at most 65,536 a batch, from one snapshot."""
-    with translated(address), closing(connect(address, role="reader")) as connection:
-        connection.execute("BEGIN READ ONLY")
-        for rows in batches(connection, sql, parameters):
-            yield table(rows, schema)
+    """Yield the rows of a question by `schema`, at most 65,536 a batch, from one snapshot.
+
+    A database that goes away before the first batch, which is all of most answers, is asked anew.
+
+    Raises:
+        LedgerError: it stayed away, or went in the middle: of another snapshot the rest would not fit.
+    """
+
+    def begun() -> tuple[ExitStack, Iterator[list[tuple[Any, ...]]]]:
+        with ExitStack() as stack:
+            connection = stack.enter_context(closing(connect(address, role="reader")))
+            connection.execute("BEGIN READ ONLY")
+            rows = batches(connection, sql, parameters)
+            first = next(rows, [])
+            return stack.pop_all(), chain([first] if first else [], rows)
+
+    with translated(address):
+        open_, found = patiently(begun, seconds=patience_seconds, hurried=hurried)
+        with open_:
+            try:
+                for rows in found:
+                    yield table(rows, schema)
+            except psycopg.OperationalError as error:
+                if not is_lost(error):
+                    raise
+                raise LedgerError(
+                    f"the ledger {address} went away in the middle of a long read{said(error)}",
+                    hint="this command sent nothing meanwhile; run it again",
+                ) from None
 
 
 def batches(connection: Connection, sql: str, parameters: Parameters = ()) -> Iterator[list[tuple[Any, ...]]]:
@@ -194,6 +229,11 @@ def batches(connection: Connection, sql: str, parameters: Parameters = ()) -> It
     name = f"rows_{next(_NUMBERS)}"
     fetch = f"FETCH FORWARD {BATCH_ROWS} FROM {name}".encode()
     connection.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {sql}".encode(), parameters)
-    while rows := connection.execute(fetch, binary=True).fetchall():
-        yield rows
-    connection.execute(f"CLOSE {name}".encode())
+    full = True
+    while full:
+        rows = connection.execute(fetch, binary=True).fetchall()
+        full = len(rows) == BATCH_ROWS
+        if not full:
+            connection.execute(f"CLOSE {name}".encode())
+        if rows:
+            yield rows
