@@ -149,12 +149,16 @@ def export_cut(address: Address, laid: Wire, side: Side, at: int) -> tuple[list[
     """Return the ordinals that an export gives although it is cut, or None; and what passed."""
     through = replace(address, url=laid.url)
     with closing(PostgresLedger(through, ReadOnly(through), marks=None, patience_seconds=20)) as asking:
+        found: list[int] | None = []
         laid.arm(side, at)
         try:
             found = [ordinal for batch in asking.export() for ordinal in batch["ordinal"].to_pylist()]
         except LedgerError as error:
-            found = None if "in the middle of a long read" in error.message else []
-        return found, laid.passed[side]
+            if "in the middle of a long read" in error.message:
+                found = None
+        passed = laid.passed[side]
+        laid.arm()
+    return found, passed
 
 
 @pytest.mark.parametrize("side", list(Side))
