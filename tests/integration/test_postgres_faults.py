@@ -13,7 +13,7 @@ import pytest
 from etl.errors import LedgerError
 from etl.ledger.evidence import Pause
 from etl.ledger.interface import Decision, Intent, Ledger, Outcome, PlanRecord, Selection, Word
-from etl.ledger.postgres import reader
+from etl.ledger.postgres import long_reads
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.ledger import PostgresLedger
 from etl.ledger.postgres.opening import open_postgres
@@ -167,7 +167,7 @@ def test_long_read_is_whole_wherever_the_connection_is_cut_or_says_that_it_is_no
     side, rows, address, laid, ledger, monkeypatch
 ):
     """What comes in one batch is asked again; half of another snapshot is never added to a first half."""
-    monkeypatch.setattr(reader, "BATCH_ROWS", rows)
+    monkeypatch.setattr(long_reads, "BATCH_ROWS", rows)
     live(ledger)
     whole = [ordinal for batch in ledger.export() for ordinal in batch["ordinal"].to_pylist()]
     ends, at, last = set(), 1, 1

@@ -2,23 +2,21 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
-from itertools import chain, count
+from contextlib import suppress
 from typing import Any, Final
 
 import psycopg
 import pyarrow as pa
 
 from etl.clock import SYSTEM
-from etl.errors import LedgerError
 from etl.ledger.dialect import Dialect, MessageQuestions
 from etl.ledger.interface import EXPORT_SCHEMA, TOUCHED_SCHEMA
 from etl.ledger.postgres import statements
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.connection import Connection, connect
-from etl.ledger.postgres.failures import is_lost, said, translated
+from etl.ledger.postgres.failures import is_lost, translated
+from etl.ledger.postgres.long_reads import Parameters, stream
 from etl.ledger.postgres.waiting import patiently
-from etl.ledger.questions import BATCH_ROWS, table
 
 _TOUCHED = "SELECT key, content, lane, at_us, state FROM message WHERE state <> 'pending'"
 
@@ -84,8 +82,6 @@ _DOUBT_BEFORE = """
     WHERE at_us > coalesce((SELECT doubted_us FROM plan WHERE number = %(plan)s), -1)
 """
 
-_NUMBERS: Final = count()
-"""So that two cursors of one connection have names of their own."""
 
 # Workers of a run by many have counters of their own, so that none waits for another's commit. An epoch grows
 # where a claim puts messages in doubt, `late` where an answer comes late.
@@ -112,8 +108,6 @@ DIALECT: Final = Dialect(
     count_chosen=statements.COUNT_CHOSEN,
     doubt_before=_DOUBT_BEFORE,
 )
-
-Parameters = tuple[object, ...] | dict[str, object]
 
 
 class PostgresReader(MessageQuestions):
@@ -182,58 +176,3 @@ class PostgresReader(MessageQuestions):
 
     def _connected(self) -> Connection:
         return connect(self._address, role="reader")
-
-
-def stream(
-    address: Address,
-    sql: str,
-    schema: pa.Schema,
-    parameters: Parameters = (),
-    *,
-    patience_seconds: float,
-    hurried: threading.Event,
-) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a question by `schema`, at most 65,536 a batch, from one snapshot.
-
-    A database that goes away before the first batch, which is all of most answers, is asked anew.
-
-    Raises:
-        LedgerError: it stayed away, or went in the middle: of another snapshot the rest would not fit.
-    """
-
-    def begun() -> tuple[ExitStack, Iterator[list[tuple[Any, ...]]]]:
-        with ExitStack() as stack:
-            connection = stack.enter_context(closing(connect(address, role="reader")))
-            connection.execute("BEGIN READ ONLY")
-            rows = batches(connection, sql, parameters)
-            first = next(rows, [])
-            return stack.pop_all(), chain([first] if first else [], rows)
-
-    with translated(address):
-        open_, found = patiently(begun, seconds=patience_seconds, hurried=hurried)
-        with open_:
-            try:
-                for rows in found:
-                    yield table(rows, schema)
-            except psycopg.OperationalError as error:
-                if not is_lost(error):
-                    raise
-                raise LedgerError(
-                    f"the ledger {address} went away in the middle of a long read{said(error)}",
-                    hint="this command sent nothing meanwhile; run it again",
-                ) from None
-
-
-def batches(connection: Connection, sql: str, parameters: Parameters = ()) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield rows, at most 65,536 at once; the server keeps the rest. Call it within a transaction."""
-    name = f"rows_{next(_NUMBERS)}"
-    fetch = f"FETCH FORWARD {BATCH_ROWS} FROM {name}".encode()
-    connection.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {sql}".encode(), parameters)
-    full = True
-    while full:
-        rows = connection.execute(fetch, binary=True).fetchall()
-        full = len(rows) == BATCH_ROWS
-        if not full:
-            connection.execute(f"CLOSE {name}".encode())
-        if rows:
-            yield rows
