@@ -15,7 +15,7 @@ from support.scene import FULL
 from support.shim import Fault, Kind, Mode
 
 GOOD = Reply(delay_seconds=LATENCY_SECONDS)
-SAMPLE = ("cut", "400", "401", "429 with a pause")
+SAMPLE = ("cut", "401", "429 with a pause")
 USERS, MESSAGES = 6, 4
 ROUNDS = 40
 """Far more than any seed needs."""

@@ -65,7 +65,7 @@ def in_a_bucket(place: FleetScene, bucket: s3.Bucket) -> None:
     job.write_text(f'state = "{bucket.uri("team")}"\n{text}', encoding="utf-8")
 
 
-@pytest.mark.parametrize("planned", [True, False])
+@pytest.mark.parametrize("planned", [True, pytest.param(False, marks=FULLY)])
 def test_full_disk_of_a_worker_is_no_defect_and_loses_nothing(tmp_path, crew, planned):
     """Where it can't read the plan others do its work; where it can't plan, nothing is sent."""
     with s3.store() as store, crew.scene(tmp_path / "scene") as place:
