@@ -83,7 +83,6 @@ def test_full_disk_of_a_worker_is_no_defect_and_loses_nothing(tmp_path, crew, pl
         crew.berths[0].man(full)
         ran = place.send()
         hit = crew.berths[0].clear()
-        crew.berths[0].man()
         assert hit is not None
         assert hit.points
         place.check_sound()

@@ -37,7 +37,7 @@ class Berth:
         self._pid = 0
         self._thread: threading.Thread | None = None
         self._changing = threading.Lock()
-        self._leaving = False
+        self._armed = self._leaving = False
         self.died: Ran | None = None
         """The worker that met its fault, and what it did."""
 
@@ -45,10 +45,15 @@ class Berth:
         """Put a new worker here that meets a fault, and wait until the scheduler knows it."""
         self.clear()
         self.died = None
-        self._leaving = False
+        self._armed, self._leaving = fault is not None, False
         self._start(fault)
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
+
+    def man_soundly(self) -> None:
+        """Put a new worker here unless the one that is here can meet no fault any more."""
+        if self._thread is None or (self._armed and self.died is None):
+            self.man()
 
     def clear(self) -> Ran | None:
         """End the worker that is here, and return what it did."""
@@ -100,9 +105,11 @@ class Fleet:
     ) -> Iterator["FleetScene"]:
         """Set a scene in a new folder and take it down again; `replay` are settings of that table.
 
-        With `ledger` in that database instead of the fleet's.
+        What an earlier scene's workers were to meet is off. `ledger`: a database instead of the fleet's.
         """
         folder.mkdir()
+        for berth in self.berths:
+            berth.man_soundly()
         ledger = ledger or self.ledger
         settings = {"rate_per_second": RATE, "lanes": LANES, "lease_seconds": LEASE_SECONDS, **replay}
         with platform() as server:
