@@ -10,8 +10,10 @@ sqlite3, pyarrow, duckdb, pydantic) are turned into these at the edge of the pac
     ├── LedgerError     5   the results ledger can't be used: nothing was sent that is not in it
     │   └── LedgerFullError     its disk has no room
     ├── RefusedError    6   the API refused the run: credentials, address, contract
-    └── LaterError     75   nothing is wrong: another run is active, or the API said "later"
-        └── EngineError         the cluster of --cluster is gone, or lost a part of the work
+    ├── LaterError     75   nothing is wrong: another run is active, or the API said "later"
+    │   └── EngineError         the cluster of --cluster is gone, or lost a part of the work
+    └── LeftError     130   a person wanted to leave at once, and the ledger could not be asked any more
+        └── LeftByTermError    143   likewise, at SIGTERM
 """
 
 from enum import IntEnum
@@ -102,6 +104,18 @@ class LaterError(EtlError):
     """Nothing is wrong; the same command works later."""
 
     exit_code = ExitCode.LATER
+
+
+class LeftError(EtlError):
+    """A second signal ended the run, and the ledger can't say how it stands."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+class LeftByTermError(LeftError):
+    """The signal was SIGTERM."""
+
+    exit_code = ExitCode.TERMINATED
 
 
 class EngineError(LaterError):

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from etl.clock import SYSTEM
 from etl.cluster.guarded import Done, Failed, guarded, result_of
+from etl.cluster.names import Names
 from etl.errors import EngineError, EtlError, UsageError
 
 try:
@@ -31,6 +32,8 @@ _WORKERS_SECONDS: Final = 15.0
 """How long a cluster may take to have its first worker: it may just be starting."""
 _GONE_SECONDS: Final = 10.0
 """How long a scheduler that does not answer is waited for."""
+_NOTICED_SECONDS: Final = 5.0
+"""How long a scheduler may take to see that a worker is dead."""
 _UNMANNED_SECONDS: Final = 300.0
 """How long a cluster may be without any worker: machines are replaced in less."""
 _LOOK_EVERY_SECONDS: Final = 0.2
@@ -91,7 +94,16 @@ class DaskEngine:
             ends = self._client.run(guarded, function, argument, on_error="return")
         except OSError as error:
             raise self._gone() from error
-        return {worker: _unwrapped(end) for worker, end in ends.items()}
+        dead = self._dead({worker for worker, end in ends.items() if isinstance(end, OSError)})
+        return {worker: _unwrapped(end) for worker, end in ends.items() if worker not in dead}
+
+    def _dead(self, silent: set[str]) -> set[str]:
+        """Return which of those that did not answer are gone; the scheduler needs a moment to see it."""
+        waiting = threading.Event()
+        until = SYSTEM.monotonic() + _NOTICED_SECONDS
+        while silent & (known := set(self._addresses())) and SYSTEM.monotonic() < until:
+            waiting.wait(_LOOK_EVERY_SECONDS)
+        return silent - known
 
     def tend(
         self,
@@ -104,28 +116,30 @@ class DaskEngine:
         """Keep one call running on every worker that the scheduler knows."""
         waiting = threading.Event()
         running: dict[str, Any] = {}
+        names, places = Names(), dict[str, str]()
         not_before: dict[str, float] = {}
         answered_at = manned_at = SYSTEM.monotonic()
         while not until():
             now = SYSTEM.monotonic()
             try:
-                addresses = self._addresses()
+                known = names.of(self._known())
                 answered_at = now
-                manned_at = now if addresses else manned_at
+                manned_at = now if known else manned_at
             except EngineError:
                 if now - answered_at > _GONE_SECONDS:
                     raise
-                addresses = []
+                known = {}
             if now - manned_at > _UNMANNED_SECONDS:
                 raise EngineError(
                     f"the cluster {self.name} has had no workers for {now - manned_at:.0f} s",
                     hint="start some; the same command goes on",
                 )
             for worker in [worker for worker, call in running.items() if call.done()]:
-                not_before[worker] = now + _AGAIN_SECONDS
-                _tell(worker, running.pop(worker), told)
-            for worker in addresses:
-                if worker not in running and now >= not_before.get(worker, 0.0):
+                not_before[places[worker]] = now + _AGAIN_SECONDS
+                _tell(places[worker], running.pop(worker), told)
+            for worker, place in known.items():
+                if worker not in running and now >= not_before.get(place, 0.0):
+                    places[worker] = place
                     running[worker] = self._submit(function, argument, worker)
             waiting.wait(_LOOK_EVERY_SECONDS)
 
@@ -142,10 +156,13 @@ class DaskEngine:
         )
 
     def _addresses(self) -> list[str]:
+        return list(self._known())
+
+    def _known(self) -> dict[str, dict[str, Any]]:
         if self._client.status != "running":
             raise self._gone()
         try:
-            return list(self._client.scheduler_info(n_workers=-1)["workers"])
+            return dict(self._client.scheduler_info(n_workers=-1)["workers"])
         except (OSError, ValueError) as error:
             raise self._gone() from error
 

@@ -42,7 +42,10 @@ class Engine(Protocol):
         """
 
     def survey(self, function: Callable[[Item], Result], argument: Item) -> dict[str, Result | BaseException]:
-        """Return what a short function says on each worker, by the worker's name, also where all are busy."""
+        """Return what a short function says on each worker, by the worker's name, also where all are busy.
+
+        One that dies meanwhile says nothing and is left out.
+        """
 
     def tend(
         self,
@@ -55,8 +58,8 @@ class Engine(Protocol):
         """Keep one long call running on every worker, also on those that join later or come back.
 
         Returns soon after `until` says so, asked several times a second; calls that still run are left to
-        end by themselves. A call that ends is made again a moment later. `told` gets each end: worker and
-        result.
+        end by themselves. A call that ends is made again a moment later. `told` gets each end: result, and
+        what the worker is called; one that died and came back is called the same.
 
         Raises:
             EngineError: the engine is gone.

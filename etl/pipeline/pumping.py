@@ -84,15 +84,15 @@ class SharedMemory:
         self._gate = gate
         self._allowed = allowed_per_second
 
-    def set_hold_off(self, until_us: int, *, pause: Pause | None = None) -> None:
+    async def set_hold_off(self, until_us: int, *, pause: Pause | None = None) -> None:
         """Let everybody wait."""
-        self._ledger.set_hold_off(until_us, pause=pause)
+        await asyncio.to_thread(self._ledger.set_hold_off, until_us, pause=pause)
 
-    def remember_learned_rate(self, rate_per_second: float | None) -> None:
+    async def remember_learned_rate(self, rate_per_second: float | None) -> None:
         """Let everybody go at that pace, unless another worker has just drawn a lesson of its own."""
         share = 1.0 if rate_per_second is None else rate_per_second / self._allowed
-        if self._ledger.set_share(share, before=self._gate.share):
-            self._ledger.remember_learned_rate(rate_per_second)
+        if await asyncio.to_thread(self._ledger.set_share, share, before=self._gate.share):
+            await asyncio.to_thread(self._ledger.remember_learned_rate, rate_per_second)
 
 
 class SharedWriter:

@@ -1,5 +1,6 @@
 """Wires one replay: client, ledger writer, pacer, runner."""
 
+import asyncio
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.job import Job
 from etl.config.secrets import Secret
 from etl.config.target import Target
+from etl.ledger.evidence import Pause
 from etl.ledger.interface import Ledger
 from etl.ledger.rescue import Rescue
 from etl.ledger.writer import GroupCommit
@@ -111,7 +113,7 @@ class Replaying:
                 pacer=pacer,
                 adaptive=adaptive,
                 breaker=breaker,
-                memory=self.ledger,
+                memory=LedgerMemory(self.ledger),
                 stop=stop,
                 clock=SYSTEM,
                 random=SystemRandom(),
@@ -154,6 +156,24 @@ class Replaying:
             self.observe(Warned(message=told))
             pacer.hold_off(now + seconds)
         return pacer
+
+
+class LedgerMemory:
+    """What a ledger keeps for the next run, stored by a thread.
+
+    A database that is away is waited for, and on the loop answers would become doubt meanwhile.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def set_hold_off(self, until_us: int, *, pause: Pause | None = None) -> None:
+        """Remember until when the API asked everybody to wait."""
+        await asyncio.to_thread(self._ledger.set_hold_off, until_us, pause=pause)
+
+    async def remember_learned_rate(self, rate_per_second: float | None) -> None:
+        """Remember the pace that the API took well."""
+        await asyncio.to_thread(self._ledger.remember_learned_rate, rate_per_second)
 
 
 def share_to_begin_with(

@@ -14,7 +14,7 @@ from etl.config.load import JobFile
 from etl.config.secrets import Secret
 from etl.config.target import Target
 from etl.config.workspace import Workspace
-from etl.errors import EtlError, ExitCode, LedgerError
+from etl.errors import EtlError, ExitCode, LedgerError, LeftByTermError, LeftError
 from etl.ledger.evidence import Aim
 from etl.ledger.interface import Ledger, PlanRecord
 from etl.ledger.rescue import SideFile
@@ -31,7 +31,7 @@ from etl.replay.conversations import Conversations
 from etl.replay.lane import blocking_states
 from etl.replay.limits import Limits
 from etl.replay.runner import Scope, Tally
-from etl.replay.stop import Stop, StopReason
+from etl.replay.stop import Stop, StopKind, StopReason
 
 if TYPE_CHECKING:
     from etl.pipeline.spreading import Spread  # an extra
@@ -105,7 +105,7 @@ class Runs:
             self._spread.require(plan, place[0])
         run = self._start_run(record, self._aim(plan, expected))
         self._observe(RunBegan(run=run, loop=loop))
-        stop = Stop(self._observe)
+        stop, left = Stop(self._observe), False
         try:
             if self._spread is not None and only_first_lanes is None:
                 part = self._spread.part(plan, record.number, run, place)
@@ -114,7 +114,8 @@ class Runs:
                 scope = Scope(plan=record.number, only_first_lanes=only_first_lanes, blocking=self._blocking)
                 tally = self._replayed(plan, run, place, stop, scope, expected)
         except asyncio.CancelledError:
-            tally = Tally()  # the second signal: what was in flight is uncertain at the next start
+            # The second signal: what was in flight is uncertain at the next start.
+            tally, left = Tally(), True
         except BaseException as error:
             ended = error.exit_code if isinstance(error, EtlError) else ExitCode.DEFECT
             # A ledger that refuses this, too, must not hide why the run ended.
@@ -122,9 +123,14 @@ class Runs:
             with suppress(LedgerError):
                 self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us(), stop=why)
             raise
-        states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
-        ended = exit_code(states, plan.summary, stop=stop.reason, trial=self._trial)
-        self._end_run(run, ended, why=stop.reason.message if stop.reason else None)
+        try:
+            states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
+            ended = exit_code(states, plan.summary, stop=stop.reason, trial=self._trial)
+            self._end_run(run, ended, why=stop.reason.message if stop.reason else None)
+        except LedgerError as error:
+            if left:
+                raise _left(stop.reason, error) from error
+            raise
         return tally, stop.reason
 
     def _replayed(
@@ -191,6 +197,14 @@ class Runs:
         # Without room for it the next command that writes seals the run.
         with suppress(LedgerError):
             self._ledger.seal(now_us=SYSTEM.wall_us())
+
+
+def _left(reason: StopReason | None, error: LedgerError) -> LeftError:
+    kind = LeftByTermError if reason is not None and reason.kind is StopKind.TERMINATED else LeftError
+    return kind(
+        f"left at once, with messages in flight: {error.message}",
+        hint="once the ledger can be reached, the same command resumes; what it does not know is uncertain",
+    )
 
 
 def _say(line: str) -> None:

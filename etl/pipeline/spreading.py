@@ -139,6 +139,11 @@ class Spread:
             tending = asyncio.create_task(asyncio.to_thread(self._tend, self._spec(part), over))
             try:
                 counts = await self._watch(runs, part, before, limits, stop)
+            except asyncio.CancelledError:
+                # Threads that wait for a database which is away would keep the process.
+                runs.hurry()
+                self._ledger.hurry()
+                raise
             finally:
                 over.set()
             await tending

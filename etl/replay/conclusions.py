@@ -1,6 +1,7 @@
 """What one outcome means for everybody: pauses, pace, the end of the run."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Protocol, assert_never
@@ -17,12 +18,12 @@ from etl.replay.stop import Stop, StopKind
 
 
 class Memory(Protocol):
-    """What a target's ledger keeps for the next run."""
+    """What a target's ledger keeps for the next run; calls may take long, and raise LedgerError."""
 
-    def set_hold_off(self, until_us: int, *, pause: Pause | None = None) -> None:
+    async def set_hold_off(self, until_us: int, *, pause: Pause | None = None) -> None:
         """Remember until when the API asked everybody to wait, in microseconds since 1970 UTC."""
 
-    def remember_learned_rate(self, rate_per_second: float | None) -> None:
+    async def remember_learned_rate(self, rate_per_second: float | None) -> None:
         """Remember the pace that the API took well; None: the whole rate."""
 
 
@@ -79,7 +80,8 @@ class Conclusions:
         )
         self._bot_told = False
         self._held_until_us = 0
-        self._unsaved: list[Callable[[], None]] = []
+        self._unsaved: list[Callable[[], Awaitable[None]]] = []
+        self._saving = asyncio.Lock()
 
     def draw(self, ordinal: int, exchange: Exchange, judgement: Judgement, *, sent_at: float) -> None:
         """Let one outcome, just in, count for everybody; `sent_at` is when its request left."""
@@ -106,14 +108,20 @@ class Conclusions:
         """Return whether all that the next run has to know is stored."""
         return not self._unsaved
 
-    def remember(self) -> None:
-        """Store what the next run has to know, if anything is new.
+    async def remember(self) -> None:
+        """Store what the next run has to know, if anything is new; in order, while the loop goes on.
 
         Raises:
             LedgerError: it can't be stored.
         """
-        while self._unsaved:
-            self._unsaved.pop(0)()
+        if not self._unsaved:
+            return
+        async with self._saving:
+            while self._unsaved:
+                try:
+                    await self._unsaved[0]()
+                finally:
+                    self._unsaved.pop(0)
 
     def _consider_bot(self) -> None:
         message = "the bot answered a standby message: this deployment does not behave as documented"

@@ -165,7 +165,8 @@ class Delivery:
             outcome = self._outcome(message, exchange, judgement)
             await self._writer.write(*([outcome] if begun is None else [outcome, self._intent(begun)]))
         try:
-            self._conclusions.remember()
+            if begun is None:  # an intent on disk waits for nobody else's conclusions
+                await self._conclusions.remember()
             if judgement.verdict not in {Verdict.STOP, Verdict.RETRY}:
                 self._settle(message, exchange, judgement.state, sent_at=sent_at, track=walk.track)
         except Exception:

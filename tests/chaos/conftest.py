@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from support.fleet import Fleet, fleet
 from support.shim import Zygote, build, why_not, zygote
 
 
@@ -23,3 +24,10 @@ def zygotes(library, tmp_path_factory) -> Iterator[tuple[Zygote, Zygote]]:
     folder = tmp_path_factory.mktemp("zygotes")
     with zygote(library, folder / "1") as one, zygote(library, folder / "2") as two:
         yield one, two
+
+
+@pytest.fixture(scope="session")
+def crew(library, tmp_path_factory) -> Iterator[Fleet]:
+    """Return a cluster whose workers and drivers can meet faults."""
+    with fleet(library, tmp_path_factory.mktemp("fleet")) as running:
+        yield running

@@ -7,24 +7,14 @@ from random import Random
 import pytest
 
 from support.faults import ANSWERS, TIMEOUT_SECONDS
-from support.ledger import stored
 from support.recorder import Arrival, Reply
-from support.scene import FULL, LATENCY_SECONDS, Scene, scene
+from support.scene import FULL, LATENCY_SECONDS, scene
 from support.shim import Fault, Kind, Mode
 
 GOOD = Reply(delay_seconds=LATENCY_SECONDS)
 USERS, MESSAGES = 5, 5
 ROUNDS = 60
 """Far more than any seed needs."""
-
-
-def check_held(place: Scene) -> None:
-    """Behind a message that is in doubt nothing of its user was sent."""
-    states = stored(place.folder)
-    for arrivals in place.server.by_user().values():
-        ids = [arrival.body["id"] for arrival in arrivals]
-        doubtful = [key for key in ids if states[key] in {"uncertain", "in_flight"}]
-        assert [] == [key for key in doubtful if key != ids[-1]], "sent past a doubt"
 
 
 @pytest.mark.parametrize("name", ANSWERS)
@@ -44,8 +34,8 @@ def test_bad_answer_costs_its_message_and_nothing_else(tmp_path, zygotes, name):
         ran = place.run("import", "job.toml")
         assert bad.code == ran.code, ran.err
         place.check_sound()
-        check_held(place)
-        states = stored(place.folder)
+        place.check_held()
+        states = place.states()
         assert bad.state == states.pop(hit[0])
         # A run that ends takes back what has not left yet.
         assert ({"accepted", "pending"} if bad.code == 6 else {"accepted"}) >= set(states.values())
@@ -79,9 +69,9 @@ def test_bad_answers_and_kills_at_random_end_with_everything_once_and_in_order(t
             ran = place.run("import", "job.toml", fault=kill if draw.random() < 0.5 else None)
             assert ran.code in {0, 3, 6, -signal.SIGKILL}, ran.err
             place.check_sound()
-            check_held(place)
+            place.check_held()
             assert USERS >= place.settle()
-            states = list(stored(place.folder).values())
+            states = list(place.states().values())
             if len(states) == USERS * MESSAGES and {"accepted", "rejected"} >= set(states):
                 break
         place.check_whole()

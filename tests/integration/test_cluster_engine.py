@@ -80,8 +80,14 @@ def test_survey_asks_every_worker(engine):
     assert {"b"} == set(found.values())
 
 
+def test_worker_that_dies_while_it_is_asked_is_left_out(engine):
+    """It says nothing against the run: others do its work, and its nanny brings it back."""
+    assert {} == engine.survey(os._exit, 1)
+
+
 def test_killed_worker_gets_its_call_again_when_it_is_back(engine, workers):
-    """The nanny brings the process back, the engine gives it work."""
+    """The nanny brings the process back, the engine gives it work; at its new address it is no other one."""
+    names: set[str] = set()
     ends: list[tuple[str, object]] = []
     killed: list[int] = []
 
@@ -92,9 +98,14 @@ def test_killed_worker_gets_its_call_again_when_it_is_back(engine, workers):
             ends.clear()
         return bool(killed) and len({worker for worker, end in ends if end == "b"}) >= 2
 
-    engine.tend(os.path.basename, "/a/b", until=until, told=lambda worker, end: ends.append((worker, end)))
+    def told(worker: str, end: object) -> None:
+        names.add(worker)
+        ends.append((worker, end))
+
+    engine.tend(os.path.basename, "/a/b", until=until, told=told)
 
     assert killed
+    assert 2 == len(names)
 
 
 @pytest.mark.usefixtures("engine")

@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from etl.errors import LedgerError
 from etl.ledger.evidence import Pause
 from etl.ledger.interface import Decision, Intent, Ledger, Outcome, PlanRecord, Selection, Word
+from etl.ledger.postgres import long_reads
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.ledger import PostgresLedger
 from etl.ledger.postgres.opening import open_postgres
+from etl.ledger.postgres.session import ReadOnly
 from etl.model.states import State
 from support.postgres import end_owner, fresh_address, server, shell
 from support.wire import Side, Wire, wire
@@ -140,3 +143,37 @@ def test_each_write_is_applied_once_wherever_the_connection_is_cut(side, address
             assert expected[1] == stored(fresh), f"cut at {at}"
         at += STEP
     assert 50 < total
+
+
+def export_cut(address: Address, laid: Wire, side: Side, at: int) -> tuple[list[int] | None, int]:
+    """Return the ordinals that an export gives although it is cut, or None; and what passed."""
+    through = replace(address, url=laid.url)
+    with closing(PostgresLedger(through, ReadOnly(through), marks=None, patience_seconds=20)) as asking:
+        found: list[int] | None = []
+        laid.arm(side, at)
+        try:
+            found = [ordinal for batch in asking.export() for ordinal in batch["ordinal"].to_pylist()]
+        except LedgerError as error:
+            if "in the middle of a long read" in error.message:
+                found = None
+        passed = laid.passed[side]
+        laid.arm()
+    return found, passed
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("rows", [1 << 16, 2])
+def test_long_read_is_whole_wherever_the_connection_is_cut_or_says_that_it_is_not(
+    side, rows, address, laid, ledger, monkeypatch
+):
+    """What comes in one batch is asked again; half of another snapshot is never added to a first half."""
+    monkeypatch.setattr(long_reads, "BATCH_ROWS", rows)
+    live(ledger)
+    whole = [ordinal for batch in ledger.export() for ordinal in batch["ordinal"].to_pylist()]
+    ends, at, last = set(), 1, 1
+    while at <= last:
+        found, passed = export_cut(address, laid, side, at)
+        assert found in (whole, None)
+        ends.add(found is None)
+        last, at = max(last, passed), at + 1
+    assert {False} | ({True} if rows < len(whole) else set()) == ends

@@ -63,9 +63,13 @@ class Scene:
         """Return the ids that the platform has, in order of arrival."""
         return [arrival.body["id"] for arrival in self.server.taken]
 
+    def states(self) -> dict[str, str]:
+        """Return the state of every message that the ledger knows, by its id."""
+        return stored(self.folder)
+
     def settle(self) -> int:
         """Decide what is in doubt by what the platform has; return how many."""
-        doubt = {key for key, state in stored(self.folder).items() if state in {"in_flight", "uncertain"}}
+        doubt = {key for key, state in self.states().items() if state in {"in_flight", "uncertain"}}
         there = doubt & set(self.has())
         for keys, word in ((there, "--accepted"), (doubt - there, "--resend")):
             if keys:
@@ -76,7 +80,7 @@ class Scene:
     def check_whole(self) -> None:
         """Everything is there once, in order, and the ledger knows it; what was refused is not there."""
         self.check_sound()
-        states = stored(self.folder)
+        states = self.states()
         assert self.users * self.messages == len(states), "lost"
         assert set(self.has()) == {key for key, state in states.items() if state == "accepted"}
         assert {"accepted", "rejected"} >= set(states.values())
@@ -89,9 +93,17 @@ class Scene:
         assert [] == disordered(self.server.taken)
         assert 0 == self.server.overlaps
 
+    def check_held(self) -> None:
+        """Behind a message that is in doubt nothing of its user was sent."""
+        states = self.states()
+        for arrivals in self.server.by_user().values():
+            ids = [arrival.body["id"] for arrival in arrivals]
+            doubtful = [key for key in ids if states[key] in {"uncertain", "in_flight"}]
+            assert [] == [key for key in doubtful if key != ids[-1]], "sent past a doubt"
+
     def check_intents(self, *, in_flight: int) -> None:
         """What arrived was durable before, what is accepted has arrived, and doubt is bounded."""
-        left = stored(self.folder)
+        left = self.states()
         assert set(self.server.ids()) <= left.keys(), "sent without a durable intent"
         assert {key for key, state in left.items() if state == "accepted"} <= set(self.has()), "lost"
         assert in_flight >= sum(state in {"in_flight", "uncertain"} for state in left.values())
@@ -111,6 +123,13 @@ def scene(
     shutil.rmtree(folder)
 
 
+def spread(last: int, *, samples: int) -> list[int]:
+    """Return the points from 1 to the last and some more, or a sample evenly spread with both ends."""
+    if FULL:
+        return list(range(1, last + _SPARE))
+    return sorted({1 + round(number * (last - 1) / (samples - 1)) for number in range(samples)})
+
+
 class Trials:
     """Lets one scene after the other meet a fault, on as many cores as there are zygotes."""
 
@@ -122,16 +141,13 @@ class Trials:
         self._cores = len(zygotes)
 
     def points(self, fault: Fault, *, samples: int) -> list[int]:
-        """Return the points of an undisturbed run, all or a sample evenly spread with both ends.
+        """Return the points of an undisturbed run, all or a sample.
 
         Commits group differently each time, so another run may have some more or less.
         """
         ran = self.each([replace(fault, mode=Mode.WATCH, at=0)], lambda _, ran: ran)[0]
         assert 0 == ran.code, ran.err
-        last = len(ran.points)
-        if FULL:
-            return list(range(1, last + _SPARE))
-        return sorted({1 + round(number * (last - 1) / (samples - 1)) for number in range(samples)})
+        return spread(len(ran.points), samples=samples)
 
     def each(self, faults: Iterable[Fault], judge: "Callable[[Scene, Ran], T]") -> "list[T]":
         """Return what `judge` says of an import that met each fault, in a scene of its own."""

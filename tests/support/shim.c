@@ -2,7 +2,8 @@
  * A preloaded library that makes a process meet faults at a chosen system call.
  *
  * Points are the calls that change a file below one folder or write to an internet socket, counted over all
- * threads from 1. Until chaos_arm is called, and in programs started from there, it does nothing.
+ * threads from 1; with peers, the calls on a socket to one of them, be it of the internet or of this machine.
+ * Until chaos_arm is called, and in programs started from there, it does nothing.
  * A mutex makes points one after the other, so that nothing happens between a fault and the end.
  */
 #define _GNU_SOURCE
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -21,11 +23,12 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 enum mode { WATCH, KILL, TEAR, POWER, FAIL, SHORTEN, JUMP };
-enum kind { WRITE = 1, SYNC = 2, SIZE = 4, NAME = 8, SEND = 16 };
+enum kind { WRITE = 1, SYNC = 2, SIZE = 4, NAME = 8, SEND = 16, RECEIVE = 32, CONNECT = 64 };
 enum act { GO, REFUSE, HALVE, HALVE_AND_DIE };
 
 #define SECTOR 512
@@ -53,7 +56,7 @@ static int armed, mode, kinds, error_number, for_ever, journal_fd = -1;
 static long at, count;
 static uint64_t seed;
 static int64_t jump_us, offset_us;
-static char folder[PATH_MAX], inside[PATH_MAX];
+static char folder[PATH_MAX], inside[PATH_MAX], peers[PATH_MAX];
 static struct image *images;
 static struct entry *entries;
 
@@ -76,6 +79,9 @@ void chaos_arm(const char *below, const char *within, const char *log, int what,
     armed = 1;
 }
 
+/* Words as name=port or name=/path: only sockets to these are points, called by that name. Call it before. */
+void chaos_peers(const char *words) { snprintf(peers, sizeof peers, "%s", words); }
+
 static uint64_t draw(void) {
     seed += 0x9e3779b97f4a7c15ull;
     uint64_t z = seed;
@@ -96,12 +102,35 @@ static int ours(const char *path) {
     return !strncmp(path, folder, strlen(folder)) && strstr(path, inside);
 }
 
-/* Whether an open file is one whose calls are points; its path, or "socket". */
+/* Whether a socket to that address is one whose calls are points; what it is called. */
+static int to_peer(const struct sockaddr *address, char *path) {
+    char place[PATH_MAX], words[PATH_MAX], *rest;
+    if (address->sa_family == AF_INET)
+        snprintf(place, sizeof place, "%d", ntohs(((const struct sockaddr_in *)address)->sin_port));
+    else if (address->sa_family == AF_INET6)
+        snprintf(place, sizeof place, "%d", ntohs(((const struct sockaddr_in6 *)address)->sin6_port));
+    else if (address->sa_family == AF_UNIX)
+        snprintf(place, sizeof place, "%s", ((const struct sockaddr_un *)address)->sun_path);
+    else return 0;
+    snprintf(words, sizeof words, "%s", peers);
+    for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        char *found = strchr(word, '=');
+        if (!found || strcmp(found + 1, place)) continue;
+        snprintf(path, PATH_MAX, "socket:%.*s", (int)(found - word), word);
+        return 1;
+    }
+    return 0;
+}
+
+/* Whether an open file is one whose calls are points; its path, or "socket", with peers "socket:NAME". */
 static int watched(int fd, char *path) {
     if (!armed || !path_of(fd, path)) return 0;
     if (!strncmp(path, "socket:", 7)) {
         struct sockaddr_storage name;
+        memset(&name, 0, sizeof name);
         socklen_t length = sizeof name;
+        if (*peers)
+            return !getpeername(fd, (struct sockaddr *)&name, &length) && to_peer((struct sockaddr *)&name, path);
         strcpy(path, "socket");
         return !getsockname(fd, (struct sockaddr *)&name, &length) &&
                (name.ss_family == AF_INET || name.ss_family == AF_INET6);
@@ -274,7 +303,7 @@ static enum act point(enum kind kind, const char *name, const char *path) {
             if ((sort) == SYNC && armed && !other) settle(fd, path);                                          \
             return other;                                                                                     \
         }                                                                                                     \
-        enum kind what = strcmp(path, "socket") ? (sort) : SEND;                                              \
+        enum kind what = strncmp(path, "socket", 6) ? (sort) : SEND;                                              \
         ENTER(what, name)                                                                                     \
         if (what == WRITE || what == SIZE) remember_image(fd, path);                                          \
         less;                                                                                                 \
@@ -301,6 +330,35 @@ ssize_t send(int fd, const void *data, size_t size, int flags) { return sendto(f
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 THROUGH(ssize_t, fd, SEND, "sendmsg", (void)0, syscall(SYS_sendmsg, fd, message, flags))
+
+/* The body of a function that waits for a peer: counted, and then done without the mutex. */
+#define FROM(fd, call)                                                                                        \
+    {                                                                                                         \
+        char path[PATH_MAX];                                                                                  \
+        if (!(kinds & RECEIVE) || !watched(fd, path) || strncmp(path, "socket", 6)) return call;              \
+        ENTER(RECEIVE, "receive")                                                                             \
+        pthread_mutex_unlock(&lock);                                                                          \
+        return call;                                                                                          \
+    }
+
+ssize_t read(int fd, void *data, size_t size) FROM(fd, syscall(SYS_read, fd, data, size))
+
+ssize_t recvfrom(int fd, void *restrict data, size_t size, int flags, struct sockaddr *restrict from,
+                 socklen_t *restrict length)
+FROM(fd, syscall(SYS_recvfrom, fd, data, size, flags, from, length))
+
+ssize_t recv(int fd, void *data, size_t size, int flags) { return recvfrom(fd, data, size, flags, NULL, NULL); }
+
+ssize_t recvmsg(int fd, struct msghdr *message, int flags) FROM(fd, syscall(SYS_recvmsg, fd, message, flags))
+
+int connect(int fd, const struct sockaddr *address, socklen_t length) {
+    char path[PATH_MAX];
+    if (armed && kinds & CONNECT && to_peer(address, path)) {
+        ENTER(CONNECT, "connect")
+        pthread_mutex_unlock(&lock);
+    }
+    return syscall(SYS_connect, fd, address, length);
+}
 
 int fsync(int fd) THROUGH(int, fd, SYNC, "fsync", (void)0, syscall(SYS_fsync, fd))
 

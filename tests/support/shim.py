@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from pathlib import Path
 
@@ -43,6 +43,10 @@ class Kind(IntFlag):
     SIZE = 4
     NAME = 8
     SEND = 16
+    RECEIVE = 32
+    """Only with peers, as the next one."""
+    CONNECT = 64
+    TALK = SEND | RECEIVE | CONNECT
     FILE = WRITE | SYNC | SIZE | NAME
     ANY = FILE | SEND
 
@@ -54,6 +58,7 @@ class Fault:
     Attributes:
         at: the number of the point, from 1; 0: never.
         within: only files whose path holds this.
+        peers: only sockets to these ports or paths, by name; without any, all sockets of the internet.
         ever: every later point meets it, too.
         until_ballast: with `ever`: until the ballast is given up, as on a disk that is full.
     """
@@ -62,6 +67,7 @@ class Fault:
     at: int = 0
     kinds: Kind = Kind.ANY
     within: str = ""
+    peers: Mapping[str, str] = field(default_factory=dict)
     error: int = errno.ENOSPC
     ever: bool = False
     until_ballast: bool = False
@@ -104,26 +110,49 @@ class Zygote:
         fault: Fault | None = None,
     ) -> Ran:
         """Run `etl …` in a folder to its end; only files below it are points."""
-        number = next(self._numbers)
-        out, err, log = (self._folder / f"{number}.{name}" for name in ("out", "err", "points"))
+        self.start(arguments, folder=folder, env=env, fault=fault)
+        return self.end()
+
+    def start(
+        self,
+        arguments: Sequence[str],
+        *,
+        folder: Path,
+        env: Mapping[str, str],
+        fault: Fault | None = None,
+        program: str = "etl",
+    ) -> int:
+        """Start `etl …` or `dask worker …`, as `run` does, and return its process id; one at a time."""
+        self._said = self._folder / str(next(self._numbers))
         order = {
+            "program": program,
             "arguments": list(arguments),
             "folder": str(folder),
             "environment": dict(env),
-            "out": str(out),
-            "err": str(err),
-            "arm": _words(fault, folder, log) if fault else None,
+            "out": f"{self._said}.out",
+            "err": f"{self._said}.err",
+            "peers": " ".join(f"{name}={place}" for name, place in fault.peers.items()) if fault else "",
+            "arm": _words(fault, folder, self._said.with_suffix(".points")) if fault else None,
         }
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        self._line()
+        return int(self._line())
+
+    def said(self) -> str:
+        """Return what the running program has told people so far."""
+        err = self._said.with_suffix(".err")
+        return err.read_text(encoding="utf-8") if err.exists() else ""
+
+    def end(self) -> Ran:
+        """Wait for the end of what was started."""
         code = int(self._line())
+        log = self._said.with_suffix(".points")
         points = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
         return Ran(
             code=code,
-            out=out.read_text(encoding="utf-8"),
-            err=err.read_text(encoding="utf-8"),
+            out=self._said.with_suffix(".out").read_text(encoding="utf-8"),
+            err=self.said(),
             points=tuple(point.partition(" ")[2] for point in points),
         )
 

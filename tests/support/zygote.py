@@ -10,10 +10,19 @@ import os
 import pkgutil
 import signal
 import sys
+import warnings
 from typing import Any, NoReturn
 
 _LEFT_OUT = ("etl.__main__", "etl.sandbox")
-_HEAVY = ("duckdb", "pandas", "pyarrow.csv", "pyarrow.dataset", "pyarrow.parquet", "pyarrow.compute")
+_HEAVY = (
+    "distributed.cli.dask_worker",
+    "duckdb",
+    "pandas",
+    "pyarrow.csv",
+    "pyarrow.dataset",
+    "pyarrow.parquet",
+    "pyarrow.compute",
+)
 
 
 def load() -> None:
@@ -21,14 +30,16 @@ def load() -> None:
     import etl  # noqa: PLC0415  nothing is imported before the shim's functions can be called
 
     names = [module.name for module in pkgutil.walk_packages(etl.__path__, "etl.")]
-    for name in (*_HEAVY, *(name for name in names if not name.startswith(_LEFT_OUT))):
+    for name in (
+        *_HEAVY,
+        "distributed.cli.dask_worker",
+        *(name for name in names if not name.startswith(_LEFT_OUT)),
+    ):
         importlib.import_module(name)
 
 
 def become(order: dict[str, Any]) -> NoReturn:
     """Run one command line in this process, under the faults that are ordered, and leave."""
-    from etl.cli.main import run  # noqa: PLC0415  loaded already
-
     for stream, name in enumerate(("in", "out", "err")):
         mode = os.O_RDONLY if name == "in" else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         os.dup2(os.open(os.devnull if name == "in" else order[name], mode, 0o600), stream)
@@ -38,12 +49,32 @@ def become(order: dict[str, Any]) -> NoReturn:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if order["arm"]:
         names, numbers = order["arm"][:3], order["arm"][3:]
-        arm = ctypes.CDLL(None).chaos_arm
-        arm.argtypes = [*[ctypes.c_char_p] * 3, *_NUMBERS]
-        arm(*(name.encode() for name in names), *numbers)
-    code = run(order["arguments"])
+        shim = ctypes.CDLL(None)
+        shim.chaos_peers(order["peers"].encode())
+        shim.chaos_arm.argtypes = [*[ctypes.c_char_p] * 3, *_NUMBERS]
+        shim.chaos_arm(*(name.encode() for name in names), *numbers)
+    code = _PROGRAMS[order["program"]](order["arguments"])
     sys.stderr.flush()
     os._exit(code)
+
+
+def run_etl(arguments: list[str]) -> int:
+    """Run `etl …`."""
+    from etl.cli.main import run  # noqa: PLC0415  loaded already
+
+    return int(run(arguments))
+
+
+def run_worker(arguments: list[str]) -> int:
+    """Run `dask worker …` until somebody ends it."""
+    from distributed.cli.dask_worker import main  # noqa: PLC0415  loaded already
+
+    warnings.resetwarnings()  # Dask and its parts warn as they like
+    main(arguments, standalone_mode=False)
+    return 0
+
+
+_PROGRAMS = {"etl": run_etl, "dask worker": run_worker}
 
 
 _NUMBERS = (

@@ -9,7 +9,7 @@ import pyarrow as pa
 from etl.ledger import seals
 from etl.ledger.evidence import ACCEPTED_SCHEMA, ATTEMPT_SCHEMA, Pause, Seal, Verification
 from etl.ledger.postgres.failures import translated
-from etl.ledger.postgres.reader import PostgresReader, stream
+from etl.ledger.postgres.reader import PostgresReader
 from etl.ledger.postgres.seal_script import PostgresBook
 from etl.ledger.postgres.waiting import patiently
 
@@ -44,11 +44,11 @@ class PostgresHistory(PostgresReader):
 
     def acceptances(self, runs: Iterable[int]) -> Iterator[pa.RecordBatch]:
         """Yield `ACCEPTED_SCHEMA` for what these runs saw accepted, in no particular order."""
-        return stream(self._address, _ACCEPTED, ACCEPTED_SCHEMA, {"runs": list(runs)})
+        return self._stream(_ACCEPTED, ACCEPTED_SCHEMA, {"runs": list(runs)})
 
     def attempts(self, runs: Iterable[int]) -> Iterator[pa.RecordBatch]:
         """Yield `ATTEMPT_SCHEMA` for these runs, in no particular order."""
-        return stream(self._address, _ATTEMPTS, ATTEMPT_SCHEMA, {"runs": list(runs)})
+        return self._stream(_ATTEMPTS, ATTEMPT_SCHEMA, {"runs": list(runs)})
 
     def pauses(self, runs: Iterable[int]) -> list[Pause]:
         """Return the pauses that the API asked these runs for, oldest first."""

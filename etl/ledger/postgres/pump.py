@@ -158,7 +158,7 @@ class PumpLedger:
         """
         seconds = max((until_us - SYSTEM.wall_us()) / MICROSECONDS, 0.0)
         self._ask(statements.HOLD_OFF, {"seconds": seconds, "run": self._run})
-        self._ask(statements.REMEMBER_HOLD_OFF, (until_us,))
+        self._ask(statements.REMEMBER_HOLD_OFF, (seconds,))
         if pause is not None:
             words = (self._run, pause.at_us, pause.until_us, storable(pause.reason))
             self._ask(statements.PAUSE, words)
@@ -207,14 +207,13 @@ class PumpLedger:
 
     def _transact(self, claims: list[Claim], outcomes: list[Outcome], intents: list[Intent]) -> set[int]:
         writer = self._writer
-        sent_us = max((intent.now_us for intent in intents), default=None)
         numbers, epochs = [claim.number for claim in claims], [claim.epoch for claim in claims]
         lease = timedelta(seconds=self._leases.seconds)
         with writer.pipeline():
             with writer.transaction():
                 kept = writer.execute(
                     statements.KEEP,
-                    (self._run, self.owner, self._commits, numbers, epochs, lease, sent_us),
+                    (self._run, self.owner, self._commits, numbers, epochs, lease, bool(intents)),
                 )
                 if outcomes:
                     writer.execute(statements.OUTCOMES, (*self._columns(outcomes), self.owner))

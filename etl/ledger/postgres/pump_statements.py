@@ -2,7 +2,11 @@
 
 from typing import Final
 
-KEEP: Final = "SELECT keep(%s, %s, %s, %b::bigint[]::integer[], %b::bigint[]::integer[], %s, %s)"
+# When something was sent last counts by the server's clock: the next run rests by it, and machines differ.
+KEEP: Final = """
+    SELECT keep(%s, %s, %s, %b::bigint[]::integer[], %b::bigint[]::integer[], %s,
+                CASE WHEN %s THEN (1000000 * server_seconds())::bigint END)
+"""
 
 HEARD: Final = "SELECT era, share, stop_kind, stop_message FROM pace WHERE run = %s"
 
@@ -102,7 +106,7 @@ HOLD_OFF: Final = """
     WHERE run = %(run)s AND held_until < server_seconds() + %(seconds)s
 """
 REMEMBER_HOLD_OFF: Final = """
-    UPDATE meta SET hold_off_us = greatest(hold_off_us, %s)
+    UPDATE meta SET hold_off_us = greatest(hold_off_us, (1000000 * (server_seconds() + %s))::bigint)
 """
 PAUSE: Final = "INSERT INTO pause (run, at_us, until_us, reason) VALUES (%s, %s, %s, %s)"
 

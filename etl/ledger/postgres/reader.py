@@ -2,21 +2,21 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
-from itertools import count
+from contextlib import suppress
 from typing import Any, Final
 
 import psycopg
 import pyarrow as pa
 
+from etl.clock import SYSTEM
 from etl.ledger.dialect import Dialect, MessageQuestions
 from etl.ledger.interface import EXPORT_SCHEMA, TOUCHED_SCHEMA
 from etl.ledger.postgres import statements
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.connection import Connection, connect
 from etl.ledger.postgres.failures import is_lost, translated
+from etl.ledger.postgres.long_reads import Parameters, stream
 from etl.ledger.postgres.waiting import patiently
-from etl.ledger.questions import BATCH_ROWS, table
 
 _TOUCHED = "SELECT key, content, lane, at_us, state FROM message WHERE state <> 'pending'"
 
@@ -82,8 +82,6 @@ _DOUBT_BEFORE = """
     WHERE at_us > coalesce((SELECT doubted_us FROM plan WHERE number = %(plan)s), -1)
 """
 
-_NUMBERS: Final = count()
-"""So that two cursors of one connection have names of their own."""
 
 # Workers of a run by many have counters of their own, so that none waits for another's commit. An epoch grows
 # where a claim puts messages in doubt, `late` where an answer comes late.
@@ -92,7 +90,11 @@ _MARK = """
                      (SELECT sum(late) FROM pace))
     FROM meta
 """
-_LAST_SEND = "SELECT greatest(last_send_us, (SELECT max(last_send_us) FROM pump)) FROM meta"
+# Workers' is by the server's clock, that of one process by the process's.
+_LAST_SEND = """
+    SELECT last_send_us, (SELECT max(last_send_us) FROM pump),
+           (1000000 * extract(epoch FROM clock_timestamp()))::bigint FROM meta
+"""
 
 DIALECT: Final = Dialect(
     as_list=list,
@@ -106,8 +108,6 @@ DIALECT: Final = Dialect(
     count_chosen=statements.COUNT_CHOSEN,
     doubt_before=_DOUBT_BEFORE,
 )
-
-Parameters = tuple[object, ...] | dict[str, object]
 
 
 class PostgresReader(MessageQuestions):
@@ -141,20 +141,23 @@ class PostgresReader(MessageQuestions):
         return str(self._rows(_MARK)[0][0])
 
     def last_send_us(self) -> int | None:
-        """Return when the newest intent was written, by this process or by a worker."""
-        value: int | None = self._rows(_LAST_SEND)[0][0]
-        return value
+        """Return when the newest intent was written, by a process or by a worker, as this clock has it."""
+        by_process, by_worker, now_us = self._rows(_LAST_SEND)[0]
+        if by_worker is None:
+            return None if by_process is None else int(by_process)
+        by_worker += SYSTEM.wall_us() - now_us
+        return int(max(by_worker, by_process or by_worker))
 
     def touched(self, wanted: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """Yield `TOUCHED_SCHEMA` from one snapshot, in no particular order."""
         if wanted is None:
-            return stream(self._address, _TOUCHED, TOUCHED_SCHEMA)
+            return self._stream(_TOUCHED, TOUCHED_SCHEMA)
         lists = tuple(wanted.column(name).to_pylist() for name in ("key", "lane"))
-        return stream(self._address, _TOUCHED_OF, TOUCHED_SCHEMA, lists)
+        return self._stream(_TOUCHED_OF, TOUCHED_SCHEMA, lists)
 
     def export(self) -> Iterator[pa.RecordBatch]:
         """Yield `EXPORT_SCHEMA` from one snapshot, in order of (plan, ordinal)."""
-        return stream(self._address, _EXPORT, EXPORT_SCHEMA)
+        return self._stream(_EXPORT, EXPORT_SCHEMA)
 
     def _rows(self, sql: str, parameters: Parameters = ()) -> list[Any]:
         with self._reading, translated(self._address):
@@ -167,25 +170,9 @@ class PostgresReader(MessageQuestions):
             self._reader = patiently(self._connected, seconds=self._patience_seconds, hurried=self._hurried)
             return self._reader.execute(sql.encode(), parameters).fetchall()
 
+    def _stream(self, sql: str, schema: pa.Schema, parameters: Parameters = ()) -> Iterator[pa.RecordBatch]:
+        patience, hurried = self._patience_seconds, self._hurried
+        return stream(self._address, sql, schema, parameters, patience_seconds=patience, hurried=hurried)
+
     def _connected(self) -> Connection:
         return connect(self._address, role="reader")
-
-
-def stream(
-    address: Address, sql: str, schema: pa.Schema, parameters: Parameters = ()
-) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a question by `schema`, at most 65,536 a batch, from one snapshot."""
-    with translated(address), closing(connect(address, role="reader")) as connection:
-        connection.execute("BEGIN READ ONLY")
-        for rows in batches(connection, sql, parameters):
-            yield table(rows, schema)
-
-
-def batches(connection: Connection, sql: str, parameters: Parameters = ()) -> Iterator[list[tuple[Any, ...]]]:
-    """Yield rows, at most 65,536 at once; the server keeps the rest. Call it within a transaction."""
-    name = f"rows_{next(_NUMBERS)}"
-    fetch = f"FETCH FORWARD {BATCH_ROWS} FROM {name}".encode()
-    connection.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {sql}".encode(), parameters)
-    while rows := connection.execute(fetch, binary=True).fetchall():
-        yield rows
-    connection.execute(f"CLOSE {name}".encode())

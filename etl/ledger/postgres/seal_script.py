@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from etl.ledger.postgres.connection import Connection
-from etl.ledger.postgres.reader import Parameters, batches
+from etl.ledger.postgres.long_reads import Parameters, batches
 from etl.ledger.seals import Script, line
 
 _HEX: Final = "upper(encode(coalesce(convert_to({}, 'UTF8'), ''), 'hex'))"

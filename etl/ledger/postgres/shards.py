@@ -1,5 +1,6 @@
 """The driver's side of a run by many: it cuts the work, watches it, and ends it."""
 
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from typing import Any, Final
@@ -76,6 +77,7 @@ class SharedRuns:
         """
         self._address = address
         self._patience_seconds = patience_seconds
+        self._hurried = threading.Event()
         with translated(address):
             self._connection = connect(address, role=_ROLE)
 
@@ -83,6 +85,10 @@ class SharedRuns:
         """Release the connection; may be called twice."""
         with suppress(psycopg.Error):
             self._connection.close()
+
+    def hurry(self) -> None:
+        """Wait no longer for a database that is away, now and later; from any thread."""
+        self._hurried.set()
 
     def begin(self, run: int, shards: Sequence[Shard], wish: PaceWish) -> None:
         """Write down a run's pace and shards, durably, before any worker is told of it."""
@@ -154,7 +160,9 @@ class SharedRuns:
             except psycopg.Error as error:
                 if not is_lost(error):
                     raise
-            return patiently(lambda: self._again(sql, parameters), seconds=self._patience_seconds)
+            return patiently(
+                lambda: self._again(sql, parameters), seconds=self._patience_seconds, hurried=self._hurried
+            )
 
     def _asked(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         cursor = self._connection.execute(sql.encode(), parameters)

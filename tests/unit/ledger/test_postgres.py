@@ -16,7 +16,7 @@ from etl.clock import SYSTEM
 from etl.errors import LaterError, LedgerError, LedgerFullError, UsageError
 from etl.ledger.marks import Concern, Marks, concern
 from etl.ledger.place import place
-from etl.ledger.postgres import health, reader, statements
+from etl.ledger.postgres import health, long_reads, reader, statements
 from etl.ledger.postgres.address import Address, schema_name
 from etl.ledger.postgres.address import address as address_of
 from etl.ledger.postgres.connection import connect, require_fit
@@ -204,7 +204,7 @@ def test_error_never_shows_values_of_a_row(ledger, intent):
 
 def test_tables_come_in_batches(ledger, monkeypatch, intent):
     """The server keeps the rest, so memory is bounded by a batch."""
-    monkeypatch.setattr(reader, "BATCH_ROWS", 2)
+    monkeypatch.setattr(long_reads, "BATCH_ROWS", 2)
     ledger.commit([intent(0), intent(10), intent(20)])
     assert [2, 1] == [batch.num_rows for batch in ledger.export()]
     assert [2, 1] == [batch.num_rows for batch in ledger.touched()]

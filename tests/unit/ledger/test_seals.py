@@ -7,7 +7,7 @@ import pytest
 from etl.ledger import seal_script, seals
 from etl.ledger.evidence import Aim, Pause
 from etl.ledger.interface import Decision, Selection, Word
-from etl.ledger.postgres import reader
+from etl.ledger.postgres import long_reads
 from etl.model.states import State
 
 LEDGERS = ["sqlite", "postgres"]
@@ -136,7 +136,7 @@ def test_each_run_is_sealed_once(history):
 
 def test_a_digest_does_not_hang_on_how_many_rows_are_read_at_once(history, monkeypatch):
     """Rows of several runs stand side by side."""
-    for module in (seal_script, reader):
+    for module in (seal_script, long_reads):
         monkeypatch.setattr(module, "BATCH_ROWS", 1)
     assert () == history.verify_seals().differing
 

@@ -101,13 +101,26 @@ def test_message_is_sent_under_a_claim(worker, ledger, intent, outcome):
     one = worker()
     begin(one)
     before = ledger.mark()
-    one[0].commit([intent(0, now_us=7_000)])
+    one[0].commit([intent(0)])
     assert {State.IN_FLIGHT: 1} == ledger.counts()
-    one[0].commit([outcome(0), intent(1, now_us=8_000)])
+    one[0].commit([outcome(0), intent(1)])
 
     assert {State.ACCEPTED: 1, State.IN_FLIGHT: 1} == ledger.counts()
-    assert 8_000 == ledger.last_send_us()
     assert before != ledger.mark()
+
+
+@pytest.mark.parametrize("clock_us", [1, SYSTEM.wall_us() + 10**12])
+def test_last_send_is_when_the_server_had_it_whatever_a_workers_clock_says(worker, ledger, intent, clock_us):
+    """The next run's rest must not be shorter because a worker's clock was behind."""
+    one = worker()
+    begin(one)
+    before_us = SYSTEM.wall_us()
+    one[0].commit([intent(0, now_us=clock_us)])
+
+    last_us = ledger.last_send_us()
+    assert before_us - 2_000_000 <= last_us <= SYSTEM.wall_us()
+    one[0].renew()
+    assert pytest.approx(last_us, abs=1_000_000) == ledger.last_send_us()
 
 
 def test_takeover_calls_uncertain_what_was_in_flight(address, worker, ledger, intent):
@@ -287,7 +300,7 @@ def test_hold_off_holds_everybody_and_voids_slots(worker, ledger):
     assert now_era == era + 1
     assert first == held
     assert pytest.approx(60, abs=5) == held - now
-    assert until_us == ledger.hold_off_us()
+    assert pytest.approx(until_us, abs=2_000_000) == ledger.hold_off_us()
     assert ["http_429"] == [pause.reason for pause in ledger.pauses([1])]
 
 

@@ -14,6 +14,7 @@ from etl.pipeline import clustered, cutting
 from etl.pipeline.prepare import draft
 from etl.pipeline.wish import Wish
 from etl.plan.lanes import PlanReader
+from etl.source.coalesce import BATCH_ROWS
 from support.checked import job_file, rows, write
 from support.leaks import leaks, loose_modes
 from support.workers import LostError, OneByOne
@@ -178,7 +179,7 @@ def test_row_groups_of_a_file_are_parts_that_count_as_one_file(large):
 
 def test_a_file_whose_beginning_does_not_tell_its_times_stays_whole(large):
     """A part alone might find another format than the file as a whole does."""
-    table = pa.Table.from_pylist(rows(*({"at": ""} for _ in range(17_000)), {}))
+    table = pa.Table.from_pylist(rows(*({"at": ""} for _ in range(BATCH_ROWS)), {}))
     pq.write_table(table, large / "a.parquet", row_group_size=9_000)
     workers = OneByOne()
     many = plan(large, workers, time={"format": "auto"})

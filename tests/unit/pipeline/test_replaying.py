@@ -1,12 +1,15 @@
-"""What a replay takes over from the runs before it."""
+"""What a replay takes over from the runs before it, and leaves to the next one."""
 
+import asyncio
+import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from etl.clock import SYSTEM
+from etl.clock import SYSTEM, yield_once
 from etl.config.load import parse_job
 from etl.ledger.interface import Intent, Outcome, PlanRecord
 from etl.ledger.opening import open_ledger
@@ -14,7 +17,8 @@ from etl.ledger.rescue import SideFile
 from etl.ledger.sqlite import SqliteLedger
 from etl.model.events import Event, PaceChanged
 from etl.model.states import State
-from etl.pipeline.replaying import Replaying
+from etl.pipeline.pumping import SharedMemory
+from etl.pipeline.replaying import LedgerMemory, Replaying
 from etl.replay.conversations import Conversations
 from etl.replay.lane import blocking_states
 from etl.replay.limits import Bounds, Limits
@@ -113,3 +117,33 @@ def test_first_message_waits_its_interval_although_the_clock_was_set_forward(led
     first = run._pacer(None).slot(now)
 
     assert waits is (first >= now + 0.9)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_memory_that_waits_for_its_database_holds_up_nothing_else(shared):
+    """A loop that stood still would let answers that come meanwhile run into their timeout."""
+    back = threading.Event()
+
+    class Away:
+        """A ledger whose database is away for a while."""
+
+        share = 1.0
+
+        def _wait(self, *_: object, **__: object) -> bool:
+            return back.wait(30)
+
+        set_hold_off = set_share = remember_learned_rate = _wait
+
+    async def go_on() -> None:
+        away: Any = Away()
+        memory = SharedMemory(away, away, allowed_per_second=8.0) if shared else LedgerMemory(away)
+        storing = [
+            asyncio.create_task(memory.set_hold_off(1)),
+            asyncio.create_task(memory.remember_learned_rate(4.0)),
+        ]
+        await yield_once()
+        assert not any(task.done() for task in storing)
+        back.set()
+        await asyncio.gather(*storing)
+
+    asyncio.run(go_on())

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 
 from etl.errors import LedgerError
+from etl.ledger.evidence import Pause
 from etl.ledger.interface import Intent, Ledger, Outcome, PlanRecord
 from etl.ledger.opening import open_ledger
 from etl.ledger.sqlite import SqliteLedger
@@ -22,6 +23,7 @@ from etl.model.plan import Lane, PlannedMessage
 from etl.model.rate import Rate
 from etl.model.schemas import Role
 from etl.model.states import State
+from etl.pipeline.replaying import LedgerMemory
 from etl.replay.adaptive import Adaptive, remembered_share
 from etl.replay.breaker import Breaker
 from etl.replay.conclusions import Conclusions, Policy
@@ -110,6 +112,32 @@ class OutsideWriter:
             self.clock.outside -= 1
         for entry in entries:
             self.after(entry)
+
+
+@dataclass
+class OutsideMemory:
+    """What the run uses; the clock stands still while its thread works."""
+
+    inner: LedgerMemory
+    clock: VirtualClock
+
+    async def set_hold_off(self, until_us: int, *, pause: Pause | None = None) -> None:
+        """Remember for real."""
+        with self._outside():
+            await self.inner.set_hold_off(until_us, pause=pause)
+
+    async def remember_learned_rate(self, rate_per_second: float | None) -> None:
+        """Remember for real."""
+        with self._outside():
+            await self.inner.remember_learned_rate(rate_per_second)
+
+    @contextmanager
+    def _outside(self) -> Iterator[None]:
+        self.clock.outside += 1
+        try:
+            yield
+        finally:
+            self.clock.outside -= 1
 
 
 @dataclass
@@ -255,7 +283,7 @@ class World:
                 pacer=self.pacer,
                 adaptive=self.adaptive,
                 breaker=breaker,
-                memory=self.ledger,
+                memory=OutsideMemory(LedgerMemory(self.ledger), clock),
                 stop=self.stop,
                 clock=clock,
                 random=Random(0),  # noqa: S311  jitter
