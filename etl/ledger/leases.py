@@ -1,10 +1,19 @@
 """Which shards are this worker's, and until when it may trust that by its own clock."""
 
+from bisect import bisect_right
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 from etl.ledger.sharing import Claim
 from etl.model.plan import Lane
+
+
+class _OpenLanes(NamedTuple):
+    """Lanes that are served, in the plan's order, and their claims; replaced as a whole."""
+
+    firsts: tuple[int, ...] = ()
+    lanes: tuple[Lane, ...] = ()
+    claims: tuple[Claim, ...] = ()
 
 
 class Leases:
@@ -18,7 +27,7 @@ class Leases:
         self.seconds: Final = seconds
         self._until: dict[int, float] = {}
         self._claims: dict[int, Claim] = {}
-        self._lanes: tuple[tuple[Lane, Claim], ...] = ()
+        self._open = _OpenLanes()
 
     def claimed(self, claim: Claim, *, asked_at: float) -> None:
         """Note a shard that is ours now."""
@@ -41,17 +50,26 @@ class Leases:
 
     def opened(self, lane: Lane, claim: Claim) -> None:
         """Note that a lane of a shard is being served."""
-        self._lanes = (*self._lanes, (lane, claim))
+        firsts, lanes, claims = self._open
+        at = bisect_right(firsts, lane.first)
+        self._open = _OpenLanes(
+            (*firsts[:at], lane.first, *firsts[at:]),
+            (*lanes[:at], lane, *lanes[at:]),
+            (*claims[:at], claim, *claims[at:]),
+        )
 
     def closed(self, lane: Lane) -> Claim:
         """Note that it is not any more; return its shard."""
-        claim = self.claim_of(lane.first)
-        self._lanes = tuple(one for one in self._lanes if one[0] != lane)
-        return claim
+        firsts, lanes, claims = self._open
+        at = bisect_right(firsts, lane.first) - 1
+        self._open = _OpenLanes(
+            firsts[:at] + firsts[at + 1 :], lanes[:at] + lanes[at + 1 :], claims[:at] + claims[at + 1 :]
+        )
+        return claims[at]
 
     def serves(self, lane: Lane) -> bool:
         """Return whether a lane is open, by whatever claim."""
-        return any(one == lane for one, _ in self._lanes)
+        return lane in self._open.lanes
 
     def claims(self) -> list[Claim]:
         """Return all that are ours as far as is known."""
@@ -59,7 +77,8 @@ class Leases:
 
     def claim_of(self, ordinal: int) -> Claim:
         """Return the claim under which a message of an open lane is sent."""
-        return next(claim for lane, claim in self._lanes if lane.first <= ordinal < lane.first + lane.length)
+        found = self._open
+        return found.claims[bisect_right(found.firsts, ordinal) - 1]
 
     def holds(self, claim: Claim) -> bool:
         """Return whether nobody is known to have taken it over."""

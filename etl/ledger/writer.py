@@ -43,7 +43,11 @@ class GroupCommit:
     def __init__(
         self, ledger: Committing, rescue: Rescue | None = None, *, linger_seconds: float = 0.0
     ) -> None:
-        """Prepare; a commit waits `linger_seconds` for more, where one costs far more than an entry."""
+        """Prepare.
+
+        Where a commit costs far more than an entry, outcomes wait `linger_seconds` for more or for an intent,
+        and intents for what is written in the same turn of the loop.
+        """
         self._ledger = ledger
         self._linger_seconds = linger_seconds
         self._rescue = rescue
@@ -52,6 +56,7 @@ class GroupCommit:
         self._intents: list[Intent] = []
         self._waiters: list[_Waiter] = []
         self._closing = False
+        self._telling = False
         self._error: BaseException | None = None
 
     async def __aenter__(self) -> Self:
@@ -105,9 +110,18 @@ class GroupCommit:
                 else:
                     self._outcomes.append(entry)
             self._waiters.append((waiter, intends))
-            if len(self._waiters) == 1:
+            if self._linger_seconds and intends and not self._telling:
+                self._telling = True
+                self._loop.call_soon(self._tell)
+            elif len(self._waiters) == 1:
                 self._changed.notify()
         await waiter
+
+    def _tell(self) -> None:
+        """Let the thread take what this turn of the loop has written."""
+        with self._changed:
+            self._telling = False
+            self._changed.notify()
 
     def _refuse_after(self, error: BaseException, entries: Sequence[Intent | Outcome]) -> None:
         """Raise the error of a broken writer, unless there is an outcome to be rescued."""
@@ -119,7 +133,7 @@ class GroupCommit:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiters or self._closing)
                 if self._linger_seconds:
-                    self._changed.wait_for(lambda: self._closing, self._linger_seconds)
+                    self._changed.wait_for(self._is_urgent, self._linger_seconds)
                 outcomes, self._outcomes = self._outcomes, []
                 intents, self._intents = self._intents, []
                 waiters, self._waiters = self._waiters, []
@@ -127,6 +141,10 @@ class GroupCommit:
                 break
             self._commit(outcomes, intents, waiters)
         self._loop.call_soon_threadsafe(self._finished.set_result, None)
+
+    def _is_urgent(self) -> bool:
+        """Return whether somebody waits for more than an outcome, and nobody will join in an instant."""
+        return self._closing or (bool(self._intents) and not self._telling)
 
     def _commit(self, outcomes: list[Outcome], intents: list[Intent], waiters: list[_Waiter]) -> None:
         if self._error is None:

@@ -26,6 +26,7 @@ from etl.ledger.writer import GroupCommit
 from etl.model.events import Event
 from etl.model.states import State
 from etl.pipeline import loops
+from etl.pipeline.heap import frozen_heap
 from etl.pipeline.planreading import PlanPlace, reading
 from etl.pipeline.pumping import Beat, SharedBook, SharedMemory, SharedShards, SharedWriter
 from etl.plan.lanes import PlanReader
@@ -44,7 +45,7 @@ from etl.replay.stop import Stop
 
 _PATIENCE_SECONDS: Final = 120.0
 
-_LINGER_SECONDS: Final = 0.01
+_LINGER_SECONDS: Final = 0.025
 """A commit over the network costs as much as a dozen messages, and a worker has only a part of the rate."""
 
 
@@ -118,10 +119,11 @@ class _Pump:
             leases=self._leases,
             rest_seconds=self._settings.rate.window_seconds,
         )
-        with closing(ledger):
+        with closing(ledger), closing(SharedBook(ledger)) as book:
             began = ledger.beginning()
             if began is not None and began.heard.stop_kind is None and not began.full:
-                loops.run(self._send(ledger, began), self._settings.loop)
+                with frozen_heap():
+                    loops.run(self._send(ledger, book, began), self._settings.loop)
         seen, reason = self._conversations, self._stop.reason
         return Pumped(
             stop=reason.message if reason else None,
@@ -130,14 +132,14 @@ class _Pump:
             split=seen.split,
         )
 
-    async def _send(self, ledger: PumpLedger, began: Beginning) -> None:
+    async def _send(self, ledger: PumpLedger, book: SharedBook, began: Beginning) -> None:
         left, now = began.seconds_left, SYSTEM.monotonic()
         bounds = Bounds(window=self._settings.hours, ends_at=None if left is None else now + left)
         limits = Limits(bounds, wall_us=SYSTEM.wall_us())
         adaptive = Adaptive(share=began.heard.share, now=now) if self._settings.adapt else None
         breaker = Breaker(self._settings.breaker)
         gate = SharedGate(
-            book=SharedBook(ledger),
+            book=book,
             leases=self._leases,
             most_ahead=most_ahead(self._settings.rate),
             counted=began.counted,

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
@@ -29,17 +31,24 @@ _OWN_ENDS: Final = frozenset({StopKind.ABORTED, StopKind.MAX_MESSAGES})
 
 
 class SharedBook:
-    """Slots from the one row."""
+    """Slots from the one row.
+
+    It has one standing thread: of the loop's own, every idle one would wake up for each call, and slots are
+    asked for many times a second.
+    """
 
     def __init__(self, ledger: PumpLedger) -> None:
         self._ledger = ledger
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="etl-slots")
+
+    def close(self) -> None:
+        """Let the thread end."""
+        self._thread.shutdown(wait=False)
 
     async def book(self, *, fresh: int, again: int, ready_seconds: float) -> Booking:
         """Return slots for those who wait."""
-        row = await asyncio.to_thread(
-            self._ledger.book, fresh=fresh, again=again, ready_seconds=ready_seconds
-        )
-        return Booking(*row)
+        ask = partial(self._ledger.book, fresh=fresh, again=again, ready_seconds=ready_seconds)
+        return Booking(*await asyncio.get_running_loop().run_in_executor(self._thread, ask))
 
 
 class SharedShards:

@@ -1,9 +1,7 @@
 """Wires one replay: client, ledger writer, pacer, runner."""
 
 import asyncio
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
@@ -19,6 +17,7 @@ from etl.ledger.interface import Ledger
 from etl.ledger.rescue import Rescue
 from etl.ledger.writer import GroupCommit
 from etl.model.events import Event, PaceChanged, Warned
+from etl.pipeline.heap import frozen_heap
 from etl.replay.adaptive import Adaptive, remembered_share
 from etl.replay.breaker import Breaker
 from etl.replay.conclusions import Conclusions, Policy
@@ -30,9 +29,6 @@ from etl.replay.limits import Limits
 from etl.replay.pacer import Pacer
 from etl.replay.runner import Feed, Runner, Scope, Tally
 from etl.replay.stop import Stop, on_signals
-
-_COLLECT_EVERY: Final = 50_000
-"""New objects between two looks of the collector; a thousand messages in flight are about half of it."""
 
 _LONGEST_STALL_SECONDS: Final = 60.0
 """An intent younger than this may have been sent just now: its commit may have stalled."""
@@ -83,7 +79,7 @@ class Replaying:
                     stop=stop,
                     observe=self.observe,
                 )
-                with _frozen_heap():
+                with frozen_heap():
                     return await runner.run(client.sender() for _ in range(settings.lanes))
 
     def _delivery(self, writer: GroupCommit, stop: Stop) -> Delivery:
@@ -195,20 +191,3 @@ def share_to_begin_with(
         slower = "as an earlier run has learned"
         observe(PaceChanged(per_second=allowed * share, allowed_per_second=allowed, reason=slower))
     return share
-
-
-@contextmanager
-def _frozen_heap() -> Iterator[None]:
-    """Keep the collector from looking again and again at what start-up has left, and at what is in flight.
-
-    A message makes no cycles, so that there is little to find: together 10 to 20 % of the time of a message.
-    """
-    before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_EVERY, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()

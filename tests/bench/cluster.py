@@ -26,12 +26,8 @@ from plan import JOB, timed  # type: ignore[import-not-found] # a script's own f
 
 from support.cluster import cluster
 
-# Dask's nannies have glibc give every 64 KB back at once, which costs planning half as much again.
-MALLOC = {
-    "DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON": json.dumps(
-        {"MALLOC_TRIM_THRESHOLD_": 256 << 20, "MALLOC_MMAP_THRESHOLD_": 32 << 20}
-    )
-}
+DASK = {"DASK_CONFIG": str(Path(__file__).parents[2] / "configs" / "dask.yaml")}
+"""The settings that the README advises."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +68,7 @@ def measure(folder: Path, rounds: int) -> list[dict[str, float]]:
     """Plan in turn with one process and with two workers; return the figures of each round."""
     figures = []
     code = str(Path(__file__).parents[2])
-    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": code, **MALLOC}
+    env = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": code, **DASK}
     for _ in range(rounds):
         with planned(folder) as (one_wall, one_cpu, one_hash):
             pass

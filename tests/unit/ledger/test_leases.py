@@ -61,3 +61,15 @@ def test_closed_lane_is_not_served_any_more(leases):
     assert leases.serves(LANE)
     assert claim() == leases.closed(LANE)
     assert not leases.serves(LANE)
+
+
+def test_messages_find_their_claim_among_many_lanes():
+    """Whichever lanes were opened and closed, in whatever order."""
+    found = Leases(10.0)
+    lanes = [Lane(name=f"user-{number}", first=100 * number, length=7) for number in (5, 1, 3, 2, 4)]
+    for lane in lanes:
+        found.opened(lane, claim(lane.first))
+    assert claim(300) == found.closed(lanes[2])
+
+    for lane in (lanes[0], lanes[1], lanes[3], lanes[4]):
+        assert [claim(lane.first)] * 2 == [found.claim_of(lane.first), found.claim_of(lane.first + 6)]

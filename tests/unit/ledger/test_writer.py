@@ -64,19 +64,58 @@ def test_write_returns_when_the_entry_is_durable(ledger, intent, outcome):
     asyncio.run(play())
 
 
-def test_a_commit_that_lingers_takes_what_comes_meanwhile(gate, intent):
-    """A far database is asked once for several; leaving waits for nothing."""
+def test_outcomes_linger_for_an_intent(gate, intent, outcome):
+    """A far database is asked once for both; whoever waits for an intent waits for a slot, too."""
 
     async def play() -> None:
         gate.opened.set()
-        async with GroupCommit(gate, linger_seconds=0.5) as writer:
-            await asyncio.gather(*[await soon(writer.write(intent(ordinal))) for ordinal in (0, 10, 20)])
         async with GroupCommit(gate, linger_seconds=3_600.0) as writer:
-            last = await soon(writer.write(intent(30)))
+            await writer.write(intent(0))
+            settled = await soon(writer.write(outcome(0)))
+            await writer.write(intent(10))
+            assert settled.done()
+
+    asyncio.run(play())
+    assert [[intent(0)], [outcome(0), intent(10)]] == gate.batches
+
+
+def test_outcomes_do_not_linger_for_ever(gate, intent, outcome):
+    """Their lane goes on when they are durable."""
+
+    async def play() -> None:
+        gate.opened.set()
+        async with GroupCommit(gate, linger_seconds=0.01) as writer:
+            await writer.write(intent(0))
+            await writer.write(outcome(0))
+
+    asyncio.run(play())
+    assert [[intent(0)], [outcome(0)]] == gate.batches
+
+
+def test_intents_of_one_turn_share_a_commit_that_lingers_for_nothing(gate, intent):
+    """Their slots come soon, and together."""
+
+    async def play() -> None:
+        gate.opened.set()
+        async with GroupCommit(gate, linger_seconds=3_600.0) as writer:
+            await asyncio.gather(*(writer.write(intent(ordinal)) for ordinal in (0, 10, 20)))
+
+    asyncio.run(play())
+    assert [[intent(0), intent(10), intent(20)]] == gate.batches
+
+
+def test_leaving_waits_for_no_linger(gate, intent, outcome):
+    """What was written is committed at once."""
+
+    async def play() -> None:
+        gate.opened.set()
+        async with GroupCommit(gate, linger_seconds=3_600.0) as writer:
+            await writer.write(intent(0))
+            last = await soon(writer.write(outcome(0)))
         await last
 
     asyncio.run(play())
-    assert [[0, 10, 20], [30]] == [[entry.ordinal for entry in batch] for batch in gate.batches]
+    assert [[intent(0)], [outcome(0)]] == gate.batches
 
 
 def test_entries_that_gather_during_a_commit_share_the_next(gate, intent):

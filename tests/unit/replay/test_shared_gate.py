@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from etl.errors import LedgerError
 from etl.replay.adaptive import Adaptive
 from etl.replay.breaker import Breaker
 from etl.replay.limits import Bounds, Limits
@@ -72,9 +73,12 @@ class Sender:
     lease: Lease = field(default_factory=Lease)
     commit_seconds: float = 0.005
     latency_seconds: float = 0.05
+    most_ahead: int = 4
     counted: bool = False
     adaptive: Adaptive | None = None
     left: list[float] = field(default_factory=list)
+    begun: list[float] = field(default_factory=list)
+    slots: list[float] = field(default_factory=list)
     withdrawn: int = 0
     stop: Stop = field(default_factory=lambda: Stop(lambda _: None))
 
@@ -82,7 +86,7 @@ class Sender:
         self.gate = SharedGate(
             book=self.row,
             leases=self.lease,
-            most_ahead=4,
+            most_ahead=self.most_ahead,
             counted=self.counted,
             adaptive=self.adaptive,
             breaker=Breaker(3),
@@ -98,12 +102,14 @@ class Sender:
                 slot = await self.gate.turn(ordinal)
                 if slot is None:
                     return
+                self.begun.append(self.clock.now)
                 await self.clock.sleep(self.commit_seconds)
                 self.gate.hear(era=self.row.era, share=self.row.share)
                 if await self.gate.guard(ordinal, slot):
                     break
                 self.withdrawn += 1
             self.left.append(self.clock.now)
+            self.slots.append(slot)
             await self.clock.sleep(self.latency_seconds)
 
 
@@ -184,6 +190,72 @@ def test_far_away_database_costs_no_slots(clock, row, round_trip, commit):
     assert sender.withdrawn == 0
     assert len(row.asked) <= 24
     assert sender.left[-1] - sender.left[0] < 20 * (0.5 + 2 * round_trip + 2 * commit)
+
+
+def crowd(clock: VirtualClock, row: Row) -> Sender:
+    """Let many lanes send at a pace that makes them wait, and return their sender."""
+    row.spacing = 0.002
+    sender = Sender(clock, row, latency_seconds=0.01, most_ahead=100)
+    run(clock, *lanes_of([sender], 40))
+    return sender
+
+
+def test_many_who_wait_share_a_question(clock, row):
+    """Each costs as much as several messages, and the pace lets nobody go sooner."""
+    sender = crowd(clock, row)
+
+    assert 400 == len(sender.left)
+    assert len(row.asked) <= 400 / 8
+    assert max(sender.left) - min(sender.left) < 400 * row.spacing * 1.1
+
+
+def test_many_begin_together(clock, row):
+    """Intents of neighbouring slots share a commit; each is on disk before its slot, and not long before."""
+    sender = crowd(clock, row)
+    moments = {round(moment, 6) for moment in sender.begun}
+
+    assert len(moments) <= 400 / 6
+    pairs = zip(sorted(sender.begun), sorted(sender.left), strict=True)
+    assert max(left - begun for begun, left in pairs) < 0.1
+
+
+def test_nobody_leaves_before_its_slot_or_late(clock, row):
+    """Those who leave together wait for the last of them: a little, or the spacing would be too narrow."""
+    sender = crowd(clock, row)
+    late = [left - slot for slot, left in zip(sorted(sender.slots), sorted(sender.left), strict=True)]
+
+    assert 0.0 <= min(late)
+    assert max(late) < LATE_SECONDS / 2
+
+
+def test_lone_message_asks_at_once(clock, row):
+    """Where nobody is ahead in the row, waiting for others would only cost time."""
+    row.spacing = 0.001
+    sender = Sender(clock, row)
+    began = clock.now
+    run(clock, sender.lane(range(1)))
+
+    assert sender.left[0] - began < row.round_trip + 0.015 + 0.005
+
+
+def test_database_that_fails_fails_all_who_wait(clock, row):
+    """A waiter without an answer would hang for ever."""
+    sender = Sender(clock, row)
+
+    async def fail(*, fresh: int, again: int, ready_seconds: float) -> Booking:
+        del fresh, again, ready_seconds
+        raise LedgerError("the database is gone", hint="start it")
+
+    row.book = fail
+    results: list[Any] = []
+
+    async def all_turns() -> None:
+        turns = [sender.gate.turn(ordinal) for ordinal in range(3)]
+        results.extend(await asyncio.gather(*turns, return_exceptions=True))
+
+    run(clock, all_turns())
+
+    assert [LedgerError] * 3 == [type(result) for result in results]
 
 
 def test_slot_that_is_reached_late_is_let_go(clock, row):
