@@ -3,6 +3,7 @@ import json
 import pytest
 
 from etl.errors import InputError
+from etl.source.coalesce import BATCH_ROWS
 
 COLUMNS = ("user", "text")
 
@@ -147,7 +148,7 @@ def test_long_list_is_cut_into_batches(read_bytes):
     data = _lines({"id": 1, "events": [{"text": number} for number in range(40_000)]})
     result = read_bytes(data, ("id", "events.text"), explode="events")
     assert [("1", str(number)) for number in range(40_000)] == result.rows
-    assert 16_384 == max(batch.rows.num_rows for batch in result.batches)
+    assert BATCH_ROWS == max(batch.rows.num_rows for batch in result.batches)
 
 
 def test_long_text_beside_a_long_list_makes_smaller_batches(read_bytes):

@@ -7,6 +7,7 @@ import pytest
 from pyarrow import parquet
 
 from etl.errors import InputError
+from etl.source.coalesce import BATCH_ROWS
 
 
 @pytest.fixture
@@ -218,7 +219,7 @@ def test_long_list_is_cut_into_batches(read_table):
     events = pa.array([[{"text": str(number)} for number in range(40_000)]])
     result = read_table({"id": [1], "events": events}, ("id", "events.text"), explode="events")
     assert [("1", str(number)) for number in range(40_000)] == result.rows
-    assert 16_384 == max(batch.rows.num_rows for batch in result.batches)
+    assert BATCH_ROWS == max(batch.rows.num_rows for batch in result.batches)
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
