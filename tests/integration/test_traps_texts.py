@@ -134,4 +134,4 @@ def test_trap_50_no_text_and_no_whole_id_leaves_the_plan(tmp_path):
     } == result.codes  # fmt: skip
     outputs = [result.printed, *result.notes, str(refused.value), refused.value.hint]
     assert [] == leaks(result.state, outputs, [words, user])
-    assert "personal data in texts (email 2)" in result.printed
+    assert "personal data in texts (email 1)" in result.printed
