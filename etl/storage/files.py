@@ -36,22 +36,30 @@ def placed(path: Path, *, durable: bool) -> Iterator[BinaryIO]:
         OSError: it can't be written; what was there before stays.
     """
     private_folder(path.parent)
-    descriptor, name = mkstemp(prefix=_stem(path), suffix=PART, dir=path.parent)
-    part = Path(name)
+    descriptor, part = _locked_part(path)
     try:
         with os.fdopen(descriptor, "wb") as sink:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)  # while its writer lives
             yield sink
+            sink.flush()
             if durable:
-                sink.flush()
                 os.fsync(descriptor)
-        part.replace(path)
+            part.replace(path)  # while it is locked: `sweep` would take it for a dead writer's
     except BaseException:
         with suppress(OSError):
             part.unlink()
         raise
     if durable:
         sync(path.parent)
+
+
+def _locked_part(path: Path) -> tuple[int, Path]:
+    """Make a file beside `path` that is locked while its writer lives."""
+    while True:
+        descriptor, name = mkstemp(prefix=_stem(path), suffix=PART, dir=path.parent)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor, Path(name)
+        os.close(descriptor)  # swept before it was locked
 
 
 def sweep(path: Path) -> None:

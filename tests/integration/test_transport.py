@@ -240,6 +240,7 @@ def test_refusal_before_the_body_is_read_is_an_answer(transport):
     """Some servers say 413 or 401 and close before the request is whole."""
 
     def refuse(_: Hostile, peer: socket.socket) -> None:
+        peer.recv(1)
         peer.sendall(answer(b"", head=b"HTTP/1.1 401 Unauthorized"))
         peer.shutdown(socket.SHUT_WR)
         while peer.recv(65_536):

@@ -1,6 +1,7 @@
 """Private files that take their place whole."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -40,6 +41,20 @@ def test_sweep_spares_writers_that_live(tmp_path):
     assert b"abc" == path.read_bytes()
     assert not dead.exists()
     assert other.exists()
+
+
+def test_writers_of_one_file_never_sweep_each_other(tmp_path):
+    """Between making a file and locking it, and between writing and placing it, there is an instant each."""
+    path = tmp_path / "a"
+
+    def write(_: int) -> None:
+        sweep(path)
+        with placed(path, durable=False) as sink:
+            sink.write(b"abc")
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(write, range(1_000)))
+    assert [path] == list(tmp_path.iterdir())
 
 
 def test_folder_is_private_all_the_way(tmp_path):
