@@ -5,8 +5,10 @@ import sys
 
 def main() -> None:
     """Run the command line and leave with the exit code of the table."""
-    from etl.cli.main import run  # noqa: PLC0415  the import is what start-up costs; keep it in one place
+    # The import is what start-up costs; keep it in one place.
+    from etl.cli.main import again_where_lost, run  # noqa: PLC0415
 
+    sys.unraisablehook = again_where_lost
     sys.exit(run(sys.argv[1:]))
 
 

@@ -113,6 +113,26 @@ def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG00
     raise _TerminatedError
 
 
+def again_where_lost(lost: "sys.UnraisableHookArgs") -> None:
+    """Let a signal come again that came within a finalizer: no exception gets out of there.
+
+    It is for `sys.unraisablehook`; all else is told as Python does.
+    """
+    number = _SIGNALS.get(lost.exc_type)
+    if number is None:
+        sys.__unraisablehook__(lost)
+        return
+    signal.signal(signal.SIGALRM, lambda _number, _frame: signal.raise_signal(number))
+    signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+
+
+_SIGNALS: Final[dict[type[BaseException], signal.Signals]] = {
+    KeyboardInterrupt: signal.SIGINT,
+    _TerminatedError: signal.SIGTERM,
+}
+_AGAIN_SECONDS: Final = 0.01
+
+
 def _interrupted(code: ExitCode) -> ExitCode:
     click.echo(
         "etl: stopped; nothing was sent that is not in the ledger. The same command resumes.", err=True

@@ -1,5 +1,6 @@
 """The command line as such: start-up, errors, what a terminal gets to see."""
 
+import signal
 import subprocess
 import sys
 
@@ -97,3 +98,36 @@ def test_printable_shows_what_a_terminal_would_obey():
 def test_every_exit_code_has_a_meaning(code):
     """The README prints it."""
     assert code.meaning
+
+
+LOST = """
+import os, signal, sys
+from etl.cli.main import again_where_lost, run
+
+class Finalized:
+    def __del__(self):
+        os.kill(os.getpid(), int(sys.argv[1]))
+
+def wait(*_args, **_words):
+    Finalized()
+    signal.pause()
+
+sys.unraisablehook = again_where_lost
+import etl.cli.main
+etl.cli.main.cli.main = wait
+sys.exit(run([]))
+"""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signal_that_falls_into_a_finalizer_is_not_lost(number, code):
+    """Python ignores what is raised there: the command would go on as if nobody had stopped it."""
+    ended = subprocess.run(
+        [sys.executable, "-c", LOST, str(int(number))],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert code == ended.returncode, ended.stderr
+    assert "Traceback" not in ended.stderr
