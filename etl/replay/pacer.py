@@ -13,7 +13,7 @@ from etl.model.rate import Rate
 
 SLACK_SECONDS: Final = 0.02
 """A stall that may be made up for: with 3 ms, 60 s at 1,000/s on a machine that stalls now and then got
-98.9 % of the rate, with 20 ms 99.4 % (measured). What leaves at once then is counted by the guard like all."""
+98.9 % of the rate, with 20 ms 99.4 % (measured). The guard counts what leaves at once then like all else."""
 
 GUARD_MARGIN: Final = 1.005
 """The guarded window is 0.5 % longer than asked for, so that jitter on the way can't squeeze arrivals in."""

@@ -25,16 +25,17 @@ LONG = 1_000
 
 
 class Scene:
-    """A gate at two a second for 60 messages, in which one lane is known to be slow."""
+    """A gate for 60 messages, in which one lane is known to be slow."""
 
-    def __init__(self, messages: int = 60) -> None:
+    def __init__(self, messages: int = 60, *, rate_per_second: float = 2.0) -> None:
         self.clock = VirtualClock()
         self.stop = Stop(lambda _: None)
         self.breaker = Breaker(1)
-        self.pacer = Pacer(rate=Rate(amount=2.0), now=self.clock.now, since_last_send_seconds=None)
+        rate = Rate(amount=rate_per_second)
+        self.pacer = Pacer(rate=rate, now=self.clock.now, since_last_send_seconds=None)
         self.gate = Gate(
             pacer=self.pacer,
-            critical=CriticalPath(messages=messages, rate=Rate(amount=2.0)),
+            critical=CriticalPath(messages=messages, rate=rate),
             breaker=self.breaker,
             limits=Limits(Bounds(), wall_us=0),
             stop=self.stop,
@@ -66,7 +67,27 @@ def test_those_who_wait_go_in_the_order_of_coming():
     async def scene() -> None:
         await asyncio.gather(*[s.turn(number) for number in range(4)])
 
-    assert [(0, 0.0), (1, 0.5), (2, 1.01), (3, 1.51)] == s.play(scene)
+    assert [(0, 0.0), (1, 0.5), (2, 1.0), (3, 1.51)] == s.play(scene)
+
+
+def test_those_whose_slots_come_soon_have_their_turns_together():
+    """One wake-up and one commit for all of them, and none begins long before its slot."""
+    s = Scene(rate_per_second=500.0)
+    slots: dict[int, float] = {}
+
+    async def turn(number: int) -> None:
+        slot = await s.gate.turn(number, number, left=1)
+        assert slot is not None
+        slots[number] = slot
+        s.turns.append((number, s.clock.now))
+
+    async def scene() -> None:
+        await asyncio.gather(*map(turn, range(40)))
+
+    turns = s.play(scene)
+    assert sorted(slots) == [number for number, _ in turns]
+    assert len({at for _, at in turns}) <= 20
+    assert all(slots[number] - at <= 0.01 for number, at in turns)
 
 
 def test_critical_lane_goes_before_those_who_wait_longer():
