@@ -293,7 +293,9 @@ def write_lane_shard(
     )
     # The plan as a whole is hashed, in its own order.
     fraction = max(1, shard.shards // _GROUPS_OF_ALL)
-    ordered.write_messages(folder / "messages.parquet", each=lambda _: None, fraction=fraction)
+    ordered.write_messages(
+        folder / "messages.parquet", ordered.order(), each=lambda _: None, fraction=fraction
+    )
     for name, query, schema in (
         ("lanes", "SELECT lane, length, first_at_us, last_at_us FROM lanes", SHARD_LANES),
         ("rejects", "SELECT * FROM all_rejects", STAGED_REJECTS),

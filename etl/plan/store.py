@@ -105,8 +105,9 @@ def write_plan(
     try:
         messages, lanes = folder / "messages.parquet", folder / "lanes.parquet"
         hasher = PlanHasher(settings)
+        order = ordered.order()
         with ThreadPoolExecutor(max_workers=1) as beside:
-            written = beside.submit(ordered.write_messages, messages, each=hasher.update)
+            written = beside.submit(ordered.write_messages, messages, order, each=hasher.update)
             write_rows(ordered.lane_rows(), lanes, LANES)
             write_rows(ordered.reject_rows(), folder / "rejects.parquet", REJECT_SCHEMA)
             written.result()

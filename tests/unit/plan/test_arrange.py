@@ -25,7 +25,7 @@ def make_rows(first: int, count: int, *, length: int = 40) -> pa.Table:
 @pytest.fixture
 def payload(tmp_path):
     """Return a payload that came in pieces of 300 rows."""
-    made = Payload(tmp_path / "payload.arrow")
+    made = Payload(tmp_path / "payload.arrow", room_bytes=0)
     for first in range(0, ROWS, 300):
         made.add(make_rows(first, min(300, ROWS - first)))
     made.close()
@@ -92,7 +92,7 @@ def test_batches_fit_a_row_group(tmp_path, monkeypatch):
     """Readers keep several decoded, so neither many rows nor long texts may make them large."""
     monkeypatch.setattr(tables, "ROWS_PER_GROUP", 100)
     monkeypatch.setattr(tables, "BYTES_PER_GROUP", 20_000)
-    made = Payload(tmp_path / "payload.arrow")
+    made = Payload(tmp_path / "payload.arrow", room_bytes=0)
     made.add(make_rows(0, 300, length=1))
     made.add(make_rows(300, 300, length=2_000))
     made.close()
@@ -105,7 +105,7 @@ def test_batches_fit_a_row_group(tmp_path, monkeypatch):
 
 def test_nothing_planned_gives_nothing(tmp_path):
     """An input of duplicates alone is no error."""
-    made = Payload(tmp_path / "payload.arrow")
+    made = Payload(tmp_path / "payload.arrow", room_bytes=0)
     made.add(make_rows(0, 3))
     made.close()
     order = Order(ordinals=np.full(3, -1, np.int32), planned=0, repeats=NO_REPEATS)
