@@ -19,6 +19,7 @@ from etl.errors import InputError
 from etl.ledger.interface import Ledger
 from etl.model.events import Event, PlanStep, Warned
 from etl.model.plan import PlanFolder, message_files
+from etl.pipeline.basis import Basis, InputFiles, basis_of
 from etl.pipeline.cutting import Part, cut
 from etl.pipeline.exchange import Exchange, numbered
 from etl.pipeline.parts import (
@@ -35,7 +36,7 @@ from etl.pipeline.parts import (
     write_shard,
 )
 from etl.pipeline.probing import require
-from etl.pipeline.staging import Basis, InputFiles, InputStage, basis_of
+from etl.pipeline.staging import InputStage
 from etl.pipeline.stored import StoredExchange, exchanging
 from etl.pipeline.total import Total, total_of
 from etl.pipeline.unfinished import Unfinished

@@ -13,7 +13,8 @@ from etl.errors import InputError
 from etl.plan import store
 from etl.plan.order import decide
 from etl.plan.stage import Staging
-from etl.plan.store import building, find_plan, load_plan, plan_path, write_plan
+from etl.plan.store import building, find_plan, load_plan, plan_path
+from etl.plan.writing import write_plan
 
 NAMES = ("fingerprint", "identity", "source", "ledger_mark")
 
