@@ -42,9 +42,10 @@ from etl.pipeline.total import Total, total_of
 from etl.pipeline.unfinished import Unfinished
 from etl.plan.assemble import Pieces, Shape, assemble, summed
 from etl.plan.connection import DUCKDB_VERSION
+from etl.plan.dealing import TouchedWriter
 from etl.plan.fingerprint import PLAN_VERSION, digest_of
 from etl.plan.order import Decided
-from etl.plan.shards import TouchedWriter, deciding
+from etl.plan.shards import deciding
 from etl.plan.stage import Staging
 from etl.plan.store import building, plan_path, publish, resuming
 from etl.source.discover import SourceFile
