@@ -9,15 +9,17 @@ from etl.ledger.interface import Ledger, PlanRecord
 from etl.model.events import Event
 from etl.model.plan import PlanFolder
 from etl.model.states import State
+from etl.pipeline.basis import InputFiles, basis_of
 from etl.pipeline.plans import Plans
 from etl.pipeline.shape import identity_of, request_settings, settings_digest
-from etl.pipeline.staging import InputFiles, InputStage, basis_of, decision_rules
+from etl.pipeline.staging import InputStage, decision_rules
 from etl.pipeline.stored import remove_left
 from etl.pipeline.unfinished import Unfinished
 from etl.pipeline.wish import Wish
 from etl.plan.order import decide
 from etl.plan.stage import Staging
-from etl.plan.store import building, write_plan
+from etl.plan.store import building
+from etl.plan.writing import write_plan
 
 _SMALL_INPUT_ROWS: Final = 200_000
 """Of so many the ledger is asked about each; beyond that all that it knows is compared in one pass."""

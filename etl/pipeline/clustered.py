@@ -19,6 +19,7 @@ from etl.errors import InputError
 from etl.ledger.interface import Ledger
 from etl.model.events import Event, PlanStep, Warned
 from etl.model.plan import PlanFolder, message_files
+from etl.pipeline.basis import Basis, InputFiles, basis_of
 from etl.pipeline.cutting import Part, cut
 from etl.pipeline.exchange import Exchange, numbered
 from etl.pipeline.parts import (
@@ -35,15 +36,16 @@ from etl.pipeline.parts import (
     write_shard,
 )
 from etl.pipeline.probing import require
-from etl.pipeline.staging import Basis, InputFiles, InputStage, basis_of
+from etl.pipeline.staging import InputStage
 from etl.pipeline.stored import StoredExchange, exchanging
 from etl.pipeline.total import Total, total_of
 from etl.pipeline.unfinished import Unfinished
 from etl.plan.assemble import Pieces, Shape, assemble, summed
 from etl.plan.connection import DUCKDB_VERSION
+from etl.plan.dealing import TouchedWriter
 from etl.plan.fingerprint import PLAN_VERSION, digest_of
 from etl.plan.order import Decided
-from etl.plan.shards import TouchedWriter, deciding
+from etl.plan.shards import deciding
 from etl.plan.stage import Staging
 from etl.plan.store import building, plan_path, publish, resuming
 from etl.source.discover import SourceFile

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from etl.config.job import Job
 from etl.gather.needs import is_needed
-from etl.pipeline.staging import InputFiles
+from etl.pipeline.basis import InputFiles
 from etl.source.discover import SourceFile
 from etl.source.formats import Compression, Format
 

@@ -17,24 +17,23 @@ from etl.config.load import JobFile
 from etl.model.events import Event, Warned
 from etl.model.plan import PlanFolder
 from etl.model.schemas import FileSummary
+from etl.pipeline.basis import Basis
 from etl.pipeline.cutting import Part
 from etl.pipeline.exchange import Exchange, numbered
-from etl.pipeline.staging import Basis, InputStage, decision_rules
+from etl.pipeline.staging import InputStage, decision_rules
 from etl.pipeline.stored import StoredExchange
+from etl.plan.dealing import NARROW, PartWriter, stage_unfinished
 from etl.plan.order import Decided
 from etl.plan.scatter import Slices, shard_rows
 from etl.plan.shards import (
-    NARROW,
     REPEATS,
     VERDICTS,
     KeyShard,
     LaneShard,
-    PartWriter,
     Rules,
     count_found,
     decide_key_shard,
     deciding,
-    stage_unfinished,
     write_lane_shard,
 )
 from etl.plan.stage import Staging

@@ -1,6 +1,8 @@
 """Files -> plan: what `check` and `import` share up to the first byte (promise P4)."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 
 from etl.config.load import JobFile
@@ -11,11 +13,10 @@ from etl.model.events import Event, Planned, Warned
 from etl.model.lean import spare_pandas
 from etl.model.plan import PlanFolder
 from etl.model.schemas import REJECT_SCHEMA
-from etl.pipeline.build import Build
+from etl.pipeline.basis import InputFiles
 from etl.pipeline.plans import Plans
 from etl.pipeline.refusing import refuse_broken_limits, refuse_other_identity
 from etl.pipeline.shape import shape
-from etl.pipeline.staging import InputFiles
 from etl.pipeline.wish import Wish
 from etl.plan.fingerprint import digest_of
 from etl.plan.lanes import plan_rejects
@@ -64,7 +65,11 @@ def draft(
             identity, stands in the way.
     """
     spare_pandas()
-    files = InputFiles(first=_discover(job_file, wish, observe), second=_second_files(job_file))
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        # Hashing files leaves the interpreter to others: meanwhile it loads what makes plans.
+        loading = beside.submit(import_module, "etl.pipeline.build")
+        files = InputFiles(first=_discover(job_file, wish, observe), second=_second_files(job_file))
+    loading.result()
     fingerprint = digest_of({**shape(job_file, wish), "files": files.digests})
     mark = ledger.mark() if ledger and ledger.plans() else NEW_LEDGER_MARK
     under_way = ledger.open_plan() if ledger else None
@@ -72,6 +77,8 @@ def draft(
     plan = _existing(plans, fingerprint, mark, under_way)
     if plan is None:
         refuse_other_identity(job_file, ledger, wish)
+        from etl.pipeline.build import Build  # noqa: PLC0415  see above
+
         plan = Build(job_file, workspace, ledger, wish, observe).build(files, fingerprint, mark, under_way)
     _write_rejects(plan)
     plans.publish(plan)

@@ -7,7 +7,6 @@ from etl.config.workspace import Workspace
 from etl.errors import InputError, UsageError
 from etl.ledger.interface import Ledger
 from etl.model.plan import PlanFolder
-from etl.pipeline.looking import insight_of
 from etl.pipeline.plans import Plans
 from etl.pipeline.shape import identity_of
 from etl.pipeline.wish import Wish
@@ -25,8 +24,12 @@ def refuse_broken_limits(
         InputError: naming each limit, and what to do.
     """
     job = job_file.job
-    # Nobody pays for a look over the plan that no limit needs.
-    insight = insight_of(plan, job, Plans(space, ledger)) if needs_insight(job.validate_) else None
+    insight = None
+    if needs_insight(job.validate_):
+        # Nobody pays for a look over the plan that no limit needs, nor for loading what looks.
+        from etl.pipeline.looking import insight_of  # noqa: PLC0415
+
+        insight = insight_of(plan, job, Plans(space, ledger))
     broken = refusals(plan.summary, insight, job.validate_)
     if broken:
         raise InputError(

@@ -5,7 +5,7 @@ from typing import Any
 from etl.config.job import Job
 from etl.config.load import JobFile
 from etl.normalize.identity import identity_settings
-from etl.pipeline.staging import pseudonym_key
+from etl.pipeline.basis import pseudonym_key
 from etl.pipeline.wish import Wish
 from etl.plan.fingerprint import PLAN_VERSION, digest_of
 

@@ -1,20 +1,16 @@
 """Files -> staged messages: read, unfold transcripts, gather second files, normalize."""
 
-import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
-from etl.clock import SYSTEM
 from etl.config.job import Job
 from etl.config.load import JobFile
-from etl.config.secrets import read_key
 from etl.errors import InputError
 from etl.gather.needs import is_needed
 from etl.gather.store import Gathering
@@ -22,6 +18,7 @@ from etl.gather.summary import Tally
 from etl.model.events import Event, Warned
 from etl.model.schemas import FileSummary, NormalizedBatch, RowBatch
 from etl.normalize.batch import Normalizer
+from etl.pipeline.basis import Basis, InputFiles, basis_of
 from etl.pipeline.beginnings import together
 from etl.pipeline.inputrows import InputRows, Item
 from etl.plan.stage import Staging
@@ -31,40 +28,6 @@ from etl.transcript.unfold import Unfolder
 
 _BATCHES_AHEAD = 4
 """Normalized batches that wait to be staged: enough to keep two cores busy, few enough for memory."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputFiles:
-    """Every file of a job, found and hashed once: what names a plan is what is then read."""
-
-    first: tuple[SourceFile, ...]
-    second: Mapping[tuple[str, ...], tuple[SourceFile, ...]]
-    """Those of joins and openings, by their patterns."""
-
-    @property
-    def digests(self) -> list[str]:
-        """Return the digests of all, in order."""
-        second = (file for files in self.second.values() for file in files)
-        return [file.digest for file in (*self.first, *second)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Basis:
-    """What is the same for every part of one input, wherever it is read."""
-
-    now_us: int
-    """The instant of planning."""
-    key: bytes | None = field(repr=False)
-    """That of pseudonyms, if the job wants any."""
-
-
-def basis_of(job: Job) -> Basis:
-    """Return the basis of an input that is read now.
-
-    Raises:
-        UsageError: the job wants pseudonyms and there is no key.
-    """
-    return Basis(now_us=SYSTEM.wall_us(), key=pseudonym_key(job))
 
 
 class InputStage:
@@ -210,13 +173,3 @@ def decision_rules(job: Job) -> dict[str, bool]:
         "reject_late": job.replay.late == "reject",
         "rows_split": job.text.too_long == "split" and job.input.transcript is None,
     }
-
-
-def pseudonym_key(job: Job) -> bytes | None:
-    """Return the key of pseudonyms, if the job wants any.
-
-    Raises:
-        UsageError: it wants some and there is no usable key.
-    """
-    wanted = job.users.pseudonymize or job.privacy.replacement == "pseudonym"
-    return read_key(job.users.key_env, os.environ) if wanted else None

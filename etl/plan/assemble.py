@@ -16,10 +16,10 @@ from etl.model.plan import PlanSummary
 from etl.model.rejects import RejectCode
 from etl.model.schemas import REJECT_SCHEMA
 from etl.plan.connection import quoted
+from etl.plan.dealing import PLACE_BITS
 from etl.plan.merge import BATCH_ROWS
 from etl.plan.order import Decided, hash_plan
 from etl.plan.parts import messages_sql
-from etl.plan.shards import PLACE_BITS
 from etl.plan.summary import Gathered, summary_of
 from etl.plan.tables import LANES, write_rows
 

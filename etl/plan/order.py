@@ -156,10 +156,31 @@ class Ordered(Decided):
     memory_bytes: int
     """What the messages may take in memory while they are put in order."""
 
+    def order(self) -> Order:
+        """End adding to the payload and return the order of its rows, whose array is a file as long.
+
+        Raises:
+            OSError: the disk is full or not writable.
+        """
+        self.payload.close()
+        rows, path = self.payload.rows, self.payload.spill.with_suffix(".order")
+        path.touch(mode=0o600, exist_ok=False)
+        # A file and no memory of our own: the system takes its pages back when they are wanted elsewhere.
+        ordinals = np.memmap(path, _ordinal_type(rows), "r+", shape=max(rows, 1))
+        ordinals[:] = -1
+        done = 0
+        for batch in self.connection.sql("SELECT row FROM ordered").to_arrow_reader(_ORDER_ROWS):
+            ordinals[batch.column("row").to_numpy()] = np.arange(done, done + batch.num_rows)
+            done += batch.num_rows
+        repeats = self.connection.sql(_REPEATS).to_arrow_table()
+        # DuckDB keeps what the rows don't need while they are put in order, and not more.
+        self.connection.execute(f"SET memory_limit = '{self.memory_bytes // 1_000_000}MB'")
+        return Order(ordinals=ordinals, planned=done, repeats=repeats)
+
     def write_messages(
-        self, path: Path, *, each: Callable[[pa.RecordBatch], None], fraction: int = 1
+        self, path: Path, order: Order, *, each: Callable[[pa.RecordBatch], None], fraction: int = 1
     ) -> None:
-        """Write the messages in sending order into a private Parquet file; `each` sees them, too.
+        """Write the messages in their `order` into a private Parquet file; `each` sees them, too.
 
         With `fraction` row groups are so much smaller: a reader holds one of each file of a plan.
 
@@ -170,16 +191,8 @@ class Ordered(Decided):
             pyarrow.ArrowException: what makes the rows failed.
         """
         path.touch(mode=0o600, exist_ok=False)
-        self.payload.close()
-        order = self._order(self.payload.spill.with_suffix(".order"))
-        self._make_room()
-        rows = arranged(
-            self.payload,
-            order,
-            memory_bytes=self.memory_bytes,
-            spill=self.payload.spill,
-            fraction=fraction,
-        )
+        spill = self.payload.spill
+        rows = arranged(self.payload, order, memory_bytes=self.memory_bytes, spill=spill, fraction=fraction)
         with pq.ParquetWriter(path, WRITTEN, **_PACKING) as writer:
             for batch in ahead(rows):
                 writer.write_batch(batch)
@@ -192,26 +205,6 @@ class Ordered(Decided):
     def reject_rows(self) -> pa.RecordBatchReader:
         """Return all rejects in order of file and line."""
         return self._reader(_ORDERED_REJECTS)
-
-    def _order(self, path: Path) -> Order:
-        """Return the order of the payload's rows; its array is a file as long as there are rows."""
-        rows = self.payload.rows
-        with self.connection.cursor() as cursor:
-            path.touch(mode=0o600, exist_ok=False)
-            # A file and no memory of our own: the system takes its pages back when they are wanted elsewhere.
-            ordinals = np.memmap(path, _ordinal_type(rows), "r+", shape=max(rows, 1))
-            ordinals[:] = -1
-            done = 0
-            for batch in cursor.sql("SELECT row FROM ordered").to_arrow_reader(_ORDER_ROWS):
-                ordinals[batch.column("row").to_numpy()] = np.arange(done, done + batch.num_rows)
-                done += batch.num_rows
-            repeats = cursor.sql(_REPEATS).to_arrow_table()
-        return Order(ordinals=ordinals, planned=done, repeats=repeats)
-
-    def _make_room(self) -> None:
-        """Let DuckDB keep what the rows don't need while they are put in order, and not more."""
-        with self.connection.cursor() as cursor:  # lanes and rejects are read beside
-            cursor.execute(f"SET memory_limit = '{self.memory_bytes // 1_000_000}MB'")
 
     def _reader(self, query: str) -> pa.RecordBatchReader:
         return self.connection.sql(query).to_arrow_reader(BATCH_ROWS)
@@ -231,7 +224,7 @@ def decide(staging: Staging, *, reject_late: bool, rows_split: bool = False) -> 
     return decide_lanes(
         connection,
         staging.payload,
-        memory_bytes=staging.memory_bytes // 2,
+        memory_bytes=staging.order_bytes,
         reject_late=reject_late,
         rows_split=rows_split,
     )

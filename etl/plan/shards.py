@@ -3,42 +3,27 @@
 Rows are cut twice: by key, since rows of one key are compared with each other and with the ledger, and by
 lane, since order, lateness and the shared fate of a split row are questions of one lane. What the first kind
 of shard decides (`verdicts`, `repeats`) therefore goes to the second by lane.
-
-A row's place is its part's number << 40 plus its number there: as ordered as in one process.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from etl.errors import InputError
-from etl.model.plan import PlanFolder
-from etl.plan.connection import connected, quoted
+from etl.plan.connection import connected
 from etl.plan.order import Decided, decide_keys, decide_lanes
 from etl.plan.payload import DECIDING, WRITTEN
 from etl.plan.repeats import find_repeats, view_staged
-from etl.plan.scatter import Scatter, Slices, pieces, shard_batches, shards_of, together
-from etl.plan.stage import duckdb_reason, untouched_sql
-from etl.plan.tables import STAGED, STAGED_REJECTS, TOUCHED, write_rows
+from etl.plan.scatter import Scatter, Slices, pieces, shard_batches, together
+from etl.plan.stage import duckdb_reason
+from etl.plan.tables import STAGED_REJECTS, write_rows
 
-PLACE_BITS: Final = 40
-"""A part has fewer rows than 2 to that power."""
-
-NARROW: Final = pa.schema(
-    [
-        ("key", pa.binary()), ("content", pa.binary()), ("place", pa.int64()), ("file", pa.string()),
-        ("line", pa.int64()), ("file_number", pa.int32()), ("lane_shard", pa.int32()),
-    ],
-)  # fmt: skip
-"""What is known of a row where keys are compared."""
 VERDICTS: Final = pa.schema([("place", pa.int64()), ("why", pa.string()), ("detail", pa.string())])
 REPEATS: Final = pa.schema([("place", pa.int64()), ("key", pa.binary())])
 SHARD_LANES: Final = pa.schema(
@@ -47,41 +32,6 @@ SHARD_LANES: Final = pa.schema(
 
 _GROUPS_OF_ALL: Final = 16
 """So many full row groups a reader may hold, of how many parts ever."""
-
-
-class PartWriter:
-    """Takes staged rows, by `STAGED`, and writes them twice: whole by lane, narrow by key."""
-
-    def __init__(self, folder: Path, *, part: int, shards: int) -> None:
-        self.whole = Scatter(folder / "whole.arrow", STAGED, shards=shards)
-        self.narrow = Scatter(folder / "narrow.arrow", NARROW, shards=shards)
-        self._base = part << PLACE_BITS
-        self._shards = shards
-        self._connection = duckdb.connect(config={"threads": 1})
-
-    def write_table(self, table: pa.Table) -> None:
-        """Take the next rows; their places are those within the part."""
-        if not table.num_rows:
-            return
-        places = table.column("place").to_numpy()
-        column = table.schema.get_field_index("place")
-        rows = table.set_column(column, STAGED.field("place"), pa.array(places + self._base))
-        by_lane = shards_of(self._connection, rows.column("lane"), self._shards)
-        self.whole.add(rows, by_lane)
-        by_key = shards_of(self._connection, rows.column("key"), self._shards)
-        self.narrow.add(narrowed(rows, by_lane), by_key)
-
-    def close(self) -> None:
-        """Make the files whole."""
-        self.whole.close()
-        self.narrow.close()
-        self._connection.close()
-
-
-def narrowed(rows: pa.Table, by_lane: np.ndarray) -> pa.Table:
-    """Return rows by `NARROW`."""
-    shared = [rows.column(name) for name in NARROW.names[:-1]]
-    return pa.Table.from_arrays([*shared, pa.array(by_lane)], schema=NARROW)
 
 
 @contextmanager
@@ -101,69 +51,6 @@ def deciding(folder: Path, *, memory_limit_mb: int) -> Iterator[duckdb.DuckDBPyC
         ) from error
     finally:
         connection.close()
-
-
-def stage_unfinished(
-    connection: duckdb.DuckDBPyConnection, plan: PlanFolder, touched: Path, folder: Path, *, shards: int
-) -> int:
-    """Stage the untouched messages of an unfinished plan, as a part of its own; return how many.
-
-    A narrow row stands in the shard of its key and in that of its content: told apart among equal ones, it
-    has a key of its own, and its like in the new input is compared where its content is.
-    """
-    connection.execute(f"CREATE VIEW touched AS SELECT * FROM read_parquet({quoted(touched)})")  # noqa: S608
-    count = 0
-    whole = Scatter(folder / "whole.arrow", STAGED, shards=shards)
-    narrow = Scatter(folder / "narrow.arrow", NARROW, shards=shards)
-    with whole, narrow, connection.cursor() as hashing:
-        for piece in pieces(connection.sql(untouched_sql(plan)).to_arrow_reader()):
-            rows = piece.select(STAGED.names).cast(STAGED)
-            count += rows.num_rows
-            by_lane = shards_of(hashing, rows.column("lane"), shards)
-            whole.add(rows, by_lane)
-            add_twice(narrow, narrowed(rows, by_lane), hashing, shards=shards)
-    return count
-
-
-def add_twice(scatter: Scatter, rows: pa.Table, hashing: duckdb.DuckDBPyConnection, *, shards: int) -> None:
-    """Write rows to the shard of their key, and to that of their content where it is another one."""
-    by_key = shards_of(hashing, rows.column("key"), shards)
-    by_content = shards_of(hashing, rows.column("content"), shards)
-    scatter.add(rows, by_key)
-    other = by_key != by_content
-    scatter.add(rows.filter(pa.array(other)), by_content[other])
-
-
-class TouchedWriter:
-    """Takes what the ledger knows and writes it by key, by lane, and as a whole. A context manager."""
-
-    def __init__(self, folder: Path, *, shards: int) -> None:
-        self._shards = shards
-        self._by_key = Scatter(folder / "touched-keys.arrow", TOUCHED, shards=shards)
-        self._by_lane = Scatter(folder / "touched-lanes.arrow", TOUCHED, shards=shards)
-        whole = folder / "touched.parquet"
-        whole.touch(mode=0o600)
-        self._whole = pq.ParquetWriter(whole, TOUCHED)
-        self._hashing = duckdb.connect(config={"threads": 1})
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for one in (self._by_key, self._by_lane, self._whole, self._hashing):
-            one.close()
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Take the next messages."""
-        rows = pa.Table.from_batches([batch]).select(TOUCHED.names).cast(TOUCHED)
-        add_twice(self._by_key, rows, self._hashing, shards=self._shards)
-        self._by_lane.add(rows, shards_of(self._hashing, rows.column("lane"), self._shards))
-        self._whole.write_table(rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,7 +180,9 @@ def write_lane_shard(
     )
     # The plan as a whole is hashed, in its own order.
     fraction = max(1, shard.shards // _GROUPS_OF_ALL)
-    ordered.write_messages(folder / "messages.parquet", each=lambda _: None, fraction=fraction)
+    ordered.write_messages(
+        folder / "messages.parquet", ordered.order(), each=lambda _: None, fraction=fraction
+    )
     for name, query, schema in (
         ("lanes", "SELECT lane, length, first_at_us, last_at_us FROM lanes", SHARD_LANES),
         ("rejects", "SELECT * FROM all_rejects", STAGED_REJECTS),

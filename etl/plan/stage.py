@@ -27,6 +27,10 @@ _CARRIED: Final = -(1 << 40)
 stand before every file, and among themselves as they did."""
 
 
+_DECIDING_PART: Final = 8
+"""Of the memory limit so small a part may hold what decides; the payload is about four times as large."""
+
+
 class Staging:
     """The gathered input of one plan. A context manager; on exit nothing of it stays open.
 
@@ -48,7 +52,9 @@ class Staging:
         self.rows = 0
         self.carried = 0
         self.tally = Tally()
-        self.memory_bytes = memory_limit_mb << 20
+        memory_bytes = memory_limit_mb << 20
+        self.order_bytes = memory_bytes // 2
+        """What the messages may take in memory while they are put in order, and so before that."""
         self._current = Tally()
         self._file_number = 0
         self._place = 0
@@ -59,13 +65,10 @@ class Staging:
         self._folder = folder / "spill"
         self._folder.mkdir(mode=0o700)
         self._source = source
-        self._staged_path = self._folder / "staged.parquet"
-        try:
-            self.payload = Payload(self._folder / "payload.arrow")
-            halves = writer or Halves(self._staged_path, self.payload)
-        except OSError as error:
-            raise unwritable(self._staged_path, error) from error
-        self._staged = Spool(self._staged_path, STAGED, finish=self._finish_rows, writer=halves)
+        staged = self._folder / "staged.parquet"
+        self.payload = Payload(self._folder / "payload.arrow", room_bytes=self.order_bytes)
+        self._halves = Halves(staged, self.payload, room_bytes=memory_bytes // _DECIDING_PART)
+        self._staged = Spool(staged, STAGED, finish=self._finish_rows, writer=writer or self._halves)
         self._rejects = Spool(
             self._folder / "rejects.parquet", STAGED_REJECTS, dictionary=("file", "code", "column")
         )
@@ -167,7 +170,7 @@ class Staging:
             for batch in file.iter_batches():
                 self._append(pa.Table.from_batches([batch]))
         self._view_staged(
-            f"SELECT * FROM read_parquet({quoted(self._staged_path)}) UNION ALL BY NAME "  # noqa: S608  constants
+            f"SELECT * FROM {self._halves.offer(self._connection)} UNION ALL BY NAME "  # noqa: S608  constants
             f"SELECT {', '.join(DECIDING.names)} FROM (SELECT *, file_row_number + {first} AS row "
             f"FROM read_parquet({quoted(path)}, file_row_number = true))",
         )
@@ -239,7 +242,7 @@ class Staging:
             f"CREATE VIEW rejects AS SELECT * FROM read_parquet({quoted(self._rejects.path)}) "  # noqa: S608  constants
             f"WHERE {kept}"
         )
-        staged = f"SELECT * FROM read_parquet({quoted(self._staged_path)})"  # noqa: S608
+        staged = f"SELECT * FROM {self._halves.offer(self._connection)}"  # noqa: S608  constants
         self._view_staged(staged)
         if self._all_named:
             return  # no key is a content

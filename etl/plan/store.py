@@ -7,24 +7,17 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, Final
-
-import pyarrow as pa
+from typing import Final
 
 from etl.errors import InputError, LaterError
 from etl.model.plan import Conservation, PlanFolder, PlanSummary
-from etl.model.schemas import REJECT_SCHEMA, FileSummary
-from etl.plan.fingerprint import PLAN_VERSION, PlanHasher
-from etl.plan.order import Ordered
-from etl.plan.stage import Staging
-from etl.plan.summary import summary_of
-from etl.plan.tables import LANES, write_rows
+from etl.model.schemas import FileSummary
+from etl.plan.fingerprint import PLAN_VERSION
 
 _BUILDING: Final = ".building-"
 _PULSE: Final = "pulse"
@@ -45,7 +38,7 @@ def building(plans: Path) -> Iterator[Path]:
             folder = Path(mkdtemp(prefix=_BUILDING, dir=plans))
             pulse = _lock(folder / _PULSE)
     except OSError as error:
-        raise InputError(f"{plans}: plans can't be written there: {_reason(error)}") from error
+        raise InputError(f"{plans}: plans can't be written there: {reason_of(error)}") from error
     try:
         yield folder
     finally:
@@ -76,47 +69,12 @@ def resuming(plans: Path, name: str) -> Iterator[Path]:
             hint="wait for it; the same command then finds the plan",
         ) from error
     except OSError as error:
-        raise InputError(f"{plans}: plans can't be written there: {_reason(error)}") from error
+        raise InputError(f"{plans}: plans can't be written there: {reason_of(error)}") from error
     try:
         yield folder
         shutil.rmtree(folder, ignore_errors=True)
     finally:
         os.close(pulse)
-
-
-def write_plan(
-    folder: Path,
-    staging: Staging,
-    ordered: Ordered,
-    *,
-    settings: Mapping[str, Any],
-    names: Mapping[str, str],
-    made_at_us: int,
-) -> PlanFolder:
-    """Write the decided plan into `folder`, then put it in its place beside.
-
-    `settings` are all settings that shape a request (they are hashed); `names` are the summary's
-    `fingerprint`, `identity`, `source`, `ledger_mark` and `settings`; `made_at_us` is the instant of
-    planning.
-
-    Raises:
-        InputError: the disk is full or not writable, or the counts don't add up.
-    """
-    try:
-        messages, lanes = folder / "messages.parquet", folder / "lanes.parquet"
-        hasher = PlanHasher(settings)
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            written = beside.submit(ordered.write_messages, messages, each=hasher.update)
-            write_rows(ordered.lane_rows(), lanes, LANES)
-            write_rows(ordered.reject_rows(), folder / "rejects.parquet", REJECT_SCHEMA)
-            written.result()
-            summary = summary_of(staging, ordered, hasher.hexdigest(), names, made_at_us=made_at_us)
-        return publish(folder, summary)
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(
-            f"{folder.parent}: the plan can't be written: {_reason(error)}",
-            hint="free disk space beside the plans, or raise plan.memory_limit_mb",
-        ) from error
 
 
 def load_plan(path: Path) -> PlanFolder | None:
@@ -241,5 +199,6 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return in one line why a file can't be written."""
     return getattr(error, "strerror", None) or str(error).partition("\n")[0] or type(error).__name__

@@ -16,7 +16,8 @@ from etl.model.schemas import MESSAGE_SCHEMA, REJECT_SCHEMA, FileSummary, Normal
 from etl.plan.lanes import PlanReader, plan_rejects
 from etl.plan.order import decide
 from etl.plan.stage import Staging
-from etl.plan.store import building, write_plan
+from etl.plan.store import building
+from etl.plan.writing import write_plan
 
 Row = dict[str, Any]
 LATE_AFTER = frozenset({"accepted", "uncertain", "in_flight"})

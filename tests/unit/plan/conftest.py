@@ -16,8 +16,9 @@ from etl.model.schemas import MESSAGE_SCHEMA, REJECT_SCHEMA, FileSummary, Normal
 from etl.plan.lanes import PlanReader
 from etl.plan.order import decide
 from etl.plan.stage import Staging
-from etl.plan.store import building, write_plan
+from etl.plan.store import building
 from etl.plan.tables import LANES
+from etl.plan.writing import write_plan
 
 START = 1_700_000_000
 Row = dict[str, Any]

@@ -22,10 +22,10 @@ def make_rows(first: int, count: int, *, length: int = 40) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=WRITTEN)
 
 
-@pytest.fixture
-def payload(tmp_path):
-    """Return a payload that came in pieces of 300 rows."""
-    made = Payload(tmp_path / "payload.arrow")
+@pytest.fixture(params=[0, 300_000, 1 << 30], ids=["on disk", "grown out of memory", "in memory"])
+def payload(tmp_path, request):
+    """Return a payload that came in pieces of 300 rows; half of its bytes are 300,000."""
+    made = Payload(tmp_path / "payload.arrow", room_bytes=request.param)
     for first in range(0, ROWS, 300):
         made.add(make_rows(first, min(300, ROWS - first)))
     made.close()
@@ -69,6 +69,17 @@ def test_a_payload_is_read_whole_however_it_is_mapped(payload, monkeypatch, batc
     assert list(range(ROWS)) == mapped == loaded
 
 
+@pytest.mark.parametrize(("room_bytes", "on_disk"), [(0, True), (1 << 30, False)])
+def test_a_payload_is_a_file_only_where_it_has_no_room(tmp_path, room_bytes, on_disk):
+    """Writing and reading it back would cost a tenth of a plan; the file holds texts, so it is private."""
+    made = Payload(tmp_path / "payload.arrow", room_bytes=room_bytes)
+    made.add(make_rows(0, 10))
+    made.close()
+    assert on_disk == made.path.exists()
+    assert not on_disk or 0o600 == made.path.stat().st_mode & 0o777
+    assert 10 == made.rows == sum(batch.num_rows for batch in made.loaded())
+
+
 def test_what_is_dealt_out_is_private(payload, order, tmp_path):
     """It holds the texts (promise P8)."""
     lines_of(payload, order, tmp_path / "piles", memory_bytes=0)
@@ -92,7 +103,7 @@ def test_batches_fit_a_row_group(tmp_path, monkeypatch):
     """Readers keep several decoded, so neither many rows nor long texts may make them large."""
     monkeypatch.setattr(tables, "ROWS_PER_GROUP", 100)
     monkeypatch.setattr(tables, "BYTES_PER_GROUP", 20_000)
-    made = Payload(tmp_path / "payload.arrow")
+    made = Payload(tmp_path / "payload.arrow", room_bytes=0)
     made.add(make_rows(0, 300, length=1))
     made.add(make_rows(300, 300, length=2_000))
     made.close()
@@ -105,7 +116,7 @@ def test_batches_fit_a_row_group(tmp_path, monkeypatch):
 
 def test_nothing_planned_gives_nothing(tmp_path):
     """An input of duplicates alone is no error."""
-    made = Payload(tmp_path / "payload.arrow")
+    made = Payload(tmp_path / "payload.arrow", room_bytes=0)
     made.add(make_rows(0, 3))
     made.close()
     order = Order(ordinals=np.full(3, -1, np.int32), planned=0, repeats=NO_REPEATS)

@@ -10,6 +10,7 @@ import pytest
 
 from etl.errors import InputError
 from etl.model.schemas import REJECT_SCHEMA, FileSummary, NormalizedBatch
+from etl.plan.order import decide
 from etl.plan.stage import Staging
 from etl.plan.tally import Tally
 
@@ -169,6 +170,26 @@ def test_pieces_are_staged_in_the_order_in_which_they_came(tmp_path, messages, r
         staging.payload.close()
         payload = [text for rows in staging.payload.mapped() for text in rows.column("text").to_pylist()]
     assert (texts, texts) == ([text for (text,) in found], payload)
+
+
+@pytest.mark.parametrize(("lane_length", "text_length"), [(1, 1), (20_000, 1), (1, 80_000), (20_000, 80_000)])
+def test_rows_that_grow_out_of_memory_are_staged_as_others_are(
+    tmp_path, messages, row, lane_length, text_length
+):
+    """What decides and what is written have room of their own: 16 and 64 MiB of a limit of 128."""
+    lanes = [f"{number:04}".ljust(lane_length, "x") for number in range(1_000)]
+    with Staging(tmp_path, memory_limit_mb=128, source="acme") as staging:
+        for first in range(0, 1_000, 100):
+            rows = [row("y" * text_length, lane=lane) for lane in lanes[first : first + 100]]
+            staging.add(batch(messages(rows, first_line=first)))
+        found = staging.connection().execute("SELECT row, lane FROM staged ORDER BY place").fetchall()
+        ordered = decide(staging, reject_late=False)
+        order = ordered.order()
+        sizes = {path.name: path.stat().st_size for path in (tmp_path / "spill").iterdir()}
+    assert list(enumerate(lanes)) == found
+    assert (1_000, list(range(1_000))) == (order.planned, order.ordinals.tolist())
+    assert (lane_length > 1) == (sizes["staged.parquet"] > 0)
+    assert (text_length > 1) == ("payload.arrow" in sizes)
 
 
 def test_staging_that_fails_waits_for_the_piece_on_its_way(tmp_path, messages, row, monkeypatch):

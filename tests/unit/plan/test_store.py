@@ -6,16 +6,10 @@ import os
 import stat
 from contextlib import suppress
 
-import pyarrow as pa
 import pytest
 
 from etl.errors import InputError
-from etl.plan import store
-from etl.plan.order import decide
-from etl.plan.stage import Staging
-from etl.plan.store import building, find_plan, load_plan, plan_path, write_plan
-
-NAMES = ("fingerprint", "identity", "source", "ledger_mark")
+from etl.plan.store import building, find_plan, load_plan, plan_path
 
 
 def names(folder):
@@ -65,17 +59,6 @@ def test_a_failed_build_leaves_no_plan(tmp_path):
         (folder / "messages.parquet").write_bytes(b"half")
         raise ZeroDivisionError
     assert [".lock"] == names(tmp_path / "plans")
-
-
-def test_rows_that_do_not_add_up_are_never_published(tmp_path):
-    """Better no import than one that lost a row (promise P1)."""
-    plans = tmp_path / "plans"
-    with building(plans) as folder, Staging(folder, memory_limit_mb=128, source="acme") as staging:
-        staging.rows = 1
-        ordered = decide(staging, reject_late=True)
-        with pytest.raises(InputError, match="rows do not add up"):
-            write_plan(folder, staging, ordered, settings={}, names=dict.fromkeys(NAMES, "x"), made_at_us=1)
-    assert [".lock"] == names(plans)
 
 
 def test_two_builds_at_once_have_folders_of_their_own(tmp_path):
@@ -174,40 +157,6 @@ def test_plans_that_cannot_be_written_are_an_input_error(tmp_path):
         building(tmp_path / "plans"),
     ):
         pass
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [(OSError, (28, "No space left on device")), (pa.ArrowInvalid, ("bad\nsecret",))],
-)
-def test_a_write_that_fails_is_an_input_error_of_one_line(planner, row, monkeypatch, error, words):
-    """A full disk is no traceback; nothing is published."""
-
-    def fail(*_):
-        raise error(*words)
-
-    monkeypatch.setattr(store, "write_rows", fail)
-    with pytest.raises(InputError, match=r"the plan can't be written: (No space left on device|bad)$"):
-        planner([row()])
-    assert [".lock"] == names(planner.plans)
-
-
-def write_on_a_full_disk(plans) -> None:
-    """Plan more lanes than fit in memory, with no room to spill."""
-    with building(plans) as folder, Staging(folder, memory_limit_mb=128, source="acme") as staging:
-        ordered = decide(staging, reject_late=True)
-        long_names = "SELECT repeat(md5(i::VARCHAR), 40), 1, 1, 1, hash(i) % 999 FROM range(70000) r(i)"
-        ordered.connection.execute(f"INSERT INTO lanes {long_names}")
-        ordered.connection.execute("SET max_temp_directory_size = '1KB'")
-        write_plan(folder, staging, ordered, settings={}, names=dict.fromkeys(NAMES, "x"), made_at_us=1)
-
-
-def test_a_full_disk_while_sorting_is_an_input_error(tmp_path):
-    """DuckDB fails in the midst of writing, with an exception of its own or through Arrow's stream."""
-    with pytest.raises(InputError, match="Out of Memory Error") as caught:
-        write_on_a_full_disk(tmp_path)
-    assert "free disk space" in caught.value.hint
-    assert "\n" not in caught.value.message
 
 
 def test_the_summary_is_readable_json_with_its_version(planner, row):
