@@ -90,11 +90,12 @@ _MARK = """
                      (SELECT sum(late) FROM pace))
     FROM meta
 """
-# Workers' is by the server's clock, that of one process by the process's.
-_LAST_SEND = """
-    SELECT last_send_us, (SELECT max(last_send_us) FROM pump),
-           (1000000 * extract(epoch FROM clock_timestamp()))::bigint FROM meta
+# By the server's clock, like what it is compared with: a clock behind would shorten the next run's rest.
+_IDLE = """
+    SELECT (1000000 * extract(epoch FROM clock_timestamp()))::bigint
+           - greatest(last_send_us, (SELECT max(last_send_us) FROM pump)) FROM meta
 """
+_HELD = "SELECT hold_off_us - (1000000 * extract(epoch FROM clock_timestamp()))::bigint FROM meta"
 
 DIALECT: Final = Dialect(
     as_list=list,
@@ -142,11 +143,13 @@ class PostgresReader(MessageQuestions):
 
     def last_send_us(self) -> int | None:
         """Return when the newest intent was written, by a process or by a worker, as this clock has it."""
-        by_process, by_worker, now_us = self._rows(_LAST_SEND)[0]
-        if by_worker is None:
-            return None if by_process is None else int(by_process)
-        by_worker += SYSTEM.wall_us() - now_us
-        return int(max(by_worker, by_process or by_worker))
+        idle_us = self._rows(_IDLE)[0][0]
+        return None if idle_us is None else SYSTEM.wall_us() - int(idle_us)
+
+    def hold_off_us(self) -> int | None:
+        """Return until when the API asked everybody to wait, if it did, as this clock has it."""
+        held_us = self._rows(_HELD)[0][0]
+        return None if held_us is None else SYSTEM.wall_us() + int(held_us)
 
     def touched(self, wanted: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """Yield `TOUCHED_SCHEMA` from one snapshot, in no particular order."""
