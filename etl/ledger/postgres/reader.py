@@ -2,10 +2,8 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any, Final
 
-import psycopg
 import pyarrow as pa
 
 from etl.clock import SYSTEM
@@ -14,9 +12,10 @@ from etl.ledger.interface import EXPORT_SCHEMA, TOUCHED_SCHEMA
 from etl.ledger.postgres import statements
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.connection import Connection, connect
-from etl.ledger.postgres.failures import is_lost, translated
 from etl.ledger.postgres.long_reads import Parameters, stream
-from etl.ledger.postgres.waiting import patiently
+from etl.ledger.postgres.patient import PatientConnection
+
+_ROLE: Final = "reader"
 
 _TOUCHED = "SELECT key, content, lane, at_us, state FROM message WHERE state <> 'pending'"
 
@@ -126,16 +125,13 @@ class PostgresReader(MessageQuestions):
         self._address = address
         self._patience_seconds = patience_seconds
         self._hurried = threading.Event()
-        self._reading = threading.Lock()
-        with translated(address):
-            self._reader = connect(address, role="reader")
+        self._reader = PatientConnection(
+            address, role=_ROLE, patience_seconds=patience_seconds, hurried=self._hurried
+        )
 
     def close(self) -> None:
         """Release the connection; may be called twice."""
-        with self._reading, suppress(psycopg.Error):
-            # A question would connect anew.
-            self._patience_seconds = 0
-            self._reader.close()
+        self._reader.close()
 
     def mark(self) -> str:
         """Return what every change of a message or a plan draws anew."""
@@ -163,19 +159,11 @@ class PostgresReader(MessageQuestions):
         return self._stream(_EXPORT, EXPORT_SCHEMA)
 
     def _rows(self, sql: str, parameters: Parameters = ()) -> list[Any]:
-        with self._reading, translated(self._address):
-            try:
-                return self._reader.execute(sql.encode(), parameters).fetchall()
-            except psycopg.Error as error:
-                if not is_lost(error) or self._patience_seconds == 0:
-                    raise
-            self._reader.close()
-            self._reader = patiently(self._connected, seconds=self._patience_seconds, hurried=self._hurried)
-            return self._reader.execute(sql.encode(), parameters).fetchall()
+        return self._reader.rows(sql, parameters)
 
     def _stream(self, sql: str, schema: pa.Schema, parameters: Parameters = ()) -> Iterator[pa.RecordBatch]:
         patience, hurried = self._patience_seconds, self._hurried
         return stream(self._address, sql, schema, parameters, patience_seconds=patience, hurried=hurried)
 
     def _connected(self) -> Connection:
-        return connect(self._address, role="reader")
+        return connect(self._address, role=_ROLE)
