@@ -28,59 +28,6 @@ _EXPORT = """
     ORDER BY message.plan, ordinal
 """
 
-# Accepted messages are tallied; each other part repeats the condition of the partial index that answers it.
-_COUNTS = """
-    SELECT 'accepted', sum(accepted)::bigint FROM tally
-    WHERE %(plan)s::bigint IS NULL OR plan = %(plan)s::bigint HAVING sum(accepted) > 0
-    UNION ALL
-    SELECT state, count(*) FROM message
-    WHERE state = 'in_flight' AND (%(plan)s::bigint IS NULL OR plan = %(plan)s::bigint) GROUP BY state
-    UNION ALL
-    SELECT state, count(*) FROM message
-    WHERE state IN ('uncertain', 'rejected') AND (%(plan)s::bigint IS NULL OR plan = %(plan)s::bigint)
-    GROUP BY state
-    UNION ALL
-    SELECT state, count(*) FROM message
-    WHERE state IN ('pending', 'skipped') AND (%(plan)s::bigint IS NULL OR plan = %(plan)s::bigint)
-    GROUP BY state
-"""
-
-_PROGRESS = """
-    SELECT ordinal, state FROM message
-    WHERE plan = %(plan)s AND ordinal >= %(first)s AND ordinal < %(end)s ORDER BY ordinal
-"""
-
-_COUNT_SETTLED = """
-    SELECT count(*) FROM message
-    WHERE plan = %(plan)s AND ordinal >= %(first)s AND ordinal < %(end)s AND state = ANY(%(states)s::text[])
-"""
-
-# Each half repeats the condition of the partial index that answers it.
-_BLOCKED = """
-    SELECT lane, count(*) FROM (
-        SELECT lane FROM message WHERE state = 'in_flight' AND state = ANY(%(states)s::text[])
-        UNION ALL
-        SELECT lane FROM message
-        WHERE state IN ('uncertain', 'rejected') AND state = ANY(%(states)s::text[])
-    ) AS blocked GROUP BY lane
-"""
-
-_ENTRIES = """
-    SELECT plan, ordinal, key, lane, at_us, state, reason, http_status FROM message
-    WHERE state = ANY(%(states)s::text[]) ORDER BY plan, ordinal LIMIT %(limit)s
-"""
-
-_UNSETTLED_ENTRIES = """
-    SELECT plan, ordinal, key, lane, at_us, state, reason, http_status FROM message
-    WHERE state IN ('uncertain', 'rejected') AND state = ANY(%(states)s::text[])
-    ORDER BY plan, ordinal LIMIT %(limit)s
-"""
-
-_DOUBT_BEFORE = """
-    SELECT max(at_us) FROM restore
-    WHERE at_us > coalesce((SELECT doubted_us FROM plan WHERE number = %(plan)s), -1)
-"""
-
 
 # Workers of a run by many have counters of their own, so that none waits for another's commit. An epoch grows
 # where a claim puts messages in doubt, `late` where an answer comes late.
@@ -98,15 +45,55 @@ _HELD = "SELECT hold_off_us - (1000000 * extract(epoch FROM clock_timestamp())):
 
 DIALECT: Final = Dialect(
     as_list=list,
-    progress=_PROGRESS,
-    count_settled=_COUNT_SETTLED,
-    counts=_COUNTS,
-    blocked=_BLOCKED,
-    entries=_ENTRIES,
-    unsettled_entries=_UNSETTLED_ENTRIES,
+    progress="""
+        SELECT ordinal, state FROM message
+        WHERE plan = %(plan)s AND ordinal >= %(first)s AND ordinal < %(end)s ORDER BY ordinal
+    """,
+    count_settled="""
+        SELECT count(*) FROM message
+        WHERE plan = %(plan)s AND ordinal >= %(first)s AND ordinal < %(end)s
+          AND state = ANY(%(states)s::text[])
+    """,
+    # Accepted ones are tallied; each other part repeats the condition of the partial index that answers it.
+    counts="""
+        SELECT 'accepted', sum(accepted)::bigint FROM tally
+        WHERE %(plan)s::bigint IS NULL OR plan = %(plan)s::bigint HAVING sum(accepted) > 0
+        UNION ALL
+        SELECT state, count(*) FROM message
+        WHERE state = 'in_flight' AND (%(plan)s::bigint IS NULL OR plan = %(plan)s::bigint) GROUP BY state
+        UNION ALL
+        SELECT state, count(*) FROM message
+        WHERE state IN ('uncertain', 'rejected') AND (%(plan)s::bigint IS NULL OR plan = %(plan)s::bigint)
+        GROUP BY state
+        UNION ALL
+        SELECT state, count(*) FROM message
+        WHERE state IN ('pending', 'skipped') AND (%(plan)s::bigint IS NULL OR plan = %(plan)s::bigint)
+        GROUP BY state
+    """,
+    # Each half repeats the condition of the partial index that answers it.
+    blocked="""
+        SELECT lane, count(*) FROM (
+            SELECT lane FROM message WHERE state = 'in_flight' AND state = ANY(%(states)s::text[])
+            UNION ALL
+            SELECT lane FROM message
+            WHERE state IN ('uncertain', 'rejected') AND state = ANY(%(states)s::text[])
+        ) AS blocked GROUP BY lane
+    """,
+    entries="""
+        SELECT plan, ordinal, key, lane, at_us, state, reason, http_status FROM message
+        WHERE state = ANY(%(states)s::text[]) ORDER BY plan, ordinal LIMIT %(limit)s
+    """,
+    unsettled_entries="""
+        SELECT plan, ordinal, key, lane, at_us, state, reason, http_status FROM message
+        WHERE state IN ('uncertain', 'rejected') AND state = ANY(%(states)s::text[])
+        ORDER BY plan, ordinal LIMIT %(limit)s
+    """,
     list_chosen=statements.LIST_CHOSEN,
     count_chosen=statements.COUNT_CHOSEN,
-    doubt_before=_DOUBT_BEFORE,
+    doubt_before="""
+        SELECT max(at_us) FROM restore
+        WHERE at_us > coalesce((SELECT doubted_us FROM plan WHERE number = %(plan)s), -1)
+    """,
 )
 
 
