@@ -573,6 +573,26 @@ def test_commits_are_applied_once_wherever_the_connection_is_cut(side, address, 
     assert total > 6
 
 
+@pytest.mark.parametrize("side", list(Side))
+def test_run_is_begun_once_wherever_the_connection_is_cut(side, address, ledger, started):
+    """Shards that were cut twice would be sent twice; a run without them would seem to be done."""
+    total = at = 1
+    with tempfile.TemporaryDirectory(prefix="etl-wire-") as folder, wire(Path(folder), address.url) as laid:
+        while at <= total:
+            run = ledger.start_run(started[0], host="host", pid=1, version="0", now_us=5_000)
+            with closing(SharedRuns(replace(address, url=laid.url), patience_seconds=10)) as runs:
+                laid.arm(side, at)
+                runs.begin(run, SHARDS, WISH)
+                total = max(total, laid.passed[side])
+                laid.arm()
+                worked = runs.worked(run)
+            assert worked is not None
+            assert (len(SHARDS), 0) == (worked.shards, worked.done), f"cut at {at}"
+            at += 1
+
+    assert total > 3
+
+
 def _send_two(address, laid: Wire, *, plan: int, run: int, first: int, cut: tuple[Side, int]) -> None:
     """Let a worker commit two messages over a wire that is cut."""
     leases, keys = Leases(30.0), [first, first + 1]
