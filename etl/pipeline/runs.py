@@ -118,11 +118,7 @@ class Runs:
             tally, left = Tally(), True
         except BaseException as error:
             told = _told(stop.reason, error)
-            ended = told.exit_code if isinstance(told, EtlError) else ExitCode.DEFECT
-            # A ledger that refuses this, too, must not hide why the run ended.
-            why = told.message if isinstance(told, EtlError) else type(told).__name__
-            with suppress(LedgerError):
-                self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us(), stop=why)
+            self._end_broken(run, told)
             if told is error:
                 raise
             raise told from error
@@ -196,6 +192,18 @@ class Runs:
         self.numbers.append(run)
         return run
 
+    def _end_broken(self, run: int, error: BaseException) -> None:
+        """Record what ended a run; a ledger that refuses this, too, must not hide it."""
+        if isinstance(error, LedgerAwayError | LeftError):
+            self._ledger.hurry()  # it was waited for
+        with suppress(LedgerError):
+            self._ledger.end_run(
+                run,
+                exit_code=error.exit_code if isinstance(error, EtlError) else ExitCode.DEFECT,
+                now_us=SYSTEM.wall_us(),
+                stop=error.message if isinstance(error, EtlError) else type(error).__name__,
+            )
+
     def _end_run(self, run: int, ended: ExitCode, *, why: str | None) -> None:
         self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us(), stop=why)
         # Without room for it the next command that writes seals the run.
@@ -220,5 +228,6 @@ def _left(reason: StopReason | None, error: LedgerError, *, at_once: bool) -> Le
 
 
 def _say(line: str) -> None:
-    # Called by the ledger's writer, so not by way of the progress bar.
-    sys.stderr.write(f"etl: {line}\n")
+    # Called by the ledger's writer, so not by way of the progress bar; a closed terminal ends no thread.
+    with suppress(OSError):
+        sys.stderr.write(f"etl: {line}\n")
