@@ -8,11 +8,12 @@ sqlite3, pyarrow, duckdb, pydantic) are turned into these at the edge of the pac
     ├── UsageError      2   the command line or the job file must change
     ├── InputError      4   a source file must change, or what the job says of it
     ├── LedgerError     5   the results ledger can't be used: nothing was sent that is not in it
+    │   ├── LedgerAwayError     its database can't be reached, or went away: try again once it is back
     │   └── LedgerFullError     its disk has no room
     ├── RefusedError    6   the API refused the run: credentials, address, contract
     ├── LaterError     75   nothing is wrong: another run is active, or the API said "later"
     │   └── EngineError         the cluster of --cluster is gone, or lost a part of the work
-    └── LeftError     130   a person wanted to leave at once, and the ledger could not be asked any more
+    └── LeftError     130   a person wanted to leave, and the ledger could not be asked any more
         └── LeftByTermError    143   likewise, at SIGTERM
 """
 
@@ -90,6 +91,10 @@ class LedgerError(EtlError):
     exit_code = ExitCode.LEDGER
 
 
+class LedgerAwayError(LedgerError):
+    """Its database can't be reached, or went away; the same command works once it is back."""
+
+
 class LedgerFullError(LedgerError):
     """The disk has no room for it; nothing of the refused change stays."""
 
@@ -107,7 +112,7 @@ class LaterError(EtlError):
 
 
 class LeftError(EtlError):
-    """A second signal ended the run, and the ledger can't say how it stands."""
+    """A signal ended the run, and the ledger can't say how it stands."""
 
     exit_code = ExitCode.INTERRUPTED
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, assert_never
 
@@ -46,8 +46,9 @@ def printable(text: str) -> str:
 
 
 def say(text: str = "") -> None:
-    """Print a line for people."""
-    click.echo(printable(text), err=True)
+    """Print a line for people; where nobody can read it any more, the work goes on all the same."""
+    with suppress(OSError):
+        click.echo(printable(text), err=True)
 
 
 def at_terminal() -> bool:

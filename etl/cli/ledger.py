@@ -21,7 +21,7 @@ def command() -> None:
     """Work with the results ledger: every message that was ever sent, and what came of it."""
 
 
-@command.command("export")
+@command.command("export", short_help="Write it as a table, without message texts.")
 @options.job
 @table
 @options.rehearsed
@@ -36,7 +36,7 @@ def export(job: Path, table_format: str, output: Path | None, sandbox: bool) -> 
     return 0
 
 
-@command.command("backup")
+@command.command("backup", short_help="Copy it and check the copy, also while an import runs.")
 @options.job
 @click.argument("target", type=click.Path(path_type=Path), required=False)
 @options.rehearsed

@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 import click
 
 from etl import __version__
-from etl.cli.console import ToldError, printable
+from etl.cli.console import ToldError, say
 from etl.errors import EtlError, ExitCode
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -70,6 +70,11 @@ def cli() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code; no exception and no traceback escapes."""
     code = _run(arguments)
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        sys.stderr = None  # nobody reads it; at exit Python would try again, and end with a code of its own
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -140,16 +145,14 @@ _AGAIN_SECONDS: Final = 0.01
 
 
 def _interrupted(code: ExitCode) -> ExitCode:
-    click.echo(
-        "etl: stopped; nothing was sent that is not in the ledger. The same command resumes.", err=True
-    )
+    say("etl: stopped; nothing was sent that is not in the ledger. The same command resumes.")
     return code
 
 
 def _failed(message: str, hint: str, code: ExitCode, *, as_json: bool) -> ExitCode:
-    click.echo(f"etl: {printable(message)}", err=True)
+    say(f"etl: {message}")
     if hint:
-        click.echo(f"     {printable(hint)}", err=True)
+        say(f"     {hint}")
     _error_as_json(message, hint, code, as_json=as_json)
     return code
 

@@ -1,11 +1,13 @@
 """What people read when an import ends."""
 
 import shlex
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from etl.cli import options
 from etl.errors import ExitCode
+from etl.model.states import State
 from etl.pipeline.result import Canary, ImportResult
 from etl.replay.stop import StopKind
 from etl.report.summary import duration, learned, plan_lines, states_line
@@ -94,4 +96,24 @@ def _ended_at_canary(result: ImportResult) -> bool:
 def _verdict(result: ImportResult) -> str:
     if result.exit_code is ExitCode.OK:
         return "complete" if not result.states.pending else "the trial is complete"
-    return f"not complete: {result.exit_code.meaning} (exit code {result.exit_code.value})"
+    why = result.exit_code.meaning
+    if result.exit_code is ExitCode.INCOMPLETE:
+        why = ", ".join(_missing(result)) or why
+    return f"not complete: {why} (exit code {result.exit_code.value})"
+
+
+def _missing(result: ImportResult) -> Iterator[str]:
+    """Yield what keeps a plan from being complete, most pressing first."""
+    plan, states = result.plan.summary, result.states
+    doubt = plan.known_by_state.get(State.UNCERTAIN.value, 0)
+    for count, what in (
+        (states.uncertain, "uncertain"),
+        (doubt, "uncertain since an earlier plan"),
+        (states.rejected, "rejected"),
+        (states.held, "held"),
+        (states.pending, "pending"),
+        (plan.conservation.rejects, "of the input's rows are rejects"),
+        (len(plan.skipped_files), "of its files left out"),
+    ):
+        if count:
+            yield f"{count:,} {what}"

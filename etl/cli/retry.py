@@ -65,4 +65,4 @@ def _show(result: RetryResult, job: str, *, dry_run: bool) -> None:
         say("dry run  nothing was changed")
         return
     say(f"put back {result.put_back:,}")
-    say(f"next     etl import {job}")
+    say(f"next     etl {'import' if result.put_back else 'status'} {job}")

@@ -72,4 +72,4 @@ def _show(result: SettleResult, job: str, *, dry_run: bool) -> None:
         return
     left = f"{result.left_uncertain:,} are still uncertain"
     say(f"settled  {result.settled:,} as {result.state.value}; {left}")
-    say(f"next     etl import {job}")
+    say(f"next     etl {'import' if result.settled else 'status'} {job}")

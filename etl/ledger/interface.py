@@ -187,10 +187,10 @@ class Ledger(Protocol):
         """Return up to `limit` messages in those states, in order of (plan, ordinal)."""
 
     def last_send_us(self) -> int | None:
-        """Return when the newest intent was written."""
+        """Return when the newest intent was written, as this clock has it."""
 
     def hold_off_us(self) -> int | None:
-        """Return until when the API asked everybody to wait, if it did."""
+        """Return until when the API asked everybody to wait, if it did, as this clock has it."""
 
     def set_hold_off(self, until_us: int, *, pause: Pause | None = None) -> None:
         """Remember that across runs; `pause` is kept for the report of the run that goes on."""

@@ -31,71 +31,57 @@ _EXPORT = """
     ORDER BY message.plan, ordinal
 """
 
-# Accepted messages are tallied; each other part repeats the condition of the partial index that answers it.
-_COUNTS = """
-    SELECT 'accepted', sum(accepted) AS messages FROM tally
-    WHERE :plan IS NULL OR plan = :plan HAVING messages > 0
-    UNION ALL
-    SELECT state, count(*) FROM message
-    WHERE state = 'in_flight' AND (:plan IS NULL OR plan = :plan) GROUP BY state
-    UNION ALL
-    SELECT state, count(*) FROM message INDEXED BY message_unsettled
-    WHERE state IN ('uncertain', 'rejected') AND (:plan IS NULL OR plan = :plan) GROUP BY state
-    UNION ALL
-    SELECT state, count(*) FROM message INDEXED BY message_waiting
-    WHERE state IN ('pending', 'skipped') AND (:plan IS NULL OR plan = :plan) GROUP BY state
-"""
-
-_PROGRESS = """
-    SELECT ordinal, state FROM message
-    WHERE plan = :plan AND ordinal >= :first AND ordinal < :end ORDER BY ordinal
-"""
-
-_COUNT_SETTLED = """
-    SELECT count(*) FROM message
-    WHERE plan = :plan AND ordinal >= :first AND ordinal < :end
-      AND state IN (SELECT value FROM json_each(:states))
-"""
-
-# Each half repeats the condition of the partial index that answers it.
-_BLOCKED = """
-    SELECT lane, count(*) FROM (
-        SELECT lane FROM message
-        WHERE state = 'in_flight' AND state IN (SELECT value FROM json_each(:states))
-        UNION ALL
-        SELECT lane FROM message
-        WHERE state IN ('uncertain', 'rejected') AND state IN (SELECT value FROM json_each(:states))
-    ) GROUP BY lane
-"""
-
-_ENTRIES = """
-    SELECT plan, ordinal, key, lane, at_us, state, reason, http_status FROM message
-    WHERE state IN (SELECT value FROM json_each(:states)) ORDER BY plan, ordinal LIMIT :limit
-"""
-
-_UNSETTLED_ENTRIES = """
-    SELECT plan, ordinal, key, lane, at_us, state, reason, http_status
-    FROM message INDEXED BY message_unsettled
-    WHERE state IN ('uncertain', 'rejected') AND state IN (SELECT value FROM json_each(:states))
-    ORDER BY plan, ordinal LIMIT :limit
-"""
-
-_DOUBT_BEFORE = """
-    SELECT max(at_us) FROM restore
-    WHERE at_us > coalesce((SELECT doubted_us FROM plan WHERE number = :plan), -1)
-"""
-
 DIALECT: Final = Dialect(
     as_list=json.dumps,
-    progress=_PROGRESS,
-    count_settled=_COUNT_SETTLED,
-    counts=_COUNTS,
-    blocked=_BLOCKED,
-    entries=_ENTRIES,
-    unsettled_entries=_UNSETTLED_ENTRIES,
+    progress="""
+        SELECT ordinal, state FROM message
+        WHERE plan = :plan AND ordinal >= :first AND ordinal < :end ORDER BY ordinal
+    """,
+    count_settled="""
+        SELECT count(*) FROM message
+        WHERE plan = :plan AND ordinal >= :first AND ordinal < :end
+          AND state IN (SELECT value FROM json_each(:states))
+    """,
+    # Accepted ones are tallied; each other part repeats the condition of the partial index that answers it.
+    counts="""
+        SELECT 'accepted', sum(accepted) AS messages FROM tally
+        WHERE :plan IS NULL OR plan = :plan HAVING messages > 0
+        UNION ALL
+        SELECT state, count(*) FROM message
+        WHERE state = 'in_flight' AND (:plan IS NULL OR plan = :plan) GROUP BY state
+        UNION ALL
+        SELECT state, count(*) FROM message INDEXED BY message_unsettled
+        WHERE state IN ('uncertain', 'rejected') AND (:plan IS NULL OR plan = :plan) GROUP BY state
+        UNION ALL
+        SELECT state, count(*) FROM message INDEXED BY message_waiting
+        WHERE state IN ('pending', 'skipped') AND (:plan IS NULL OR plan = :plan) GROUP BY state
+    """,
+    # Each half repeats the condition of the partial index that answers it.
+    blocked="""
+        SELECT lane, count(*) FROM (
+            SELECT lane FROM message
+            WHERE state = 'in_flight' AND state IN (SELECT value FROM json_each(:states))
+            UNION ALL
+            SELECT lane FROM message
+            WHERE state IN ('uncertain', 'rejected') AND state IN (SELECT value FROM json_each(:states))
+        ) GROUP BY lane
+    """,
+    entries="""
+        SELECT plan, ordinal, key, lane, at_us, state, reason, http_status FROM message
+        WHERE state IN (SELECT value FROM json_each(:states)) ORDER BY plan, ordinal LIMIT :limit
+    """,
+    unsettled_entries="""
+        SELECT plan, ordinal, key, lane, at_us, state, reason, http_status
+        FROM message INDEXED BY message_unsettled
+        WHERE state IN ('uncertain', 'rejected') AND state IN (SELECT value FROM json_each(:states))
+        ORDER BY plan, ordinal LIMIT :limit
+    """,
     list_chosen=statements.LIST_CHOSEN,
     count_chosen=statements.COUNT_CHOSEN,
-    doubt_before=_DOUBT_BEFORE,
+    doubt_before="""
+        SELECT max(at_us) FROM restore
+        WHERE at_us > coalesce((SELECT doubted_us FROM plan WHERE number = :plan), -1)
+    """,
 )
 
 

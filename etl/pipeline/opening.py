@@ -83,12 +83,14 @@ def opened(
             _read_back(space, ledger, observe)
             mark = ledger.mark()
             recovered = ledger.recover(now_us=SYSTEM.wall_us())
-            _prolong_hold_off(ledger, lock.clock_ahead_us)
+            # A server's clock is its own.
+            ahead_us = 0 if ledger.distant else lock.clock_ahead_us
+            _prolong_hold_off(ledger, ahead_us)
             yield Opened(
                 ledger=ledger,
                 recovered=recovered,
                 mark=mark,
-                clock_ahead_seconds=lock.clock_ahead_us / MICROSECONDS,
+                clock_ahead_seconds=ahead_us / MICROSECONDS,
             )
             # At the end: a killed run's million messages are read for it, and the first request would wait.
             seal(ledger)

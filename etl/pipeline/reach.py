@@ -78,6 +78,8 @@ def _name(address: Address, *, timeout_seconds: float) -> Finding:
     except ProbeError as error:
         remedy = f"check target.base_url and this machine's name server; {_NO_PROXY}"
         return failed("dns", str(error), remedy, ExitCode.LATER)
+    if address.host in found:
+        return passed("dns", f"{address.host} is an address, which needs no name server")
     return passed("dns", f"{address.host} is {', '.join(found[:_NAMES_SHOWN])}")
 
 

@@ -69,7 +69,7 @@ class Replaying:
             folder=self.folder,
         )
         async with client, GroupCommit(self.ledger, self.rescue) as writer:
-            with on_signals(stop):
+            with on_signals(stop, hurry=self.ledger.hurry):
                 runner = Runner(
                     feed=feed,
                     ledger=self.ledger,

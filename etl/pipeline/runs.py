@@ -14,7 +14,7 @@ from etl.config.load import JobFile
 from etl.config.secrets import Secret
 from etl.config.target import Target
 from etl.config.workspace import Workspace
-from etl.errors import EtlError, ExitCode, LedgerError, LeftByTermError, LeftError
+from etl.errors import EtlError, ExitCode, LedgerAwayError, LedgerError, LeftByTermError, LeftError
 from etl.ledger.evidence import Aim
 from etl.ledger.interface import Ledger, PlanRecord
 from etl.ledger.rescue import SideFile
@@ -117,20 +117,20 @@ class Runs:
             # The second signal: what was in flight is uncertain at the next start.
             tally, left = Tally(), True
         except BaseException as error:
-            ended = error.exit_code if isinstance(error, EtlError) else ExitCode.DEFECT
-            # A ledger that refuses this, too, must not hide why the run ended.
-            why = error.message if isinstance(error, EtlError) else type(error).__name__
-            with suppress(LedgerError):
-                self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us(), stop=why)
-            raise
+            told = _told(stop.reason, error)
+            self._end_broken(run, told)
+            if told is error:
+                raise
+            raise told from error
         try:
             states = plan_states(self._ledger, record.number, plan, blocking=self._blocking)
             ended = exit_code(states, plan.summary, stop=stop.reason, trial=self._trial)
             self._end_run(run, ended, why=stop.reason.message if stop.reason else None)
         except LedgerError as error:
-            if left:
-                raise _left(stop.reason, error) from error
-            raise
+            told = _left(stop.reason, error, at_once=True) if left else _told(stop.reason, error)
+            if told is error:
+                raise
+            raise told from error
         return tally, stop.reason
 
     def _replayed(
@@ -192,6 +192,18 @@ class Runs:
         self.numbers.append(run)
         return run
 
+    def _end_broken(self, run: int, error: BaseException) -> None:
+        """Record what ended a run; a ledger that refuses this, too, must not hide it."""
+        if isinstance(error, LedgerAwayError | LeftError):
+            self._ledger.hurry()  # it was waited for
+        with suppress(LedgerError):
+            self._ledger.end_run(
+                run,
+                exit_code=error.exit_code if isinstance(error, EtlError) else ExitCode.DEFECT,
+                now_us=SYSTEM.wall_us(),
+                stop=error.message if isinstance(error, EtlError) else type(error).__name__,
+            )
+
     def _end_run(self, run: int, ended: ExitCode, *, why: str | None) -> None:
         self._ledger.end_run(run, exit_code=ended, now_us=SYSTEM.wall_us(), stop=why)
         # Without room for it the next command that writes seals the run.
@@ -199,14 +211,23 @@ class Runs:
             self._ledger.seal(now_us=SYSTEM.wall_us())
 
 
-def _left(reason: StopReason | None, error: LedgerError) -> LeftError:
+def _told(reason: StopReason | None, error: BaseException) -> BaseException:
+    """Return what ended a run: a ledger that is away is no news to who has asked for the end."""
+    if isinstance(error, LedgerAwayError) and reason is not None and reason.by_signal:
+        return _left(reason, error, at_once=False)
+    return error
+
+
+def _left(reason: StopReason | None, error: LedgerError, *, at_once: bool) -> LeftError:
     kind = LeftByTermError if reason is not None and reason.kind is StopKind.TERMINATED else LeftError
+    how = "left at once, with messages in flight" if at_once else "ended, and the ledger can't be told how"
     return kind(
-        f"left at once, with messages in flight: {error.message}",
+        f"{how}: {error.message}",
         hint="once the ledger can be reached, the same command resumes; what it does not know is uncertain",
     )
 
 
 def _say(line: str) -> None:
-    # Called by the ledger's writer, so not by way of the progress bar.
-    sys.stderr.write(f"etl: {line}\n")
+    # Called by the ledger's writer, so not by way of the progress bar; a closed terminal ends no thread.
+    with suppress(OSError):
+        sys.stderr.write(f"etl: {line}\n")

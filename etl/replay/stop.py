@@ -10,6 +10,9 @@ from typing import Final
 
 from etl.model.events import Draining, Event
 
+_PATIENCE_SECONDS: Final = 5.0
+"""Of somebody who wants to leave; less than the 10 s that Docker gives, the shortest before a kill."""
+
 
 class StopKind(StrEnum):
     """Why a run ended before its plan did; each has one exit code."""
@@ -63,6 +66,11 @@ class StopReason:
     kind: StopKind
     message: str
 
+    @property
+    def by_signal(self) -> bool:
+        """Return whether a person or a supervisor wanted it."""
+        return self.kind in {StopKind.INTERRUPTED, StopKind.TERMINATED}
+
 
 class Stop:
     """Asked for once; the first reason stays."""
@@ -86,11 +94,12 @@ class Stop:
 
 
 @contextmanager
-def on_signals(stop: Stop) -> Iterator[None]:
+def on_signals(stop: Stop, *, hurry: Callable[[], None] | None = None) -> Iterator[None]:
     """Let the first SIGINT or SIGTERM drain and the second one leave at once.
 
-    Leaving at once cancels the running task; what was in flight is uncertain at the next start.
-    Outside the main thread signals are left alone.
+    A drain may wait for a ledger that is away: some seconds after the first signal `hurry` is called, if this
+    context has not ended by then. Leaving at once cancels the running task; what was in flight is uncertain
+    at the next start. Outside the main thread signals are left alone.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -100,11 +109,14 @@ def on_signals(stop: Stop) -> Iterator[None]:
     }
 
     seen = False
+    timers: list[asyncio.TimerHandle] = []
 
     def handle(number: signal.Signals) -> None:
         nonlocal seen
         if seen and task is not None:
             task.cancel()
+        if not seen and hurry is not None:
+            timers.append(loop.call_later(_PATIENCE_SECONDS, hurry))
         # Also a run that drains already, as after a 401, gets a first signal's patience.
         seen = True
         stop.request(*names[number])
@@ -118,5 +130,7 @@ def on_signals(stop: Stop) -> Iterator[None]:
     try:
         yield
     finally:
+        for timer in timers:
+            timer.cancel()
         for number in names:
             loop.remove_signal_handler(number)

@@ -1,9 +1,10 @@
 """Tables as CSV, Parquet or JSON lines. CSV cells are safe to open in a spreadsheet."""
 
+import io
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO, Final, assert_never
+from typing import TYPE_CHECKING, BinaryIO, Final, assert_never
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +13,9 @@ import pyarrow.parquet as pq
 
 from etl.errors import UsageError
 from etl.report.files import private_file
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 _FORMULA: Final = r"^[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
 """What a spreadsheet may take for a formula (OWASP's list and the full-width forms)."""
@@ -107,12 +111,39 @@ def _safe(column: pa.Array) -> pa.Array:
     return pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
 
 
+class _Whole(io.RawIOBase):
+    """Passes on what is written until `lost`.
+
+    A writer of Parquet ends its file whatever happens, and half a table would then read as a whole one.
+    """
+
+    def __init__(self, sink: BinaryIO) -> None:
+        super().__init__()
+        self.lost = False
+        self._sink = sink
+
+    def writable(self) -> bool:
+        """Return that it is."""
+        return True
+
+    def write(self, data: "ReadableBuffer") -> int:
+        """Take all of it."""
+        view = memoryview(data)
+        if not self.lost:
+            self._sink.write(view)
+        return view.nbytes
+
+
 def _write_parquet(batches: Iterable[pa.RecordBatch], schema: pa.Schema, sink: BinaryIO) -> int:
-    rows = 0
-    with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-            rows += batch.num_rows
+    rows, whole = 0, _Whole(sink)
+    with pq.ParquetWriter(whole, schema, compression="zstd") as writer:
+        try:
+            for batch in batches:
+                writer.write_batch(batch)
+                rows += batch.num_rows
+        except BaseException:
+            whole.lost = True
+            raise
     return rows
 
 

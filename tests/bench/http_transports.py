@@ -25,6 +25,7 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import httpx
+from answering import BODY  # type: ignore[import-not-found] # a script's own folder
 
 from etl.api.client import Client
 from etl.api.wire import decode, encode
@@ -40,20 +41,6 @@ VARIANTS = ("own", "own-asyncio", "httpx", "httpx-shared", "httpx-kept")
 REFERENCE = "httpx-shared"
 WARM_UP_SECONDS = 0.4
 TOKEN = "tok-0123456789"  # noqa: S105  made up
-
-ANSWER = {
-    "error": None,
-    "message": [
-        {
-            "from": "bot",
-            "id": 918_273_645,
-            "conversation_id": 5_551_234,
-            "bot_module": {"id": 1, "name": "standby", "group_colour": None, "kpi_tags": []},
-            "connections": {"reply_to_module_id": 12, "data": []},
-            "actions": [],
-        }
-    ],
-}
 
 CONFIG = """
 daemon off; worker_processes 1; worker_cpu_affinity {mask}; pid {folder}/pid; error_log {folder}/errors;
@@ -76,7 +63,7 @@ def nginx(core: int) -> Iterator[str]:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="bench-nginx-") as folder:
         config = Path(folder, "nginx.conf")
-        text = CONFIG.format(mask=f"{1 << core:b}", folder=folder, port=port, answer=json.dumps(ANSWER))
+        text = CONFIG.format(mask=f"{1 << core:b}", folder=folder, port=port, answer=BODY.decode())
         config.write_text(text, "utf-8")
         with subprocess.Popen(["nginx", "-c", str(config)]) as server:  # noqa: S607  Debian's nginx-light
             try:

@@ -22,12 +22,7 @@ HERE = Path(__file__).parent
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
 """Whoever uses the program has it compiled once, not at each start."""
 
-JOB = """
-source = "bench"
-[target]
-deployment_id = "00000000-0000-4000-8000-000000000000"
-[input]
-files = ["export.*"]
+COLUMNS = """
 [columns]
 id = "id"
 conversation = "ticket"
@@ -39,8 +34,16 @@ text = "text"
 customer = ["customer"]
 agent = ["agent"]
 unknown = "reject"
+"""
+JOB = f"""
+source = "bench"
+[target]
+deployment_id = "00000000-0000-4000-8000-000000000000"
+[input]
+files = ["export.*"]
+{COLUMNS}
 [plan]
-memory_limit_mb = {memory_limit_mb}
+memory_limit_mb = {{memory_limit_mb}}
 """
 
 BARE = """

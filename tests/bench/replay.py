@@ -31,6 +31,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from http_transports import nginx  # type: ignore[import-not-found] # a script's own folder
+from plan import COLUMNS  # type: ignore[import-not-found]
 
 from etl.clock import SYSTEM
 from etl.config import state as place
@@ -49,28 +50,18 @@ HTTPX_SHARE, SHARED_SHARE = 0.1, 0.05
 """Of the messages of our own transport: enough for the slower ones."""
 FILLED_PER_COMMIT = 20_000
 
-JOB = """
+JOB = f"""
 source = "bench"
 [target]
-deployment_id = "{deployment}"
-base_url = "{url}"
-transport = "{transport}"
+deployment_id = "{{deployment}}"
+base_url = "{{url}}"
+transport = "{{transport}}"
 [input]
 files = ["export.csv"]
-[columns]
-id = "id"
-conversation = "user"
-user = "user"
-role = "role"
-timestamp = "at"
-text = "text"
-[roles]
-customer = ["customer"]
-agent = ["agent"]
-unknown = "reject"
+{COLUMNS.replace("ticket", "user")}
 [replay]
-rate_per_second = {rate}
-lanes = {lanes}
+rate_per_second = {{rate}}
+lanes = {{lanes}}
 """
 
 LUA = """

@@ -19,6 +19,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from plan import COLUMNS  # type: ignore[import-not-found] # a script's own folder
+
 from etl.clock import SYSTEM
 from etl.config.load import load_job
 from etl.config.workspace import workspace
@@ -34,24 +36,14 @@ BASELINE_ROWS = 1_000
 ROWS_PER_COMMIT = 5_000
 TOKEN = {"ETL_TOKEN": "bench"}
 
-JOB = """
+JOB = f"""
 source = "bench"
 [target]
 deployment_id = "00000000-0000-4000-8000-000000000000"
-base_url = "http://127.0.0.1:{port}"
+base_url = "http://127.0.0.1:{{port}}"
 [input]
 files = ["export.csv"]
-[columns]
-id = "id"
-conversation = "ticket"
-user = "user"
-role = "role"
-timestamp = "at"
-text = "text"
-[roles]
-customer = ["customer"]
-agent = ["agent"]
-unknown = "reject"
+{COLUMNS}
 """
 
 

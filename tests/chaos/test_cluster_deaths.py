@@ -9,10 +9,9 @@ from dataclasses import replace
 import pytest
 
 from support.fleet import LANES, FleetScene
-from support.scene import FULL, spread
+from support.scene import FULL, FULLY, spread
 from support.shim import Fault, Kind, Mode
 
-FULLY = pytest.mark.skipif(not FULL, reason="takes long: ETL_CHAOS=full")
 LONG_SECONDS = 14_400 if FULL else 300
 SIZE = {"users": 6, "messages": 3}
 

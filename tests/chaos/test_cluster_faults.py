@@ -12,9 +12,8 @@ from support.clustered import ALL, ENV, LANES, LEASE_SECONDS, ClusterScene, clus
 from support.postgres import own_server
 from support.postgres import server as postgres
 from support.recorder import Reply
-from support.scene import FULL
+from support.scene import FULLY
 
-FULLY = pytest.mark.skipif(not FULL, reason="takes long: ETL_CHAOS=full")
 WORKERS = 2
 FAULT_AT = ALL // 3
 

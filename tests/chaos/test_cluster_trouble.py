@@ -12,11 +12,10 @@ from support.command import finish, start
 from support.fleet import RATE, FleetScene
 from support.history import write_job
 from support.postgres import keep_in, own_server
-from support.scene import ENV, FULL
+from support.scene import ENV, FULLY
 from support.shim import Fault, Kind, Mode
 
 DAY_SECONDS = 86_400
-FULLY = pytest.mark.skipif(not FULL, reason="takes long: ETL_CHAOS=full")
 
 
 @pytest.mark.parametrize("jump_seconds", [pytest.param(DAY_SECONDS, marks=FULLY), -DAY_SECONDS])

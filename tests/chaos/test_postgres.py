@@ -3,8 +3,10 @@
 import os
 import shutil
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -15,6 +17,7 @@ from support.history import rows, write_csv, write_job
 from support.leaks import leaks
 from support.postgres import OwnServer, keep_in, own_server, stored
 from support.recorder import TOKEN, Arrival, Platform, Reply, platform
+from support.scene import FULLY
 
 ENV = environment(ETL_TOKEN=TOKEN)
 USERS, MESSAGES, LANES = 20, 15, 4
@@ -68,6 +71,26 @@ def ran(folder: Path, *arguments: str) -> Finished:
     return finish(start(arguments, cwd=folder, env=ENV))
 
 
+@contextmanager
+def waiting_for_its_database(
+    folder: Path, server: Platform, database: OwnServer
+) -> Iterator["subprocess.Popen[str]"]:
+    """Give an import whose database has fallen, as it knows; the database rises again afterwards."""
+    reached = when(server, 30)
+    process = start(["import", "job.toml", "--json"], cwd=folder, env=ENV)
+    try:
+        assert reached.wait(60)
+        database.fall()
+        told = ""
+        while "went away" not in told:
+            assert process.stderr is not None
+            told = process.stderr.readline()
+        yield process
+    finally:
+        process.kill()
+        database.rise()
+
+
 def another_machine(folder: Path) -> Path:
     """Return what another machine has: the same files, and a folder whose lock is its own."""
     return Path(shutil.copytree(folder, folder.with_name(f"{folder.name}-elsewhere")))
@@ -101,22 +124,12 @@ def test_run_goes_on_by_itself_after_the_database_fell_and_rose(folder, server, 
 
 def test_second_signal_leaves_although_the_database_is_away(folder, server, database):
     """A person can't be kept waiting; what is known is kept beside, and read back by the next start."""
-    reached = when(server, 30)
-    process = start(["import", "job.toml", "--json"], cwd=folder, env=ENV)
-    assert reached.wait(60)
-    database.fall()
-    try:
-        told = ""
-        while "went away" not in told:
-            assert process.stderr is not None
-            told = process.stderr.readline()
+    with waiting_for_its_database(folder, server, database) as process:
         for _ in range(2):
             process.send_signal(signal.SIGINT)
             # Two signals at once would be one.
             threading.Event().wait(0.5)
         left = finish(process, timeout_seconds=30)
-    finally:
-        database.rise()
     resumed = ran(folder, "import", "job.toml", "--json")
 
     assert 130 == left.code, left.err
@@ -125,6 +138,28 @@ def test_second_signal_leaves_although_the_database_is_away(folder, server, data
     assert ALL == len(set(stored(database.url, folder)) | set(server.ids()))
     assert LANES >= resumed.data["recovered"]
     assert_ordered(server)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=FULLY)])
+def test_first_signal_ends_the_run_although_the_database_is_away(folder, server, database, number):
+    """A run has more patience than a person; what is known is kept, so nothing is in doubt."""
+    with waiting_for_its_database(folder, server, database) as process:
+        process.send_signal(number)
+        ended = finish(process, timeout_seconds=30)
+        sent = server.ids()
+    before = stored(database.url, folder)
+    resumed = ran(folder, "import", "job.toml", "--json")
+
+    assert 128 + number == ended.code, ended.err
+    assert "the ledger can't be told" in ended.data["error"]["message"]
+    assert "the same command resumes" in ended.data["error"]["hint"]
+    assert "Traceback" not in ended.err
+    assert {key for key, state in before.items() if state == "accepted"} <= set(sent) <= set(before)
+    assert (0, 0) == (resumed.code, resumed.data["recovered"]), resumed.err
+    assert ALL == len(server.ids())
+    assert {"accepted"} == set(stored(database.url, folder).values())
+    assert_ordered(server)
+    assert [] == leaks(folder, [ended.out, ended.err, resumed.out, resumed.err], ["secret text", TOKEN])
 
 
 def test_process_that_wakes_up_after_another_run_writes_and_sends_nothing_more(folder, server, database):

@@ -6,7 +6,8 @@ from typing import cast
 import pytest
 
 from support import s3
-from support.hostile import Identity, TransportName, make_identity
+from support.certificates import Identity, make_identity
+from support.hostile import TransportName
 from support.recorder import Platform, platform
 
 

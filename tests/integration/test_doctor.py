@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from etl.cli.main import cli
-from support.certificates import self_signed
+from support.certificates import make_identity
 from support.command import environment, etl, finish, start
 from support.history import rows, write_csv, write_job
 from support.recorder import DEPLOYMENT, TOKEN, Reply, platform
@@ -173,11 +173,11 @@ def test_wrong_clock_is_a_warning(ready, server):
 
 def test_certificate_is_shown_when_it_is_accepted_and_refused_when_not(ready):
     """Names, issuer, expiry; and the way to a company's own authority."""
-    ca_file, context = self_signed(ready, until=FAR)
-    with platform(tls=context) as secured:
+    shown = make_identity(ready, "127.0.0.1", until=FAR)
+    with platform(tls=shown.server()) as secured:
         change(ready, 'base_url = "', f'base_url = "{secured.base_url}" # ')
         refused_code, refused = doctor(ready)
-        change(ready, "base_url", f'ca_file = "{ca_file}"\nbase_url')
+        change(ready, "base_url", f'ca_file = "{shown.certificate}"\nbase_url')
         code, accepted = doctor(ready)
 
     assert (6, "fail") == (refused_code, refused["tls"]["level"])

@@ -3,6 +3,8 @@
 import gzip
 import json
 import shutil
+import signal
+import threading
 from datetime import datetime
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from support.command import Finished, environment, etl
+from support.command import Finished, environment, etl, start
 from support.history import HEADER, rows, write_csv, write_job
 from support.recorder import DEPLOYMENT, TOKEN, Arrival, Platform, Reply
 
@@ -199,6 +201,34 @@ def test_uncertain_message_holds_its_lane_and_is_not_sent_again(tmp_path, server
     assert (second.data["states"]["uncertain"], second.data["states"]["held"]) == (1, 2)
     assert second.data["sent"] == {}
     assert len(server.by_user()["user-001"]) == 2
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_import_whose_text_nobody_reads_any_more_ends_as_any_other(tmp_path, server, interrupted):
+    """A terminal that is closed, or a log collector that died, changes neither the work nor the exit code."""
+    prepare(tmp_path, server, users=2, messages=10)
+    arrived = threading.Event()
+
+    def answer(_arrival: Arrival, number: int) -> Reply:
+        if number == 4:
+            arrived.set()
+        return Reply(delay_seconds=0.02)
+
+    server.answer = answer
+    process = start(["import", "job.toml", "--json"], cwd=tmp_path, env=ENV)
+    assert process.stderr is not None
+    assert process.stdout is not None
+    process.stderr.close()
+    assert arrived.wait(30)
+    if interrupted:
+        process.send_signal(signal.SIGINT)
+    data = json.loads(process.stdout.read())
+    process.stdout.close()
+
+    code = 130 if interrupted else 0
+    assert (code, code) == (process.wait(30), data["exit_code"])
+    assert 0 == run(tmp_path).code
+    assert 20 == len(set(server.ids())) == len(server.arrivals)
 
 
 @pytest.mark.parametrize(("word", "arrivals"), [("--accepted", 4), ("--skip", 4), ("--resend", 5)])

@@ -49,6 +49,7 @@ def test_canary_sends_one_user_and_ends_without_a_terminal(folder, server):
 
     assert 3 == result.code
     assert "canary   user user-000, 4 messages: look the user up in the Inbox" in result.err
+    assert "result   not complete: 16 pending (exit code 3)" in result.err
     assert "next     the same command without --canary sends the rest" in result.err
     assert ["user-000"] == list(server.by_user())
     assert finished(folder, server)

@@ -135,6 +135,16 @@ def test_settle_refuses_what_is_not_clear(spoilt, run, words, message):
     assert [] == decisions(spoilt)
 
 
+@pytest.mark.parametrize("words", [("settle", "--accepted"), ("retry", "--late", "send")])
+def test_word_that_meets_nothing_any_more_leads_to_what_there_is(spoilt, monkeypatch, capsys, words):
+    """An import would send nothing more for it."""
+    monkeypatch.chdir(spoilt)
+    command, *rest = words
+    for following in ("import", "status"):
+        assert 0 == main([command, "job.toml", "--all", *rest])
+        assert f"next     etl {following} job.toml" in capsys.readouterr().err
+
+
 def test_refused_messages_are_given_up_by_name_only(spoilt, run):
     """--all speaks of doubt; a refusal has to be named."""
     run(spoilt, "settle", "job.toml", "--all", "--skip")

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import pytest
 
 from etl.cli.main import run as main
+from etl.ledger.postgres import long_reads
 from etl.ledger.postgres.address import Address
 from support.history import rows, write_csv, write_job
 from support.postgres import drop, keep_in, schema_of, server, stored, wheel
 from support.recorder import TOKEN, Arrival, Platform, Reply, platform
+from support.wire import Side, Wire, wire
 
 REFUSED = Reply(status=422, body=b'{"error": "no", "message": null}')
 ALL = 9
@@ -99,6 +102,55 @@ def test_a_whole_life_of_a_job(folder, command, running):
     assert 0 == command("send", "job.toml", "--user", "made-up", "--text", "hello")[0]
     assert 0 == command("import", "job.toml", "--json")[0]
     assert not list(folder.rglob("ledger.sqlite*"))
+
+
+@pytest.fixture
+def laid(folder) -> Iterator[Wire]:
+    """Return a wire to the server by which the folder's job goes; its folder's name must be short."""
+    with tempfile.TemporaryDirectory(prefix="etl-wire-") as place, wire(Path(place), server()) as one:
+        job = folder / "job.toml"
+        job.write_text(job.read_text(encoding="utf-8").replace(server(), one.url), encoding="utf-8")
+        yield one
+
+
+def test_export_that_is_cut_in_mid_stream_says_try_again_and_leaves_no_file(
+    folder, command, running, laid, monkeypatch, capsys
+):
+    """The rest would be of another snapshot, and half a ledger must not be taken for a whole one."""
+    monkeypatch.setattr(long_reads, "BATCH_ROWS", 4)
+    running.answer = lambda _arrival, _number: Reply()
+    assert 0 == command("import", "job.toml", "--json")[0]
+
+    laid.arm(Side.QUESTION, 2, saying=b"FETCH")
+    assert 5 == main(["ledger", "export", "job.toml", "--format", "csv", "-o", "ledger.csv"])
+    told = capsys.readouterr().err
+    assert "in the middle of a long read" in told
+    assert "try again" in told
+    assert "Traceback" not in told
+    assert not list(folder.glob("*ledger.csv*"))
+
+    laid.arm()
+    assert 0 == command("ledger", "export", "job.toml", "--format", "csv", "-o", "ledger.csv")[0]
+    assert 1 + ALL == len((folder / "ledger.csv").read_text(encoding="utf-8").splitlines())
+
+
+def test_import_that_is_cut_while_it_reads_the_ledger_sends_nothing(
+    folder, command, running, laid, monkeypatch
+):
+    """What half of the ledger does not know would be sent a second time."""
+    monkeypatch.setattr(long_reads, "BATCH_ROWS", 4)
+    running.answer = lambda _arrival, _number: Reply()
+    write_csv(folder / "history.csv", rows(users=3, messages=2))
+    assert 0 == command("import", "job.toml", "--json")[0]
+    write_csv(folder / "history.csv", rows(users=3, messages=3))
+
+    laid.arm(Side.QUESTION, 2, saying=b"FETCH")
+    code, said = command("import", "job.toml", "--json")
+    assert (5, 6) == (code, len(running.arrivals))
+    assert "try again" in said["error"]["hint"]
+    assert 0 == command("import", "job.toml", "--json")[0]
+    assert ALL == len(set(running.ids())) == len(running.arrivals)
+    assert {"accepted"} == set(stored(server(), folder).values())
 
 
 def test_another_database_does_not_begin_anew(folder, command):

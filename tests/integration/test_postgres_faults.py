@@ -104,7 +104,7 @@ def stored(address: Address) -> list[Any]:
         "SELECT run, accepted, attempts FROM seal",
         "SELECT who, at_us FROM restore",
         "SELECT sum(accepted) FROM tally",
-        "SELECT generation, commits, last_send_us, hold_off_us, learned_rate_per_second FROM meta",
+        "SELECT generation, commits, last_send_us > 0, hold_off_us > 0, learned_rate_per_second FROM meta",
     )
     with shell(address) as connection:
         return [connection.execute(question.encode()).fetchall() for question in questions]

@@ -10,6 +10,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,11 +21,10 @@ from etl.sandbox.body import MAX_BODY_BYTES
 from etl.sandbox.errors import SandboxError
 from etl.sandbox.serve import Setup, embedded, serve
 from etl.sandbox.store import Store
+from support.sandbox import DEPLOYMENT, PATH, TEXT
+from support.sandbox import sound as whole
 
-DEPLOYMENT = "11111111-2222-4333-8444-555555555555"
-PATH = f"/webbot/api/webchat/bot/{DEPLOYMENT}/messages/"
 CONFIG = f"/webbot/api/webchat/{DEPLOYMENT}/config/"
-TEXT = "my card ends in 4242"
 ABSENT = object()
 BAD_ACTIONS: tuple[object, ...] = ([], {}, "standby", [TEXT], [{"type": "standby", "text": "a"}] * 2)
 BAD_TIMESTAMPS: tuple[object, ...] = (
@@ -50,6 +50,7 @@ BAD_VARIABLES: tuple[object, ...] = (
 SERVER = """
 import json, sys
 from pathlib import Path
+from typing import Any
 from etl.sandbox.serve import Setup, serve
 
 def announce(running):
@@ -59,20 +60,9 @@ serve(Setup(store_path=Path(sys.argv[1]), deployment_id=sys.argv[2]), announce)
 """
 
 
-def sound(**changes: object) -> dict[str, object]:
+def sound(**changes: Any) -> dict[str, object]:
     """Return a sound body with some values replaced, or left out."""
-    body = {
-        "from": "human",
-        "user_profile": {},
-        "ref": "",
-        "user_cvars": {},
-        "user_id": "u-1",
-        "timestamp": 1_654_251_574,
-        "attachments": [],
-        "id": "m-1",
-        "actions": [{"type": "standby", "text": TEXT}],
-    } | changes
-    return {name: value for name, value in body.items() if value is not ABSENT}
+    return {name: value for name, value in whole(**changes).items() if value is not ABSENT}
 
 
 @pytest.fixture(scope="module")

@@ -96,6 +96,10 @@ class LedgerMachine(RuleBasedStateMachine):
         """Open the ledger for questions."""
         return open_readonly(self.place, target=TARGET)
 
+    def check_last_send(self) -> None:
+        """Compare when the newest intent was written."""
+        assert self.last_send == self.ledger.last_send_us()
+
     def tick(self) -> int:
         """Return a later time."""
         self.now += 1
@@ -321,7 +325,7 @@ class LedgerMachine(RuleBasedStateMachine):
         touched = pa.Table.from_batches(self.ledger.touched(), schema=TOUCHED_SCHEMA)
         states = [message.state for _, message in stored if message.state is not State.PENDING]
         assert Counter(states) == Counter(touched.column("state").to_pylist())
-        assert self.last_send == self.ledger.last_send_us()
+        self.check_last_send()
         generation = self.ledger.name().generation
         assert generation >= self.generation
         self.generation = generation
@@ -358,6 +362,10 @@ class PostgresMachine(LedgerMachine):
     def beside(self) -> Ledger | None:
         """Open the ledger for questions."""
         return open_postgres_readonly(self.place, target=TARGET)
+
+    def check_last_send(self) -> None:
+        """Compare whether anything was sent: when, the server says."""
+        assert (self.last_send is None) == (self.ledger.last_send_us() is None)
 
     @rule()
     def lose_session(self) -> None:

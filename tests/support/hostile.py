@@ -1,7 +1,6 @@
 """A server on loopback that does what it is told, however wrong; and posts to it over either transport."""
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 import struct
@@ -9,14 +8,9 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Literal
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from etl.api.own import Endpoint, OwnTransport
 from etl.api.transport import ANSWER_LIMIT_BYTES, Exchanger, RawAnswer, Transport, tls_context
@@ -259,45 +253,3 @@ def endless_early_hints(server: Hostile, peer: socket.socket) -> None:
     server.read_request(peer)
     while not server.over.wait(0.01):
         peer.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
-
-
-@dataclass(frozen=True)
-class Identity:
-    """A certificate that nobody but its owner trusts."""
-
-    certificate: Path
-    key: Path
-
-    def server(self) -> ssl.SSLContext:
-        """Return a server's context with it."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.certificate, self.key)
-        return context
-
-
-def make_identity(folder: Path, address: str) -> Identity:
-    """Return a self-signed certificate for an IP address."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.oid.NameOID.COMMON_NAME, "sandbox")])
-    start = datetime.fromisoformat("2024-01-01T00:00:00+00:00")
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(start + timedelta(days=36_500))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    made = Identity(folder / "certificate.pem", folder / "key.pem")
-    made.certificate.write_bytes(certificate.public_bytes(pem))
-    made.key.write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return made

@@ -182,10 +182,17 @@ def platform(*, tls: ssl.SSLContext | None = None) -> Iterator[Platform]:  # noq
 
     server = Server(("127.0.0.1", 0), Handler)
     state.base_url = _base_url(server, tls)
+    with serving(server):
+        yield state
+
+
+@contextmanager
+def serving(server: ThreadingHTTPServer) -> Iterator[None]:
+    """Let a server serve in a thread of its own until the end of the context."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield state
+        yield
     finally:
         server.shutdown()
         server.server_close()

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
+
 from support.command import Finished, environment
 from support.history import rows, write_csv, write_job
 from support.leaks import leaks, loose_modes
@@ -25,6 +27,7 @@ ENV = environment(ETL_TOKEN=TOKEN)
 SECRETS = ("secret text", TOKEN)
 FULL = os.environ.get("ETL_CHAOS") == "full"
 """Whether every point is tried instead of a sample."""
+FULLY = pytest.mark.skipif(not FULL, reason="takes long: ETL_CHAOS=full")
 LANES = 3
 LATENCY_SECONDS = 0.02
 """More than twice the pace, so that faults of order can show."""

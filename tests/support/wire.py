@@ -26,8 +26,9 @@ class Wire:
         self._server = str(Path(parse_qs(urlsplit(server).query)["host"][0]) / _NAME)
         self._lock = threading.Lock()
         self._cut: tuple[Side, int] | None = None
+        self._saying = b""
         self.passed = {Side.QUESTION: 0, Side.ANSWER: 0}
-        """Chunks since `arm`."""
+        """Chunks with those words since `arm`."""
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(str(folder / _NAME))
         self._listening.listen()
@@ -38,9 +39,10 @@ class Wire:
         """Return the database's URL by way of this wire."""
         return f"postgresql://postgres@/postgres?host={self.folder}"
 
-    def arm(self, side: Side | None = None, at: int = 0) -> None:
-        """Count anew, and cut at the `at`-th chunk of a side, from 1; once."""
+    def arm(self, side: Side | None = None, at: int = 0, *, saying: bytes = b"") -> None:
+        """Count anew, and cut at the `at`-th chunk of a side that has these words, from 1; once."""
         with self._lock:
+            self._saying = saying
             self.passed = {Side.QUESTION: 0, Side.ANSWER: 0}
             self._cut = None if side is None else (side, at)
 
@@ -67,14 +69,16 @@ class Wire:
 
     def _pass(self, side: Side, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
-            while (chunk := source.recv(1 << 20)) and not self._is_cut(side):
+            while (chunk := source.recv(1 << 20)) and not self._is_cut(side, chunk):
                 sink.sendall(chunk)
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
-    def _is_cut(self, side: Side) -> bool:
+    def _is_cut(self, side: Side, chunk: bytes) -> bool:
         with self._lock:
+            if self._saying not in chunk:
+                return False
             self.passed[side] += 1
             if self._cut != (side, self.passed[side]):
                 return False

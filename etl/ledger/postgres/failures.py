@@ -6,11 +6,13 @@ from typing import Final
 
 import psycopg
 
-from etl.errors import LedgerError, LedgerFullError
+from etl.errors import LedgerAwayError, LedgerError, LedgerFullError
 from etl.ledger.postgres.address import Address
 
 FENCED: Final = "ETL01"
 """The SQLSTATE of a writer whose ledger was opened by somebody else."""
+
+_TOO_MANY_CONNECTIONS: Final = "53300"
 
 _UNKNOWN: Final = ("can't be used", "nothing was changed; run `etl doctor` on the job")
 _UNREACHABLE: Final = (
@@ -35,7 +37,7 @@ _HINTS: Final[dict[str, tuple[str, str]]] = {
     "3D000": ("is in a database that does not exist", "make it: createdb --encoding=UTF8 NAME"),
     "42501": _RIGHTS,
     "53100": ("can't grow: the server's disk is full", "free some space there; the same command resumes"),
-    "53300": (
+    _TOO_MANY_CONNECTIONS: (
         "gets no connection: the server has too many",
         "raise max_connections, or close other programs",
     ),
@@ -68,8 +70,8 @@ _REFUSALS: Final = (
     ('role "', "28000"),
     ('database "', "3D000"),
     ("permission denied", "42501"),
-    ("too many", "53300"),
-    ("connection slots", "53300"),
+    ("too many", _TOO_MANY_CONNECTIONS),
+    ("connection slots", _TOO_MANY_CONNECTIONS),
 )
 
 
@@ -91,6 +93,11 @@ def is_lost(error: psycopg.Error) -> bool:
     return state.startswith(("57P0", "25P03", "08"))
 
 
+def is_passing(error: psycopg.Error) -> bool:
+    """Return whether the same attempt may work in a moment: the connection went, or there are too many."""
+    return is_lost(error) or state_of(error) == _TOO_MANY_CONNECTIONS
+
+
 def failure(address: Address, error: psycopg.Error) -> LedgerError:
     """Return what a driver's exception means for a person."""
     state = state_of(error)
@@ -98,7 +105,7 @@ def failure(address: Address, error: psycopg.Error) -> LedgerError:
         fault, hint = _DEFECT
     else:
         fault, hint = _HINTS.get(state) or (_UNREACHABLE if is_lost(error) else _UNKNOWN)
-    kind = LedgerFullError if state == "53100" else LedgerError
+    kind = LedgerAwayError if is_passing(error) else LedgerFullError if state == "53100" else LedgerError
     return kind(f"the ledger {address} {fault}{said(error)}", hint=hint)
 
 

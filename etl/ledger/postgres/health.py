@@ -13,7 +13,7 @@ from etl.ledger.postgres.failures import translated
 from etl.ledger.postgres.migrations import is_missing, schema_files
 
 _CLOCK_SECONDS: Final = 2.0
-"""A difference that the rate at a start, which counts from the last intent, would show."""
+"""A difference that the times of a report would show."""
 
 _SERVER: Final = """
     SELECT current_setting('server_version'), current_user::text, current_database()::text,

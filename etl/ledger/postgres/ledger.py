@@ -10,6 +10,7 @@ from typing import Any, Final
 import psycopg
 import pyarrow as pa
 
+from etl.clock import SYSTEM
 from etl.errors import LedgerError
 from etl.ledger import seals
 from etl.ledger.evidence import Aim, Pause
@@ -132,15 +133,15 @@ class PostgresLedger(PostgresHistory):
         """Apply all in order in one durable transaction, or none; with one question to the server."""
         if not entries_:
             return
-        sent_us = next((entry.now_us for entry in reversed(entries_) if isinstance(entry, Intent)), None)
+        sends = any(isinstance(entry, Intent) for entry in entries_)
         with translated(self._address):
             try:
                 self._session.write(
-                    lambda cursor: entries.apply_all(cursor, entries_), sent_us=sent_us, pipelined=True
+                    lambda cursor: entries.apply_all(cursor, entries_), sends=sends, pipelined=True
                 )
             except psycopg.Error:
                 # One after the other, which tells the one to blame.
-                self._session.write(lambda cursor: _apply_each(cursor, entries_), sent_us=sent_us)
+                self._session.write(lambda cursor: _apply_each(cursor, entries_), sends=sends)
 
     def decide(self, decisions: Sequence[Decision]) -> None:
         """Apply people's words in one durable transaction, each recorded."""
@@ -210,7 +211,7 @@ class PostgresLedger(PostgresHistory):
         """Remember that across runs; the mark stays, because no message changes."""
 
         def body(cursor: Cursor) -> None:
-            cursor.execute("UPDATE meta SET hold_off_us = %s", (until_us,))
+            cursor.execute(statements.HOLD_OFF, (until_us - SYSTEM.wall_us(),))
             if pause is not None:
                 cursor.execute(statements.PAUSE, (pause.at_us, pause.until_us, storable(pause.reason)))
 

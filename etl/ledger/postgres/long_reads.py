@@ -9,7 +9,7 @@ from typing import Any, Final
 import psycopg
 import pyarrow as pa
 
-from etl.errors import LedgerError
+from etl.errors import LedgerAwayError
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.connection import Connection, connect
 from etl.ledger.postgres.failures import is_lost, said, translated
@@ -36,7 +36,8 @@ def stream(
     A database that goes away before the first batch, which is all of most answers, is asked anew.
 
     Raises:
-        LedgerError: it stayed away, or went in the middle: of another snapshot the rest would not fit.
+        LedgerAwayError: it stayed away, or went in the middle: of another snapshot the rest would not fit.
+        LedgerError: it refuses.
     """
 
     def begun() -> tuple[ExitStack, Iterator[list[tuple[Any, ...]]]]:
@@ -56,9 +57,9 @@ def stream(
             except psycopg.OperationalError as error:
                 if not is_lost(error):
                     raise
-                raise LedgerError(
+                raise LedgerAwayError(
                     f"the ledger {address} went away in the middle of a long read{said(error)}",
-                    hint="this command sent nothing meanwhile; run it again",
+                    hint="nothing is lost: try again, the same command reads it anew from the beginning",
                 ) from None
 
 

@@ -126,7 +126,7 @@ REST: Final = """
     WHERE run = %s
 """
 
-ENTER: Final = "INSERT INTO pump (run, owner) VALUES (%s, %s)"
+ENTER: Final = "INSERT INTO pump (run, owner) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 # Waits for a transaction that has begun with this row.
 COMMITS: Final = "SELECT commits FROM pump WHERE run = %s AND owner = %s FOR UPDATE"
 MINE: Final = "SELECT number, epoch FROM shard WHERE run = %s AND owner = %s AND state = 'open'"

@@ -2,10 +2,8 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any, Final
 
-import psycopg
 import pyarrow as pa
 
 from etl.clock import SYSTEM
@@ -14,9 +12,10 @@ from etl.ledger.interface import EXPORT_SCHEMA, TOUCHED_SCHEMA
 from etl.ledger.postgres import statements
 from etl.ledger.postgres.address import Address
 from etl.ledger.postgres.connection import Connection, connect
-from etl.ledger.postgres.failures import is_lost, translated
 from etl.ledger.postgres.long_reads import Parameters, stream
-from etl.ledger.postgres.waiting import patiently
+from etl.ledger.postgres.patient import PatientConnection
+
+_ROLE: Final = "reader"
 
 _TOUCHED = "SELECT key, content, lane, at_us, state FROM message WHERE state <> 'pending'"
 
@@ -29,59 +28,6 @@ _EXPORT = """
     ORDER BY message.plan, ordinal
 """
 
-# Accepted messages are tallied; each other part repeats the condition of the partial index that answers it.
-_COUNTS = """
-    SELECT 'accepted', sum(accepted)::bigint FROM tally
-    WHERE %(plan)s::bigint IS NULL OR plan = %(plan)s::bigint HAVING sum(accepted) > 0
-    UNION ALL
-    SELECT state, count(*) FROM message
-    WHERE state = 'in_flight' AND (%(plan)s::bigint IS NULL OR plan = %(plan)s::bigint) GROUP BY state
-    UNION ALL
-    SELECT state, count(*) FROM message
-    WHERE state IN ('uncertain', 'rejected') AND (%(plan)s::bigint IS NULL OR plan = %(plan)s::bigint)
-    GROUP BY state
-    UNION ALL
-    SELECT state, count(*) FROM message
-    WHERE state IN ('pending', 'skipped') AND (%(plan)s::bigint IS NULL OR plan = %(plan)s::bigint)
-    GROUP BY state
-"""
-
-_PROGRESS = """
-    SELECT ordinal, state FROM message
-    WHERE plan = %(plan)s AND ordinal >= %(first)s AND ordinal < %(end)s ORDER BY ordinal
-"""
-
-_COUNT_SETTLED = """
-    SELECT count(*) FROM message
-    WHERE plan = %(plan)s AND ordinal >= %(first)s AND ordinal < %(end)s AND state = ANY(%(states)s::text[])
-"""
-
-# Each half repeats the condition of the partial index that answers it.
-_BLOCKED = """
-    SELECT lane, count(*) FROM (
-        SELECT lane FROM message WHERE state = 'in_flight' AND state = ANY(%(states)s::text[])
-        UNION ALL
-        SELECT lane FROM message
-        WHERE state IN ('uncertain', 'rejected') AND state = ANY(%(states)s::text[])
-    ) AS blocked GROUP BY lane
-"""
-
-_ENTRIES = """
-    SELECT plan, ordinal, key, lane, at_us, state, reason, http_status FROM message
-    WHERE state = ANY(%(states)s::text[]) ORDER BY plan, ordinal LIMIT %(limit)s
-"""
-
-_UNSETTLED_ENTRIES = """
-    SELECT plan, ordinal, key, lane, at_us, state, reason, http_status FROM message
-    WHERE state IN ('uncertain', 'rejected') AND state = ANY(%(states)s::text[])
-    ORDER BY plan, ordinal LIMIT %(limit)s
-"""
-
-_DOUBT_BEFORE = """
-    SELECT max(at_us) FROM restore
-    WHERE at_us > coalesce((SELECT doubted_us FROM plan WHERE number = %(plan)s), -1)
-"""
-
 
 # Workers of a run by many have counters of their own, so that none waits for another's commit. An epoch grows
 # where a claim puts messages in doubt, `late` where an answer comes late.
@@ -90,23 +36,64 @@ _MARK = """
                      (SELECT sum(late) FROM pace))
     FROM meta
 """
-# Workers' is by the server's clock, that of one process by the process's.
-_LAST_SEND = """
-    SELECT last_send_us, (SELECT max(last_send_us) FROM pump),
-           (1000000 * extract(epoch FROM clock_timestamp()))::bigint FROM meta
+# By the server's clock, like what it is compared with: a clock behind would shorten the next run's rest.
+_IDLE = """
+    SELECT (1000000 * extract(epoch FROM clock_timestamp()))::bigint
+           - greatest(last_send_us, (SELECT max(last_send_us) FROM pump)) FROM meta
 """
+_HELD = "SELECT hold_off_us - (1000000 * extract(epoch FROM clock_timestamp()))::bigint FROM meta"
 
 DIALECT: Final = Dialect(
     as_list=list,
-    progress=_PROGRESS,
-    count_settled=_COUNT_SETTLED,
-    counts=_COUNTS,
-    blocked=_BLOCKED,
-    entries=_ENTRIES,
-    unsettled_entries=_UNSETTLED_ENTRIES,
+    progress="""
+        SELECT ordinal, state FROM message
+        WHERE plan = %(plan)s AND ordinal >= %(first)s AND ordinal < %(end)s ORDER BY ordinal
+    """,
+    count_settled="""
+        SELECT count(*) FROM message
+        WHERE plan = %(plan)s AND ordinal >= %(first)s AND ordinal < %(end)s
+          AND state = ANY(%(states)s::text[])
+    """,
+    # Accepted ones are tallied; each other part repeats the condition of the partial index that answers it.
+    counts="""
+        SELECT 'accepted', sum(accepted)::bigint FROM tally
+        WHERE %(plan)s::bigint IS NULL OR plan = %(plan)s::bigint HAVING sum(accepted) > 0
+        UNION ALL
+        SELECT state, count(*) FROM message
+        WHERE state = 'in_flight' AND (%(plan)s::bigint IS NULL OR plan = %(plan)s::bigint) GROUP BY state
+        UNION ALL
+        SELECT state, count(*) FROM message
+        WHERE state IN ('uncertain', 'rejected') AND (%(plan)s::bigint IS NULL OR plan = %(plan)s::bigint)
+        GROUP BY state
+        UNION ALL
+        SELECT state, count(*) FROM message
+        WHERE state IN ('pending', 'skipped') AND (%(plan)s::bigint IS NULL OR plan = %(plan)s::bigint)
+        GROUP BY state
+    """,
+    # Each half repeats the condition of the partial index that answers it.
+    blocked="""
+        SELECT lane, count(*) FROM (
+            SELECT lane FROM message WHERE state = 'in_flight' AND state = ANY(%(states)s::text[])
+            UNION ALL
+            SELECT lane FROM message
+            WHERE state IN ('uncertain', 'rejected') AND state = ANY(%(states)s::text[])
+        ) AS blocked GROUP BY lane
+    """,
+    entries="""
+        SELECT plan, ordinal, key, lane, at_us, state, reason, http_status FROM message
+        WHERE state = ANY(%(states)s::text[]) ORDER BY plan, ordinal LIMIT %(limit)s
+    """,
+    unsettled_entries="""
+        SELECT plan, ordinal, key, lane, at_us, state, reason, http_status FROM message
+        WHERE state IN ('uncertain', 'rejected') AND state = ANY(%(states)s::text[])
+        ORDER BY plan, ordinal LIMIT %(limit)s
+    """,
     list_chosen=statements.LIST_CHOSEN,
     count_chosen=statements.COUNT_CHOSEN,
-    doubt_before=_DOUBT_BEFORE,
+    doubt_before="""
+        SELECT max(at_us) FROM restore
+        WHERE at_us > coalesce((SELECT doubted_us FROM plan WHERE number = %(plan)s), -1)
+    """,
 )
 
 
@@ -125,16 +112,13 @@ class PostgresReader(MessageQuestions):
         self._address = address
         self._patience_seconds = patience_seconds
         self._hurried = threading.Event()
-        self._reading = threading.Lock()
-        with translated(address):
-            self._reader = connect(address, role="reader")
+        self._reader = PatientConnection(
+            address, role=_ROLE, patience_seconds=patience_seconds, hurried=self._hurried
+        )
 
     def close(self) -> None:
         """Release the connection; may be called twice."""
-        with self._reading, suppress(psycopg.Error):
-            # A question would connect anew.
-            self._patience_seconds = 0
-            self._reader.close()
+        self._reader.close()
 
     def mark(self) -> str:
         """Return what every change of a message or a plan draws anew."""
@@ -142,11 +126,13 @@ class PostgresReader(MessageQuestions):
 
     def last_send_us(self) -> int | None:
         """Return when the newest intent was written, by a process or by a worker, as this clock has it."""
-        by_process, by_worker, now_us = self._rows(_LAST_SEND)[0]
-        if by_worker is None:
-            return None if by_process is None else int(by_process)
-        by_worker += SYSTEM.wall_us() - now_us
-        return int(max(by_worker, by_process or by_worker))
+        idle_us = self._rows(_IDLE)[0][0]
+        return None if idle_us is None else SYSTEM.wall_us() - int(idle_us)
+
+    def hold_off_us(self) -> int | None:
+        """Return until when the API asked everybody to wait, if it did, as this clock has it."""
+        held_us = self._rows(_HELD)[0][0]
+        return None if held_us is None else SYSTEM.wall_us() + int(held_us)
 
     def touched(self, wanted: pa.Table | None = None) -> Iterator[pa.RecordBatch]:
         """Yield `TOUCHED_SCHEMA` from one snapshot, in no particular order."""
@@ -160,19 +146,11 @@ class PostgresReader(MessageQuestions):
         return self._stream(_EXPORT, EXPORT_SCHEMA)
 
     def _rows(self, sql: str, parameters: Parameters = ()) -> list[Any]:
-        with self._reading, translated(self._address):
-            try:
-                return self._reader.execute(sql.encode(), parameters).fetchall()
-            except psycopg.Error as error:
-                if not is_lost(error) or self._patience_seconds == 0:
-                    raise
-            self._reader.close()
-            self._reader = patiently(self._connected, seconds=self._patience_seconds, hurried=self._hurried)
-            return self._reader.execute(sql.encode(), parameters).fetchall()
+        return self._reader.rows(sql, parameters)
 
     def _stream(self, sql: str, schema: pa.Schema, parameters: Parameters = ()) -> Iterator[pa.RecordBatch]:
         patience, hurried = self._patience_seconds, self._hurried
         return stream(self._address, sql, schema, parameters, patience_seconds=patience, hurried=hurried)
 
     def _connected(self) -> Connection:
-        return connect(self._address, role="reader")
+        return connect(self._address, role=_ROLE)

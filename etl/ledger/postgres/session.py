@@ -23,7 +23,11 @@ from etl.ledger.postgres.holders import Holding, end_session, lock_holder, mysel
 from etl.ledger.postgres.migrations import is_missing, migrate, require
 from etl.ledger.postgres.waiting import patiently
 
-_OWN: Final = "SELECT own(%s::bigint, %s::bigint, %s::text, %s::bigint)"
+# When something was sent last counts by the server's clock: the next run rests by it, and machines differ.
+_OWN: Final = """
+    SELECT own(%s::bigint, %s::bigint, %s::text,
+               CASE WHEN %s::boolean THEN (1000000 * server_seconds())::bigint END)
+"""
 _OWNED: Final = "SELECT owner_epoch, commits FROM meta"
 _TAKE: Final = "UPDATE meta SET owner_epoch = owner_epoch + 1 RETURNING owner_epoch, commits"
 
@@ -128,7 +132,7 @@ class Session:
         body: Callable[[Cursor], T],
         *,
         changes: bool = True,
-        sent_us: int | None = None,
+        sends: bool = False,
         pipelined: bool = False,
     ) -> T:
         """Run a body in one durable transaction, exactly once whatever happens to the connection.
@@ -136,7 +140,7 @@ class Session:
         Args:
             body: gets a cursor; may be called again if what it did was not applied.
             changes: whether a message or a plan changes, so that a new mark is drawn.
-            sent_us: when the newest intent in it was written.
+            sends: whether an intent is in it, so that the time of the last send is now.
             pipelined: send everything at once and look at the answers at the end; the body then can't
                 look at what its statements return.
 
@@ -152,7 +156,7 @@ class Session:
             while True:
                 answer = _Answer()
                 try:
-                    self._transact(body, answer, (mark, sent_us), pipelined=pipelined)
+                    self._transact(body, answer, (mark, sends), pipelined=pipelined)
                 except psycopg.Error as error:
                     if not self._came_back(error):
                         continue
@@ -164,7 +168,7 @@ class Session:
         self,
         body: Callable[[Cursor], Any],
         answer: _Answer,
-        changed: tuple[str | None, int | None],
+        changed: tuple[str | None, bool],
         *,
         pipelined: bool,
     ) -> None:

@@ -2,16 +2,14 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
-from typing import Any, Final
-
-import psycopg
+from contextlib import closing
+from typing import Final
 
 from etl.clock import pause
 from etl.ledger.postgres.address import Address
-from etl.ledger.postgres.connection import connect
-from etl.ledger.postgres.failures import is_lost, translated
-from etl.ledger.postgres.waiting import PATIENCE_SECONDS, patiently
+from etl.ledger.postgres.connection import Connection
+from etl.ledger.postgres.patient import PatientConnection
+from etl.ledger.postgres.waiting import PATIENCE_SECONDS
 from etl.ledger.postgres.words import storable
 from etl.ledger.sharing import PaceWish, Shard, Worked
 
@@ -75,16 +73,14 @@ class SharedRuns:
         Raises:
             LedgerError: the database can't be reached.
         """
-        self._address = address
-        self._patience_seconds = patience_seconds
         self._hurried = threading.Event()
-        with translated(address):
-            self._connection = connect(address, role=_ROLE)
+        self._connection = PatientConnection(
+            address, role=_ROLE, patience_seconds=patience_seconds, hurried=self._hurried
+        )
 
     def close(self) -> None:
         """Release the connection; may be called twice."""
-        with suppress(psycopg.Error):
-            self._connection.close()
+        self._connection.close()
 
     def hurry(self) -> None:
         """Wait no longer for a database that is away, now and later; from any thread."""
@@ -96,23 +92,29 @@ class SharedRuns:
             [getattr(shard, name) for shard in shards]
             for name in ("number", "part", "first_lane", "end_lane", "messages")
         ]
-        with translated(self._address), self._connection.transaction():
-            self._connection.execute(
-                _PACE,
-                (
-                    run, wish.spacing_seconds, wish.share, wish.rest_seconds, wish.hold_off_seconds,
-                    wish.max_messages, wish.duration_seconds,
-                ),
-            )  # fmt: skip
-            self._connection.execute(_SHARDS, (run, *columns))
+        pace = (
+            run, wish.spacing_seconds, wish.share, wish.rest_seconds, wish.hold_off_seconds,
+            wish.max_messages, wish.duration_seconds,
+        )  # fmt: skip
+
+        def write(connection: Connection) -> None:
+            with connection.transaction():
+                connection.execute(_PACE, pace)
+                connection.execute(_SHARDS, (run, *columns))
+
+        def write_again(connection: Connection) -> None:
+            if connection.execute(_PACED, (run,)).fetchone() is None:
+                write(connection)
+
+        self._connection.run(write, again=write_again)
 
     def worked(self, run: int) -> Worked | None:
         """Return how a run stands; None: it is one process's."""
-        paced = self._rows(_PACED, (run,))
+        paced = self._connection.rows(_PACED, (run,))
         if not paced:
             return None
         done, waiting, expired, lease, owners = 0, 0, 0, 0.0, {}
-        for state, owner, count, seconds in self._rows(_WORKED, (run,)):
+        for state, owner, count, seconds in self._connection.rows(_WORKED, (run,)):
             if state == "done":
                 done = count
             elif state == "waiting":
@@ -130,49 +132,28 @@ class SharedRuns:
 
     def commits(self, run: int) -> int:
         """Return how many commits of its workers are in the ledger; it never shrinks unless some are lost."""
-        return int(self._rows(_COMMITS, (run,))[0][0])
+        return int(self._connection.rows(_COMMITS, (run,))[0][0])
 
     def stop(self, run: int, kind: str, message: str) -> None:
         """End a run for all its workers; the first word stays."""
-        self._rows(_STOP, (kind, storable(message), run))
+        self._connection.rows(_STOP, (kind, storable(message), run))
 
     def live(self) -> tuple[int, float]:
         """Return how many workers of any run still send, and the seconds after which none of them can."""
-        count, seconds = self._rows(_LIVE, ())[0]
+        count, seconds = self._connection.rows(_LIVE, ())[0]
         return count, seconds
 
     def stop_all(self, kind: str, message: str) -> None:
         """End every run; a worker that has claimed nothing yet claims nothing more."""
-        self._rows(_STOP_ALL, (kind, message))
+        self._connection.rows(_STOP_ALL, (kind, message))
 
     def fence(self, run: int) -> None:
         """Take a run's shards from their owners; call it when nobody has a lease any more."""
-        self._rows(_FENCE, (run,))
+        self._connection.rows(_FENCE, (run,))
 
     def fence_stopped(self) -> None:
         """Take the shards of every run that was told to stop from their owners, likewise."""
-        self._rows(_FENCE_STOPPED, ())
-
-    def _rows(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        with translated(self._address):
-            try:
-                return self._asked(sql, parameters)
-            except psycopg.Error as error:
-                if not is_lost(error):
-                    raise
-            return patiently(
-                lambda: self._again(sql, parameters), seconds=self._patience_seconds, hurried=self._hurried
-            )
-
-    def _asked(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        cursor = self._connection.execute(sql.encode(), parameters)
-        return cursor.fetchall() if cursor.description else []
-
-    def _again(self, sql: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-        with suppress(psycopg.Error):
-            self._connection.close()
-        self._connection = connect(self._address, role=_ROLE)
-        return self._asked(sql, parameters)
+        self._connection.rows(_FENCE_STOPPED, ())
 
 
 def end_workers(address: Address, say: Callable[[str], None]) -> None:

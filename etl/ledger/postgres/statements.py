@@ -92,6 +92,9 @@ START_RUN: Final = """
 
 END_RUN: Final = "UPDATE run SET ended_us = %s, exit_code = %s, stop = %s WHERE number = %s"
 
+# Keeps until when everybody waits, by the server's clock: the next run may be another machine's.
+HOLD_OFF: Final = "UPDATE meta SET hold_off_us = (1000000 * server_seconds())::bigint + %s"
+
 # Keeps a pause under the run that goes on; a message that is sent by hand has none.
 PAUSE: Final = """
     INSERT INTO pause (run, at_us, until_us, reason)

@@ -7,14 +7,13 @@ from typing import Final, TypeVar
 import psycopg
 
 from etl.clock import SYSTEM
-from etl.ledger.postgres.failures import is_lost, state_of
+from etl.ledger.postgres.failures import is_passing
 
 PATIENCE_SECONDS: Final = 120.0
 """Longer than a restart or a failover takes."""
 
 _FIRST_WAIT_SECONDS: Final = 0.02
 _LONGEST_WAIT_SECONDS: Final = 2.0
-_TOO_MANY_CONNECTIONS: Final = "53300"
 
 T = TypeVar("T")
 
@@ -37,8 +36,7 @@ def patiently(attempt: Callable[[], T], *, seconds: float, hurried: threading.Ev
         try:
             return attempt()
         except psycopg.Error as error:
-            passing = is_lost(error) or state_of(error) == _TOO_MANY_CONNECTIONS
-            if not passing or SYSTEM.monotonic() + wait > until:
+            if not is_passing(error) or SYSTEM.monotonic() + wait > until:
                 raise
             if hurried.wait(wait):
                 raise

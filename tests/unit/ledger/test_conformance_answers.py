@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
+from etl.clock import SYSTEM
 from etl.errors import LedgerError
 from etl.ledger.interface import EXPORT_SCHEMA, TOUCHED_SCHEMA
 from etl.model.states import State
@@ -112,8 +113,8 @@ def test_entries_come_in_order_and_up_to_the_limit(ledger, intent, outcome):
 
 def test_hold_off_is_remembered(ledger):
     """The next run obeys it, too."""
-    ledger.set_hold_off(123)
-    assert ledger.hold_off_us() == 123
+    ledger.set_hold_off(until_us := SYSTEM.wall_us() + 60_000_000)
+    assert pytest.approx(until_us, abs=1_000_000) == ledger.hold_off_us()
 
 
 def test_export_tells_the_whole_life_of_a_message(ledger, intent, outcome):

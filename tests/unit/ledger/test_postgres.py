@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import psycopg
@@ -14,9 +14,11 @@ from psycopg.conninfo import make_conninfo
 
 from etl.clock import SYSTEM
 from etl.errors import LaterError, LedgerError, LedgerFullError, UsageError
+from etl.ledger.dialect import Dialect
 from etl.ledger.marks import Concern, Marks, concern
 from etl.ledger.place import place
 from etl.ledger.postgres import health, long_reads, reader, statements
+from etl.ledger.postgres import ledger as ledger_module
 from etl.ledger.postgres.address import Address, schema_name
 from etl.ledger.postgres.address import address as address_of
 from etl.ledger.postgres.connection import connect, require_fit
@@ -30,6 +32,19 @@ from support.postgres import end_owner, fresh_address, shell
 
 LEDGERS = ["postgres"]
 TARGET = "https://api.example/deployment-1"
+
+
+def shallow(dialect: Dialect) -> dict[str, object]:
+    """Return what a dialect says, by name."""
+    return {field.name: getattr(dialect, field.name) for field in fields(dialect)}
+
+
+class Slow:
+    """A clock that is an hour behind."""
+
+    def wall_us(self) -> int:
+        """Return it."""
+        return SYSTEM.wall_us() - 3_600_000_000
 
 
 def opened(address: Address, *, create: bool = False, patience_seconds: float = 5):
@@ -385,26 +400,36 @@ def test_server_that_would_lose_something_is_refused(fsync, encoding, words):
 
 
 def test_doctor_finds_a_clock_that_is_wrong(ledger, address, monkeypatch):
-    """The pace over a restart, and the leases of workers, count by clocks."""
+    """The times of a report are those of the process that sent."""
     assert ledger.counts() == {}
-
-    class Slow:
-        """A clock that is an hour behind."""
-
-        def wall_us(self) -> int:
-            """Return it."""
-            return SYSTEM.wall_us() - 3_600_000_000
-
     monkeypatch.setattr(health, "SYSTEM", Slow())
     seen = [one.seen for one in remarks(address) if one.remedy]
     assert ["its clock is 3,600 s ahead of this machine's"] == seen
 
 
-WHOLE_TABLES = {"_TOUCHED", "_TOUCHED_OF", "_EXPORT", "_ENTRIES"}
+@pytest.mark.parametrize("clock_us", [1, 4 * 10**15], ids=["long ago", "far ahead"])
+def test_last_send_is_when_the_server_had_it_whatever_the_process_says(ledger, intent, clock_us):
+    """The next run's rest must not be shorter because the clock of the machine before was behind."""
+    ledger.commit([intent(0, now_us=clock_us)])
+    assert pytest.approx(SYSTEM.wall_us(), abs=2_000_000) == ledger.last_send_us()
+
+
+def test_pause_lasts_as_long_on_a_machine_with_another_clock(ledger, address, monkeypatch):
+    """A server's `Retry-After` holds everybody in full, and two machines never agree on the time."""
+    monkeypatch.setattr(ledger_module, "SYSTEM", Slow())
+    ledger.set_hold_off(Slow().wall_us() + 60_000_000)
+    elsewhere = open_postgres_readonly(address, target=TARGET)
+    assert elsewhere is not None
+    with closing(elsewhere):
+        left_us = (elsewhere.hold_off_us() or 0) - SYSTEM.wall_us()
+    assert pytest.approx(60_000_000, abs=2_000_000) == left_us
+
+
+WHOLE_TABLES = {"_TOUCHED", "_TOUCHED_OF", "_EXPORT", "entries"}
 QUESTIONS = {
     name: sql
-    for module in (reader, statements)
-    for name, sql in vars(module).items()
+    for names in (vars(reader), vars(statements), shallow(reader.DIALECT))
+    for name, sql in names.items()
     if isinstance(sql, str) and name not in WHOLE_TABLES and re.search(r"(FROM|UPDATE|JOIN) message\b", sql)
 }
 

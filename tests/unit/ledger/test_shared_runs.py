@@ -18,6 +18,7 @@ from etl.ledger.leases import Leases
 from etl.ledger.postgres import pump_statements
 from etl.ledger.postgres.connection import connect
 from etl.ledger.postgres.pump import PumpLedger
+from etl.ledger.postgres.pump_columns import late_columns
 from etl.ledger.postgres.pump_rescue import OneByOne
 from etl.ledger.postgres.shards import SharedRuns, end_workers
 from etl.ledger.sharing import LOST, PaceWish, Shard
@@ -176,8 +177,8 @@ def test_mark_tells_of_a_takeover_and_of_a_late_answer(address, worker, ledger, 
     marks.append(ledger.mark())
     one[0].renew()
     marks.append(ledger.mark())
-    late = (*one[0]._columns([outcome(0)], late=True), "etl", 9_000)
-    one[0]._writer.execute(pump_statements.LATE, late)
+    late = (*late_columns([outcome(0)], one[1].claim_of), "etl", 9_000)
+    one[0]._writer.rows(pump_statements.LATE, late)
     marks.append(ledger.mark())
 
     assert {State.ACCEPTED: 1} == ledger.counts()
@@ -364,7 +365,7 @@ def test_worker_that_had_claimed_nothing_when_its_driver_died_never_sends(addres
 def test_stop_waits_for_a_claim_under_way(address, worker, runs, started):
     """Otherwise a shard would be claimed just after everybody has looked whether somebody sends."""
     worker()
-    runs._connection.execute("SET lock_timeout = '50ms'")
+    runs._connection.rows("SET lock_timeout = '50ms'")
     with shell(address) as connection, connection.transaction():
         connection.execute("SELECT claim(%s, 'other', '9 s', 1)", (started[1],))
 
@@ -421,10 +422,10 @@ def test_worker_that_freezes_in_a_commit_keeps_its_shard_from_nobody(worker, run
     one = worker()
     begin(one)
     pump, writer = one[0], one[0]._writer
-    assert ("30s",) == writer.execute("SHOW idle_in_transaction_session_timeout").fetchone()
-    writer.execute("SET idle_in_transaction_session_timeout = '50ms'")
-    writer.execute("BEGIN")
-    writer.execute("SELECT 1 FROM shard WHERE number = 0 FOR UPDATE")
+    assert [("30s",)] == writer.rows("SHOW idle_in_transaction_session_timeout")
+    writer.rows("SET idle_in_transaction_session_timeout = '50ms'")
+    writer.rows("BEGIN")
+    writer.rows("SELECT 1 FROM shard WHERE number = 0 FOR UPDATE")
     runs.fence(started[1])
     pump.commit([intent(0)])
 
@@ -436,9 +437,9 @@ def test_session_that_paused_for_too_long_is_a_lost_one(address, worker):
     one = worker()[0]
     claim = one.claim()
     assert claim is not None
-    one._writer.execute("SET idle_in_transaction_session_timeout = '50ms'")
-    one._writer.execute("BEGIN")
-    one._writer.execute("SELECT 1 FROM shard FOR UPDATE")
+    one._writer.rows("SET idle_in_transaction_session_timeout = '50ms'")
+    one._writer.rows("BEGIN")
+    one._writer.rows("SELECT 1 FROM shard FOR UPDATE")
     with shell(address) as connection:
         connection.execute("SELECT 1 FROM shard FOR UPDATE")
     one.leave(claim, done=True)
@@ -449,8 +450,8 @@ def test_session_that_paused_for_too_long_is_a_lost_one(address, worker):
 def test_driver_waits_for_no_lock_for_ever(address, worker, runs, started):
     """Somebody holds a shard in a shell: the command ends and says what to do."""
     worker()[0].claim()
-    assert ("1min",) == runs._connection.execute("SHOW lock_timeout").fetchone()
-    runs._connection.execute("SET lock_timeout = '50ms'")
+    assert [("1min",)] == runs._connection.rows("SHOW lock_timeout")
+    runs._connection.rows("SET lock_timeout = '50ms'")
     with shell(address) as connection, connection.transaction():
         connection.execute("SELECT 1 FROM shard FOR UPDATE")
 
@@ -570,6 +571,26 @@ def test_commits_are_applied_once_wherever_the_connection_is_cut(side, address, 
             at += 1
 
     assert total > 6
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_run_is_begun_once_wherever_the_connection_is_cut(side, address, ledger, started):
+    """Shards that were cut twice would be sent twice; a run without them would seem to be done."""
+    total = at = 1
+    with tempfile.TemporaryDirectory(prefix="etl-wire-") as folder, wire(Path(folder), address.url) as laid:
+        while at <= total:
+            run = ledger.start_run(started[0], host="host", pid=1, version="0", now_us=5_000)
+            with closing(SharedRuns(replace(address, url=laid.url), patience_seconds=10)) as runs:
+                laid.arm(side, at)
+                runs.begin(run, SHARDS, WISH)
+                total = max(total, laid.passed[side])
+                laid.arm()
+                worked = runs.worked(run)
+            assert worked is not None
+            assert (len(SHARDS), 0) == (worked.shards, worked.done), f"cut at {at}"
+            at += 1
+
+    assert total > 3
 
 
 def _send_two(address, laid: Wire, *, plan: int, run: int, first: int, cut: tuple[Side, int]) -> None:

@@ -5,7 +5,9 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -13,10 +15,12 @@ from etl.clock import MICROSECONDS, SYSTEM
 from etl.config.workspace import Workspace
 from etl.errors import LedgerError, UsageError
 from etl.ledger.interface import Intent, Ledger, Outcome, PlanRecord
+from etl.ledger.postgres.address import address
 from etl.ledger.rescue import SideFile
 from etl.model.events import Event, Warned
 from etl.model.states import State
 from etl.pipeline.opening import Opened, Trust, ledger_concern, opened, who
+from support.postgres import drop, server
 
 TARGET = "https://app.example/1"
 
@@ -274,6 +278,25 @@ def test_pause_that_was_over_stays_so_when_the_clock_is_set_forward(space):
 
     with opening_of(space) as found:
         assert before == found.ledger.hold_off_us()
+
+
+def test_clock_that_is_set_forward_is_no_concern_of_a_ledger_on_a_server(space):
+    """It counts by its own clock; a pause made longer would be waited for twice."""
+    target = f"https://app.example/{uuid4().hex}"
+    away = replace(space, target=target, ledger_url=server())
+    try:
+        with opening_of(away) as found:
+            found.ledger.set_hold_off(SYSTEM.wall_us() + 600 * MICROSECONDS)
+        note = json.loads((away.folder / "lock").read_text())
+        note["since_us"] -= 3_600 * MICROSECONDS
+        (away.folder / "lock").write_text(json.dumps(note))
+
+        with opening_of(away) as found:
+            assert 0 == found.clock_ahead_seconds
+            left_us = (found.ledger.hold_off_us() or 0) - SYSTEM.wall_us()
+            assert pytest.approx(600 * MICROSECONDS, abs=MICROSECONDS) == left_us
+    finally:
+        drop(address(server(), target=target))
 
 
 def test_killed_run_is_sealed_once_the_next_command_is_done(space):

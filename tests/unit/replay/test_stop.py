@@ -8,6 +8,7 @@ import pytest
 
 from etl.clock import yield_once
 from etl.model.events import Draining, Event
+from etl.replay import stop as stop_module
 from etl.replay.stop import Stop, StopKind, StopReason, on_signals
 from support import loops
 
@@ -49,6 +50,23 @@ def test_first_signal_drains(number, kind):
     assert loops.run(_raise_signals(stop, number)) == "drains"
     assert stop.reason is not None
     assert kind is stop.reason.kind
+
+
+@pytest.mark.parametrize("numbers", [(signal.SIGINT,), (signal.SIGTERM,), ()])
+def test_drain_by_a_signal_waits_no_longer_for_a_ledger_that_is_away(numbers, monkeypatch):
+    """A person's patience is shorter than a run's; without a signal nobody hurries."""
+    monkeypatch.setattr(stop_module, "_PATIENCE_SECONDS", 0.0)
+
+    async def hurried() -> list[str]:
+        calls: list[str] = []
+        with on_signals(Stop(lambda _: None), hurry=lambda: calls.append("hurry")):
+            for number in numbers:
+                os.kill(os.getpid(), number)
+            for _ in range(5):
+                await yield_once()
+        return calls
+
+    assert ["hurry"] * len(numbers) == loops.run(hurried())
 
 
 def test_second_signal_leaves_at_once():

@@ -99,6 +99,20 @@ def test_jsonl_of_empty_batches_has_no_blank_lines():
     assert b"" == written(TableFormat.JSONL, table())
 
 
+def test_parquet_that_was_cut_is_no_parquet():
+    """On a pipe nothing takes it back, and half a table would read as a whole one."""
+
+    def cut():
+        yield pa.RecordBatch.from_pylist([EMPTY | {"text": "one"}], schema=SCHEMA)
+        raise LedgerError("the database went away")
+
+    sink = io.BytesIO()
+    with pytest.raises(LedgerError):
+        write_table(cut(), SCHEMA, sink, table_format=TableFormat.PARQUET)
+    with pytest.raises(pa.ArrowInvalid):
+        pq.read_table(io.BytesIO(sink.getvalue()))
+
+
 def test_parquet_reads_back_equal():
     """It is the form for other programs."""
     batch = table({"text": "=1", "number": 2**60 + 1, "at": 1, "yes": True}, {})

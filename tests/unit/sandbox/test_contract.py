@@ -1,6 +1,7 @@
 """The request's contract, without a server."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,24 +9,12 @@ from hypothesis import strategies as st
 
 from etl.sandbox.body import Problem
 from etl.sandbox.contract import SendMessage, Success, check, request_schema
+from support.sandbox import TEXT, sound
 
-WORDS = "my card ends in 4242"
 
-
-def body(**changes: object) -> bytes:
+def body(**changes: Any) -> bytes:
     """Return a sound body with some values replaced."""
-    sound = {
-        "from": "human",
-        "user_profile": {},
-        "ref": "",
-        "user_cvars": {},
-        "user_id": "u-1",
-        "timestamp": 1_654_251_574,
-        "attachments": [],
-        "id": "m-1",
-        "actions": [{"type": "standby", "text": WORDS}],
-    }
-    return json.dumps(sound | changes).encode()
+    return json.dumps(sound(**changes)).encode()
 
 
 def test_check_returns_what_a_sound_body_says():
@@ -33,7 +22,7 @@ def test_check_returns_what_a_sound_body_says():
     message = check(body(user_cvars={"role": "agent"}, user_profile={"plan": {"seats": 2.5}}))
 
     assert isinstance(message, SendMessage)
-    assert WORDS == message.text
+    assert TEXT == message.text
     assert "u-1" == message.user_id
     assert {"role": "agent"} == message.user_cvars
     assert {"plan": {"seats": 2.5}} == message.user_profile
@@ -100,14 +89,14 @@ def test_check_keeps_a_text_as_it_was_sent():
 
 
 @given(
-    key=st.sampled_from(["from", "ref", "user_id", "timestamp", "attachments", "id", "actions", WORDS]),
-    value=st.sampled_from([WORDS, [WORDS], {WORDS: WORDS}, [{"type": WORDS, "text": WORDS}]]),
+    key=st.sampled_from(["from", "ref", "user_id", "timestamp", "attachments", "id", "actions", TEXT]),
+    value=st.sampled_from([TEXT, [TEXT], {TEXT: TEXT}, [{"type": TEXT, "text": TEXT}]]),
 )
 def test_check_never_repeats_what_was_sent(key, value):
     """Errors end up in logs, and texts must not."""
     verdict = check(body(**{key: value}))
 
-    assert isinstance(verdict, SendMessage) or WORDS not in verdict.sentence
+    assert isinstance(verdict, SendMessage) or TEXT not in verdict.sentence
 
 
 @given(
@@ -161,7 +150,7 @@ def test_success_has_the_shape_of_the_documented_sample():
 
 def test_text_may_name_a_module_and_is_answered():
     """What wakes a bot on the platform wakes the stand-in's; a standby message never does."""
-    spoken = check(body(ref="12", actions=[{"type": "text", "text": WORDS}]))
+    spoken = check(body(ref="12", actions=[{"type": "text", "text": TEXT}]))
     refused = check(body(ref="12"))
     answer = Success.of(request_id="m-1", platform_id=7, conversation_id=3, standby=False)
 
@@ -171,4 +160,4 @@ def test_text_may_name_a_module_and_is_answered():
     assert answer.message is not None
     (said,) = answer.message[0].actions
     assert "text" == said.type
-    assert WORDS not in said.text
+    assert TEXT not in said.text
