@@ -121,7 +121,7 @@ class AnswerReader:
         return None
 
     def known(self, data: bytes) -> KnownHead | None:
-        """Return the head of an answer that came whole, as `data`, with its length told; None of any other."""
+        """Return the head of an answer that came whole, as `data`, with its length told; else None."""
         if not self.reusable or self._chunked or self._received_bytes != len(data):
             return None
         return KnownHead(
