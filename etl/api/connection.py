@@ -64,7 +64,7 @@ class Connection(asyncio.Protocol):
         self._reader: AnswerReader | None = None
         """Of the answer that is coming, unless its head is the known one."""
         self._known: KnownHead | None = None
-        """The head of the answer before: most heads differ in nothing, and parsing one costs as much as sending."""
+        """The head of the answer before, as most are: parsing one costs as much as sending."""
         self._waiter: asyncio.Future[RawAnswer | Failure] | None = None
         self._poll = select.poll()
         self._tainted = False
@@ -170,7 +170,7 @@ class Connection(asyncio.Protocol):
             self.closed.set_result(None)
 
     def _look_back(self, outcome: RawAnswer | Failure, reader: AnswerReader | None) -> None:
-        """Decide whether another exchange may follow, where the answer was no whole one with the known head."""
+        """Decide whether another exchange may follow one that the known head did not answer."""
         if reader is None or not reader.reusable:
             self.abort()
         ended = isinstance(outcome, Failure) and outcome.kind != "timeout" and not (reader and reader.begun)
