@@ -11,7 +11,6 @@ from etl.ledger.refusals import refused
 from etl.ledger.words import storable
 from etl.model.states import State
 
-
 _VALUES: Final = {state: state.value for state in State}
 """Of an enum's member the value is a function's; here it is asked for each message."""
 
