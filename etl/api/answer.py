@@ -45,7 +45,7 @@ class KnownHead:
         head_bytes = len(self.data)
         if len(data) != head_bytes + self.body_bytes or not data.startswith(self.data):
             return None
-        return RawAnswer(status=self.status, headers=self.headers, body=data[head_bytes:])
+        return RawAnswer(self.status, self.headers, data[head_bytes:])
 
 
 class _RefusedError(Exception):

@@ -95,12 +95,8 @@ def decode(
             retry_after_seconds=retry_after_seconds,
         )
     receipt = _receipt(data, message, secret) if isinstance(data, dict) else None
-    return Answer(
-        status=status,
-        envelope=Envelope.ACCEPTANCE if receipt else Envelope.SENSELESS,
-        receipt=receipt,
-        retry_after_seconds=retry_after_seconds,
-    )
+    envelope = Envelope.ACCEPTANCE if receipt else Envelope.SENSELESS
+    return Answer(status, envelope, receipt, None, retry_after_seconds)
 
 
 def read_retry_after(value: str | None, date: str | None) -> float | None:
