@@ -5,6 +5,7 @@ lines, bare line feeds and bad chunks. What it lets pass is refused here: other 
 codings, encoded content, and sizes beyond the bounds.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -28,6 +29,23 @@ _LAST_CHUNK: Final = b"0\r\n\r\n"
 def _lower(name: bytes) -> str:
     """Return a header's name; a server's answers all have the same few."""
     return name.lower().decode("latin-1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class KnownHead:
+    """The head of an answer that was read: one that begins with the same bytes is framed the same."""
+
+    data: bytes
+    status: int
+    headers: dict[str, str]
+    body_bytes: int
+
+    def read(self, data: bytes) -> RawAnswer | None:
+        """Return the answer that `data` is, if it is a whole one with this head and nothing after it."""
+        head_bytes = len(self.data)
+        if len(data) != head_bytes + self.body_bytes or not data.startswith(self.data):
+            return None
+        return RawAnswer(self.status, self.headers, data[head_bytes:])
 
 
 class _RefusedError(Exception):
@@ -101,6 +119,17 @@ class AnswerReader:
         if self._received_bytes > self._limit_bytes + HEAD_LIMIT_BYTES:
             return Failure(phase=Phase.SENT, kind="answer_too_large")
         return None
+
+    def known(self, data: bytes) -> KnownHead | None:
+        """Return the head of an answer that came whole, as `data`, with its length told; else None."""
+        if not self.reusable or self._chunked or self._received_bytes != len(data):
+            return None
+        return KnownHead(
+            data=data[: -self._size_bytes],
+            status=self._status,
+            headers=self._headers or {},
+            body_bytes=self._size_bytes,
+        )
 
     def end(self) -> RawAnswer | Failure:
         """Return the outcome when the server has closed; only without a length is that an end.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, cast
 
-from etl.api.answer import AnswerReader
+from etl.api.answer import AnswerReader, KnownHead
 from etl.api.connecting import open_socket
 from etl.api.transport import RawAnswer
 from etl.clock import SYSTEM
@@ -43,6 +43,8 @@ class Connection(asyncio.Protocol):
         "_deadline",
         "_exchanges",
         "_idle_since",
+        "_known",
+        "_limit_bytes",
         "_loop",
         "_poll",
         "_reader",
@@ -58,7 +60,11 @@ class Connection(asyncio.Protocol):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._transport: asyncio.Transport | None = None
+        self._limit_bytes = 0
         self._reader: AnswerReader | None = None
+        """Of the answer that is coming, unless its head is the known one."""
+        self._known: KnownHead | None = None
+        """The head of the answer before, as most are: parsing one costs as much as sending."""
         self._waiter: asyncio.Future[RawAnswer | Failure] | None = None
         self._poll = select.poll()
         self._tainted = False
@@ -95,7 +101,7 @@ class Connection(asyncio.Protocol):
         `deadline` is on the monotonic clock. A cancellation ends the connection.
         """
         transport = cast("asyncio.Transport", self._transport)
-        self._reader = reader = AnswerReader(limit_bytes)
+        self._limit_bytes = limit_bytes
         waiter: asyncio.Future[RawAnswer | Failure] = self._loop.create_future()
         self._waiter = waiter
         self._deadline = deadline
@@ -108,11 +114,13 @@ class Connection(asyncio.Protocol):
             self.abort()
             raise
         finally:
-            reader.release()
-        if not reader.reusable or transport.get_write_buffer_size():
+            reader, self._reader = self._reader, None
+            if reader is not None:
+                reader.release()
+        if reader is not None or isinstance(outcome, Failure):
+            self._look_back(outcome, reader)
+        if transport.get_write_buffer_size():
             self.abort()
-        ended = isinstance(outcome, Failure) and outcome.kind != "timeout" and not reader.begun
-        self.surprised = self.surprised or reader.overrun or (ended and self._exchanges > 0)
         self._exchanges += 1
         self._idle_since = SYSTEM.monotonic()
         return outcome
@@ -132,18 +140,24 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read an answer; bytes that nobody asked for end the connection."""
-        if self._waiter is None or self._waiter.done() or self._reader is None:
+        if self._waiter is None or self._waiter.done():
             self.surprised = True
             self.abort()
             return
-        outcome = self._reader.feed(data)
+        outcome: RawAnswer | Failure | None = None
+        if self._reader is None and self._known is not None:
+            outcome = self._known.read(data)
+        if outcome is None:
+            reader = self._reading()
+            outcome = reader.feed(data)
+            self._known = reader.known(data)
         if outcome is not None:
-            self._settle(outcome)
+            self._waiter.set_result(outcome)
 
     def eof_received(self) -> None:
         """Take an orderly close as the end of an answer that has no other."""
-        if self._reader is not None and self._waiter is not None and not self._waiter.done():
-            self._settle(self._reader.end())
+        if self._waiter is not None and not self._waiter.done():
+            self._settle(self._reading().end())
         self._tainted = True
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -154,6 +168,19 @@ class Connection(asyncio.Protocol):
         self._settle(Failure(phase=Phase.SENT, kind="protocol_error" if orderly else "reset"))
         if not self.closed.done():
             self.closed.set_result(None)
+
+    def _look_back(self, outcome: RawAnswer | Failure, reader: AnswerReader | None) -> None:
+        """Decide whether another exchange may follow one that the known head did not answer."""
+        if reader is None or not reader.reusable:
+            self.abort()
+        ended = isinstance(outcome, Failure) and outcome.kind != "timeout" and not (reader and reader.begun)
+        overrun = reader is not None and reader.overrun
+        self.surprised = self.surprised or overrun or (ended and self._exchanges > 0)
+
+    def _reading(self) -> AnswerReader:
+        if self._reader is None:
+            self._reader = AnswerReader(self._limit_bytes)
+        return self._reader
 
     def _arm(self) -> None:
         # One timer for many exchanges: it looks at the deadline that then counts.

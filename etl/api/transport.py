@@ -9,9 +9,8 @@ cookies, follow redirects and read proxies from the environment.
 
 import asyncio
 import ssl
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import httpx
 
@@ -50,14 +49,17 @@ KINDS: Final[tuple[tuple[type[Exception], str], ...]] = (
 """Every concrete exception of httpx and its short name; a test fails when a version adds one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawAnswer:
-    """A complete answer, unread."""
+class RawAnswer(NamedTuple):
+    """A complete answer, unread; a tuple, since one is made for every message."""
 
     status: int
-    headers: dict[str, str] = field(repr=False)
+    headers: dict[str, str]
     """Lower-case names; of repeated ones the last."""
-    body: bytes = field(repr=False)
+    body: bytes
+
+    def __repr__(self) -> str:
+        """Return its status alone: the rest may quote a message."""
+        return f"RawAnswer(status={self.status})"
 
 
 class Exchanger(Protocol):

@@ -4,7 +4,6 @@ import json
 import re
 from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from json.encoder import encode_basestring
 from typing import Any, Final, assert_never
@@ -84,7 +83,8 @@ def decode(
     `headers` has lower-case names. Nothing in an answer makes this raise.
     """
     data = _parse(body)
-    retry_after_seconds = read_retry_after(headers.get("retry-after"), headers.get("date"))
+    asked = headers.get("retry-after")
+    retry_after_seconds = None if asked is None else read_retry_after(asked, headers.get("date"))
     error = data.get("error") if isinstance(data, dict) else None
     if error not in (None, "", []):
         return Answer(
@@ -94,13 +94,9 @@ def decode(
             error=_clean(error, message=message, secret=secret),
             retry_after_seconds=retry_after_seconds,
         )
-    receipt = _receipt(data, message.key.hex(), secret) if isinstance(data, dict) else None
-    return Answer(
-        status=status,
-        envelope=Envelope.ACCEPTANCE if receipt else Envelope.SENSELESS,
-        receipt=receipt,
-        retry_after_seconds=retry_after_seconds,
-    )
+    receipt = _receipt(data, message, secret) if isinstance(data, dict) else None
+    envelope = Envelope.ACCEPTANCE if receipt else Envelope.SENSELESS
+    return Answer(status, envelope, receipt, None, retry_after_seconds)
 
 
 def read_retry_after(value: str | None, date: str | None) -> float | None:
@@ -124,9 +120,10 @@ def _seconds(value: str, date: str) -> float | None:
 
 
 def _parse(body: bytes) -> Any:  # noqa: ANN401  an answer can be any JSON value
-    with suppress(ValueError):
+    try:
         return orjson.loads(body)
-    # It is stricter than JSON: a byte order mark, half of a surrogate pair, deep nesting.
+    except ValueError:
+        pass  # it is stricter than JSON: a byte order mark, half of a surrogate pair, deep nesting
     try:
         return _DECODER.decode(body.removeprefix(BOM_UTF8).decode())
     except (ValueError, RecursionError):
@@ -140,38 +137,30 @@ def _refuse_constant(name: str) -> None:
 _DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
-def _receipt(data: dict[str, Any], sent_id: str, secret: str) -> Receipt | None:
+def _receipt(data: dict[str, Any], message: PlannedMessage, secret: str) -> Receipt | None:
     if "error" not in data or "message" not in data:
         return None
     listed = data["message"] if isinstance(data["message"], list) else [data["message"]]
-    replies = [item for item in listed if isinstance(item, dict)]
-    bot_replied = False
-    for item in replies:
-        if _echo(item) not in (None, sent_id):
-            return None
-        bot_replied = bot_replied or bool(item.get("from") == "bot" and item.get("actions"))
-    return Receipt(
-        platform_id=_first_id(replies, "id", secret),
-        conversation_id=_first_id(replies, "conversation_id", secret),
-        bot_replied=bot_replied,
-    )
-
-
-def _echo(item: dict[str, Any]) -> object:
-    connections = item.get("connections")
-    return connections.get("id_message_evaluate") if isinstance(connections, dict) else None
-
-
-def _first_id(replies: list[dict[str, Any]], name: str, secret: str) -> str | None:
-    """Return the first value that looks like an id; it is stored, so nothing else passes."""
-    for item in replies:
-        value = item.get(name)
-        if not isinstance(value, _ID_TYPES) or isinstance(value, bool):
+    platform_id, conversation_id, bot_replied = None, None, False
+    for item in listed:
+        if not isinstance(item, dict):
             continue
-        shown = str(value)
-        if _PLATFORM_ID.fullmatch(shown) and secret not in shown:
-            return shown
-    return None
+        connections = item.get("connections")
+        echo = connections.get("id_message_evaluate") if isinstance(connections, dict) else None
+        if echo is not None and echo != message.key.hex():
+            return None
+        platform_id = platform_id or _shown_id(item.get("id"), secret)
+        conversation_id = conversation_id or _shown_id(item.get("conversation_id"), secret)
+        bot_replied = bot_replied or bool(item.get("from") == "bot" and item.get("actions"))
+    return Receipt(platform_id, conversation_id, bot_replied)
+
+
+def _shown_id(value: object, secret: str) -> str | None:
+    """Return a value that looks like an id; it is stored, so nothing else passes."""
+    if not isinstance(value, _ID_TYPES) or isinstance(value, bool):
+        return None
+    shown = str(value)
+    return shown if _PLATFORM_ID.fullmatch(shown) and secret not in shown else None
 
 
 def _clean(error: object, *, message: PlannedMessage, secret: str) -> str:

@@ -3,13 +3,16 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 from etl.ledger import statements
 from etl.ledger.interface import Decision, Intent, Outcome
 from etl.ledger.refusals import refused
 from etl.ledger.words import storable
 from etl.model.states import State
+
+_VALUES: Final = {state: state.value for state in State}
+"""Of an enum's member the value is a function's; here it is asked for each message."""
 
 
 def apply_all(cursor: sqlite3.Cursor, kind: type, entries: list[Any]) -> None:
@@ -102,11 +105,10 @@ def recorded(cursor: sqlite3.Cursor, outcome: Outcome) -> bool:
 
 def _stored(outcome: Outcome) -> tuple[object, ...]:
     """Return the parameters of `OUTCOME`."""
-    state = outcome.state
+    plan, ordinal, run, state, now_us, _, reason, http_status, platform_id, conversation_id = outcome
     return (
-        state.value, outcome.http_status, storable(outcome.reason), storable(outcome.platform_id),
-        storable(outcome.conversation_id), None if state is State.PENDING else outcome.now_us,
-        outcome.plan, outcome.ordinal, outcome.run,
+        _VALUES[state], http_status, storable(reason), storable(platform_id), storable(conversation_id),
+        None if state is State.PENDING else now_us, plan, ordinal, run,
     )  # fmt: skip
 
 

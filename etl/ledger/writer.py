@@ -51,7 +51,8 @@ class GroupCommit:
         self._ledger = ledger
         self._linger_seconds = linger_seconds
         self._rescue = rescue
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._outcomes: list[Outcome] = []
         self._intents: list[Intent] = []
         self._waiters: list[_Waiter] = []
@@ -80,7 +81,7 @@ class GroupCommit:
         if exc_type is asyncio.CancelledError:
             # Somebody asked twice: what is known is kept by `rescue`, what is not is in doubt.
             self._ledger.hurry()
-        with self._changed:
+        with self._lock:
             self._closing = True
             self._changed.notify()
         try:
@@ -97,7 +98,7 @@ class GroupCommit:
             LedgerError: their commit, or an earlier one, failed; no intent of them is in the ledger.
         """
         waiter = self._loop.create_future()
-        with self._changed:
+        with self._lock:
             if self._error is not None:
                 self._refuse_after(self._error, entries)
             if self._closing:
@@ -119,7 +120,7 @@ class GroupCommit:
 
     def _tell(self) -> None:
         """Let the thread take what this turn of the loop has written."""
-        with self._changed:
+        with self._lock:
             self._telling = False
             self._changed.notify()
 
@@ -130,7 +131,7 @@ class GroupCommit:
 
     def _run(self) -> None:
         while True:
-            with self._changed:
+            with self._lock:
                 self._changed.wait_for(lambda: self._waiters or self._closing)
                 if self._linger_seconds:
                     self._changed.wait_for(self._is_urgent, self._linger_seconds)
@@ -151,7 +152,7 @@ class GroupCommit:
             try:
                 self._ledger.commit([*outcomes, *intents])
             except BaseException as error:  # noqa: BLE001  a waiter without an answer would hang for ever
-                with self._changed:
+                with self._lock:
                     self._error = error
             else:
                 self._loop.call_soon_threadsafe(_resolve, waiters)

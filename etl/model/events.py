@@ -4,6 +4,7 @@ The ledger is no observer: durability is a call that can fail.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from etl.errors import ExitCode
 from etl.model.states import State
@@ -57,9 +58,8 @@ class RunBegan:
     """The event loop that it is sent on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
-    """A message reached a stored state."""
+class Settled(NamedTuple):
+    """A message reached a stored state; a tuple, since one is made for every message."""
 
     ordinal: int
     state: State

@@ -1,7 +1,8 @@
 """One request and what came of it: api -> replay -> ledger."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Phase(StrEnum):
@@ -24,8 +25,10 @@ class Failure:
     """A short name of the fault, as `connect_refused`, `timeout`, `reset`, `answer_too_large`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+# Tuples, as what the ledger gets: one of each is made for every message.
+
+
+class Receipt(NamedTuple):
     """The API's acceptance, as far as it says anything."""
 
     platform_id: str | None
@@ -45,19 +48,22 @@ class Envelope(StrEnum):
     """Anything else: HTML, empty, cut, no JSON, a list, no `error`, another message's echo."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """A complete answer, read by `api.wire`."""
 
     status: int
     envelope: Envelope
     receipt: Receipt | None
     """Present exactly with `ACCEPTANCE`."""
-    error: str | None = field(default=None, repr=False)
+    error: str | None = None
     """The API's error text, cleaned of control characters, secrets and echoes of the message's text,
     at most 500 characters."""
     retry_after_seconds: float | None = None
     """`Retry-After` as seconds from now; None when absent or senseless."""
+
+    def __repr__(self) -> str:
+        """Return it without the error's text."""
+        return f"Answer(status={self.status}, envelope={self.envelope!r}, receipt={self.receipt!r})"
 
 
 Exchange = Failure | Answer

@@ -1,7 +1,8 @@
 """A plan as the other stages see it: counts, lanes and one message at a time."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from etl.model.schemas import FileSummary, Role
 
@@ -81,9 +82,8 @@ class Lane:
     length: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedMessage:
-    """One message, ready to become a request."""
+class PlannedMessage(NamedTuple):
+    """One message, ready to become a request; a tuple, since one is made for every message."""
 
     ordinal: int
     """Its place in the plan, from 0: the ledger's address."""
@@ -93,10 +93,14 @@ class PlannedMessage:
     at_us: int
     """Microseconds since 1970 UTC."""
     role: Role
-    text: str = field(repr=False)
+    text: str
     conversation: str | None
-    profile: str | None = field(repr=False)
-    variables: str | None = field(repr=False)
+    profile: str | None
+    variables: str | None
+
+    def __repr__(self) -> str:
+        """Return its place alone: it holds what a customer wrote."""
+        return f"PlannedMessage(ordinal={self.ordinal})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,11 @@ class Monitoring:
                 started_seconds=_now(),
             )
 
+    @property
+    def watches(self) -> bool:
+        """Return whether the job names a metrics file."""
+        return self._metrics is not None
+
     def __call__(self, event: Event) -> None:
         """Take one event; the first one shows that the lock is ours."""
         if self._metrics is None:

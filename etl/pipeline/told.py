@@ -31,7 +31,7 @@ def told(
 
     ended = ExitCode.TERMINATED
     try:
-        result = run(observe_all)
+        result = run(observe_all if monitoring.watches else observe)
         ended = result.exit_code
     except KeyboardInterrupt:
         ended = ExitCode.INTERRUPTED

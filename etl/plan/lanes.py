@@ -256,12 +256,7 @@ def _lanes(rows: pa.RecordBatch | pa.Table) -> list[Lane]:
 
 def _messages(first: int, columns: list[pa.Array]) -> list[PlannedMessage]:
     """Return messages from `_COLUMNS`, the first of which has the ordinal `first`."""
-    rows = zip(*(column.to_pylist() for column in columns), strict=True)
-    return [
-        PlannedMessage(
-            ordinal=ordinal, key=key, content=content, lane=lane, at_us=at_us, role=_ROLES[role], text=text,
-            conversation=conversation, profile=profile, variables=variables,
-        )
-        for ordinal, (key, content, lane, at_us, role, text, conversation, profile, variables)
-        in enumerate(rows, first)
-    ]  # fmt: skip
+    key, content, lane, at_us, role, *rest = (column.to_pylist() for column in columns)
+    ordinals, roles = range(first, first + len(key)), [_ROLES[name] for name in role]
+    rows = zip(ordinals, key, content, lane, at_us, roles, *rest, strict=True)
+    return [PlannedMessage._make(row) for row in rows]

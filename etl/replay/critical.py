@@ -39,6 +39,7 @@ class CriticalPath:
         self._messages = messages
         self._count = rate.count
         self._window_seconds = rate.window_seconds
+        self._mean_wait_seconds = rate.window_seconds / rate.count / 2
         self._lanes: dict[int, _Lane] = {}
         self._cycle_seconds: float | None = None
         self._reserving = 0
@@ -47,15 +48,18 @@ class CriticalPath:
     @property
     def reserve(self) -> int:
         """Return how many sends of each window are to be kept free for the critical lanes."""
-        return self._reserving * self._sends_in_window()
+        return self._reserving and self._reserving * self._sends_in_window()
 
     def ready(self, name: int, *, left: int, now: float) -> bool:
         """Take that a lane could send the first of so many messages left; return whether it is critical."""
-        lane = self._lanes.setdefault(name, _Lane(left=left, slot=None, reserved=False))
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = _Lane(left=left, slot=None, reserved=False)
         if lane.slot is not None:
             self._observe(now - lane.slot)
             lane.slot = None
-        self._unreserve(lane)
+        if lane.reserved:
+            self._unreserve(lane)
         self._messages -= lane.left - left
         lane.left = left
         critical = self.is_critical(left)
@@ -71,7 +75,8 @@ class CriticalPath:
         """Take that a lane sends no more, whatever is left of it."""
         lane = self._lanes.pop(name, None)
         if lane is not None:
-            self._unreserve(lane)
+            if lane.reserved:
+                self._unreserve(lane)
             self._messages -= lane.left
 
     def is_critical(self, left: int) -> bool:
@@ -80,7 +85,7 @@ class CriticalPath:
 
     def _is_worth_reserving(self, left: int) -> bool:
         """Return whether the others, slowed down, are through before the lane is that waits for slots."""
-        if self._cycle_seconds is None or self._mean_wait_seconds() < _WORTH * self._cycle_seconds:
+        if self._cycle_seconds is None or self._mean_wait_seconds < _WORTH * self._cycle_seconds:
             return False
         rest = self._count - (self._reserving + 1) * self._sends_in_window()
         if rest <= 0:
@@ -91,10 +96,7 @@ class CriticalPath:
     def _lane_seconds(self, left: int) -> float:
         if self._cycle_seconds is None:
             return 0.0
-        return left * (self._cycle_seconds + self._mean_wait_seconds())
-
-    def _mean_wait_seconds(self) -> float:
-        return self._window_seconds / self._count / 2
+        return left * (self._cycle_seconds + self._mean_wait_seconds)
 
     def _sends_in_window(self) -> int:
         return ceil(self._window_seconds / self._cycle_seconds) if self._cycle_seconds else 0
@@ -112,7 +114,6 @@ class CriticalPath:
         self._reserving_left += lane.left
 
     def _unreserve(self, lane: _Lane) -> None:
-        if lane.reserved:
-            lane.reserved = False
-            self._reserving -= 1
-            self._reserving_left -= lane.left
+        lane.reserved = False
+        self._reserving -= 1
+        self._reserving_left -= lane.left

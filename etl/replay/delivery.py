@@ -204,7 +204,7 @@ class Delivery:
         if over is not None:
             self._stop.request(over.kind, over.message)
         latency_seconds = self._clock.monotonic() - sent_at
-        self._observe(Settled(ordinal=message.ordinal, state=state, latency_seconds=latency_seconds))
+        self._observe(Settled(message.ordinal, state, latency_seconds))
 
     def _withdrawal(self, message: PlannedMessage) -> Outcome:
         return Outcome(
@@ -218,15 +218,16 @@ class Delivery:
         )
 
     def _intent(self, message: PlannedMessage) -> Intent:
+        # By place, as the outcome below: names are half the price of a tuple that every message needs.
         return Intent(
-            plan=self._plan,
-            ordinal=message.ordinal,
-            run=self._run,
-            key=message.key,
-            content=message.content,
-            lane=message.lane,
-            at_us=message.at_us,
-            now_us=self._clock.wall_us(),
+            self._plan,
+            message.ordinal,
+            self._run,
+            message.key,
+            message.content,
+            message.lane,
+            message.at_us,
+            self._clock.wall_us(),
         )
 
     def _outcome(self, message: PlannedMessage, exchange: Exchange, judgement: Judgement) -> Outcome:
@@ -235,14 +236,14 @@ class Delivery:
         accepted = judgement.verdict is Verdict.ACCEPTED
         text = answer.error if answer and judgement.verdict is Verdict.REJECTED else None
         return Outcome(
-            plan=self._plan,
-            ordinal=message.ordinal,
-            run=self._run,
-            state=judgement.state,
-            now_us=self._clock.wall_us(),
-            phase="answered" if isinstance(exchange, Answer) else exchange.phase.value,
-            reason=f"{judgement.reason}: {text}" if text else judgement.reason,
-            http_status=answer.status if answer else None,
-            platform_id=receipt.platform_id if receipt and accepted else None,
-            conversation_id=receipt.conversation_id if receipt and accepted else None,
+            self._plan,
+            message.ordinal,
+            self._run,
+            judgement.state,
+            self._clock.wall_us(),
+            "answered" if isinstance(exchange, Answer) else exchange.phase.value,
+            f"{judgement.reason}: {text}" if text else judgement.reason,
+            answer.status if answer else None,
+            receipt.platform_id if receipt and accepted else None,
+            receipt.conversation_id if receipt and accepted else None,
         )

@@ -50,12 +50,7 @@ class Gate:
     def turn_now(self, lane: int, *, left: int) -> float | None:
         """Return the time of a slot that is free now or in an instant; None when that is not so."""
         now = self._clock.monotonic()
-        if self._ends(now) or not self._breaker.closed:
-            return None
-        critical = self._ready(lane, left, now)
-        if not self._queue.is_before_all(_rank(left, critical=critical)):
-            return None
-        return self._take(lane, now, critical=critical, since=now)
+        return self._turn_now(lane, left, now, critical=self._ready(lane, left, now))
 
     async def room(self, messages: int) -> None:
         """Wait until a lane of so many messages had better begin; not longer than the run lasts.
@@ -80,18 +75,29 @@ class Gate:
             lane: the ordinal of the first message of its lane.
             left: how many messages the lane has to send, this one included.
         """
-        slot = self.turn_now(lane, left=left)
-        return slot if slot is not None else await self._wait(ordinal, lane, left)
+        now = self._clock.monotonic()
+        critical = self._ready(lane, left, now)
+        slot = self._turn_now(lane, left, now, critical=critical)
+        if slot is None:
+            slot = await self._wait(ordinal, lane, left, critical=critical, joined=now)
+        return slot
 
     def leave(self, lane: int) -> None:
         """Take that a lane sends no more in this run."""
         self._critical.leave(lane)
         self._pacer.keep_free(self._critical.reserve)
 
-    async def _wait(self, ordinal: int, lane: int, left: int) -> float | None:
+    def _turn_now(self, lane: int, left: int, now: float, *, critical: bool) -> float | None:
+        if self._ends(now) or not self._breaker.closed:
+            return None
+        if not self._queue.is_before_all(_rank(left, critical=critical)):
+            return None
+        return self._take(lane, now, critical=critical, since=now)
+
+    async def _wait(
+        self, ordinal: int, lane: int, left: int, *, critical: bool, joined: float
+    ) -> float | None:
         breaker, clock, queue = self._breaker, self._clock, self._queue
-        joined = clock.monotonic()
-        critical = self._ready(lane, left, joined)
         place = queue.join(_rank(left, critical=critical))
         try:
             while not self._ends(now := clock.monotonic()):

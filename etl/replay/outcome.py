@@ -116,9 +116,9 @@ def _judge_answer(answer: Answer, *, retry_503: bool) -> Judgement:
 
 
 def _verdict(answer: Answer, *, retry_503: bool) -> tuple[Verdict, str]:
-    reason = f"http_{answer.status}"
     if answer.status in {200, 201}:
         return _of_envelope(answer.envelope)
+    reason = f"http_{answer.status}"
     if 200 <= answer.status < 300 and answer.envelope is Envelope.ERROR:  # noqa: PLR2004
         return _of_envelope(answer.envelope)
     if answer.status == 503 and retry_503 and answer.retry_after_seconds is not None:  # noqa: PLR2004

@@ -33,12 +33,18 @@ import pyarrow.csv as pa_csv
 from http_transports import nginx  # type: ignore[import-not-found] # a script's own folder
 from plan import COLUMNS  # type: ignore[import-not-found]
 
+from etl.api.client import request_headers
+from etl.api.wire import encode
 from etl.clock import SYSTEM
 from etl.config import state as place
+from etl.config.secrets import Secret
+from etl.config.sending import Message
 from etl.config.target import Target
 from etl.config.workspace import workspace
 from etl.ledger.interface import Intent, Outcome, PlanRecord
 from etl.ledger.opening import open_ledger
+from etl.model.plan import PlannedMessage
+from etl.model.schemas import Role
 from etl.model.states import State
 
 CLIENT_CORE, SERVER_CORE = 0, 1
@@ -64,11 +70,8 @@ rate_per_second = {{rate}}
 lanes = {{lanes}}
 """
 
-LUA = """
-wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
-wrk.body = string.rep("x", 420)
-"""
+TOKEN = "bench-0123456789"  # noqa: S105  made up
+TEXT = "Your parcel left our warehouse; it should be with you soon. " * 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +101,7 @@ def write_export(folder: Path, lengths: Sequence[int], tag: str) -> None:
             "user": [f"user-{tag}-{user}" for user in users],
             "role": np.where(places % 2, "agent", "customer"),
             "at": written,
-            "text": [
-                f"{'Your parcel left our warehouse; it should be with you soon. ' * 2}{n}" for n in numbers
-            ],
+            "text": [f"{TEXT}{number}" for number in numbers],
         },
     )
     pa_csv.write_csv(table, folder / "export.csv")
@@ -113,7 +114,7 @@ def replay(
     program = [str(Path(__file__).with_name("shared_httpx.py"))] if shared else ["-m", "etl"]
     job = JOB.format(deployment=DEPLOYMENT, url=url, transport=transport, rate=rate, lanes=lanes)
     (folder / "job.toml").write_text(job)
-    env = {**os.environ, "ETL_TOKEN": "bench-0123456789", "XDG_STATE_HOME": str(folder / "home")}
+    env = {**os.environ, "ETL_TOKEN": TOKEN, "XDG_STATE_HOME": str(folder / "home")}
     # The plan is made without the pin, the import then finds it.
     for command in (["check"], ["import"]):
         core = [] if command == ["check"] else ["taskset", "-c", str(CLIENT_CORE)]
@@ -165,9 +166,12 @@ def _await(port: int) -> None:
 
 
 def wrk(folder: Path, url: str, connections: int) -> float:
-    """Return the requests a second that wrk gets from a server, from the client's core."""
+    """Return the requests a second that wrk gets from a server, from the client's core.
+
+    Each is what etl sends for a customer's message, byte for byte, but for the order of the headers.
+    """
     script = folder / "post.lua"
-    script.write_text(LUA)
+    script.write_text(lua(url))
     words = [
         "taskset",
         "-c",
@@ -178,13 +182,24 @@ def wrk(folder: Path, url: str, connections: int) -> float:
         "-d3",
         "-s",
         str(script),
-        url,
+        target_of(url).url,
     ]
     told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     found = re.search(r"Requests/sec:\s+([\d.]+)", told)
     if found is None or "Non-2xx" in told:
         raise SystemExit(told)
     return float(found[1])
+
+
+def lua(url: str) -> str:
+    """Return the script by which wrk posts a message of the export that `write_export` writes."""
+    message = PlannedMessage(
+        ordinal=0, key=bytes(16), content=bytes(16), lane=f"user-a-{LANES // 2}", at_us=1_600_000_000_000_000,
+        role=Role.CUSTOMER, text=f"{TEXT}12345", conversation=None, profile=None, variables=None,
+    )  # fmt: skip
+    headers = {**request_headers(target_of(url), Secret(TOKEN)), "Accept-Encoding": "identity"}
+    lines = [f"wrk.headers[{name!r}] = {value!r}" for name, value in headers.items()]
+    return "\n".join(['wrk.method = "POST"', *lines, f"wrk.body = [[{encode(message, Message()).decode()}]]"])
 
 
 @contextmanager

@@ -152,6 +152,40 @@ def test_server_that_answered_twice_gets_a_connection_for_each_message(together)
     assert (3, 3) == (server.connections, server.copies)
 
 
+@pytest.mark.parametrize("cut", [None, 5, -1], ids=["whole", "cut in its head", "cut in its body"])
+def test_answers_with_the_same_head_have_each_their_own_body(cut):
+    """A head that was just read is not parsed again; what follows it is the next message's all the same."""
+
+    def behave(server: Hostile, peer: socket.socket) -> None:
+        while server.read_request(peer):
+            data = answer(b"%d" % server.copies)
+            peer.sendall(data[:cut])
+            if cut is not None and server.copies > 1:
+                server.over.wait(MOMENT_SECONDS)
+            peer.sendall(data[cut:] if cut else b"")
+
+    with serving(behave) as (server, port):
+        assert [b"1", b"2", b"3", b"4"] == bodies(post("own", port, times=4))
+
+    assert (1, 4) == (server.connections, server.copies)
+
+
+@pytest.mark.parametrize(
+    "extra", [answer(b"again"), answer(b"2"), b"x"], ids=["an answer", "the same", "a byte"]
+)
+def test_second_answer_behind_a_head_that_was_read_before_is_noticed(extra):
+    """The third message would have it as its own."""
+
+    def behave(server: Hostile, peer: socket.socket) -> None:
+        while server.read_request(peer):
+            peer.sendall(answer(b"%d" % server.copies) + (extra if server.copies == 2 else b""))
+
+    with serving(behave) as (server, port):
+        assert [b"1", b"2", b"3", b"4"] == bodies(post("own", port, times=4))
+
+    assert (3, 4) == (server.connections, server.copies)
+
+
 @pytest.mark.parametrize("orderly", [True, False])
 def test_kept_connection_that_ends_under_a_message_leaves_it_in_doubt_once(orderly):
     """That it is often only the keep-alive race is no proof; but it happens once, not at each message."""

@@ -69,3 +69,19 @@ def test_whatever_comes_is_an_answer_a_failure_after_sending_or_not_yet_decided(
 
     assert decided is None or isinstance(decided, RawAnswer) or decided.phase is Phase.SENT
     assert isinstance(decided, RawAnswer) or not kept
+
+
+@settings(deadline=None, max_examples=300)
+@given(first=ANSWERS, body=st.binary(max_size=8), other=ANSWERS)
+def test_what_a_known_head_reads_is_what_a_reader_reads_and_nothing_else(first, body, other):
+    """It passes the parser over: an answer that it took for another would be another message's."""
+    reader = AnswerReader(LIMIT)
+    reader.feed(first)
+    known = reader.known(first)
+    if known is None:
+        return
+    for data in (first, known.data + body, first + body, other):
+        read = known.read(data)
+        again, kept = outcome([data])
+        assert read is None or (read, True) == (again, kept)
+    assert outcome([first])[0] == known.read(first)

@@ -175,3 +175,46 @@ def test_headers_of_an_interim_answer_are_not_the_answers():
 
     assert isinstance(outcome, RawAnswer)
     assert {"content-length": "2"} == outcome.headers
+
+
+def test_head_that_was_read_reads_the_answers_after_it():
+    """Parsing a head costs as much as sending; most answers of a server differ in their bodies alone."""
+    reader, _ = read(SHORT)
+    known = reader.known(SHORT)
+
+    assert known is not None
+    assert (200, {"content-length": "2"}, b"[]") == known.read(SHORT[:-2] + b"[]")
+
+
+@pytest.mark.parametrize(
+    "data", [SHORT[:-1], SHORT + b"x", SHORT + SHORT, SHORT.replace(b"200", b"429"), SHORT[1:] + b"x", b""]
+)
+def test_known_head_leaves_all_but_a_whole_answer_with_its_very_bytes_to_the_parser(data):
+    """One byte too many is a second answer on its way, one too few a cut one."""
+    reader, _ = read(SHORT)
+    known = reader.known(SHORT)
+
+    assert known is not None
+    assert known.read(data) is None
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [SHORT[:10], SHORT[10:]],
+        [SHORT + b"x"],
+        [SHORT + b"\r\n"],
+        [OK + b"Connection: close\r\nContent-Length: 2\r\n\r\n{}"],
+        [CHUNKED + b"2\r\n{}\r\n0\r\n\r\n"],
+        [OK + b"Content-Length: 0\r\n\r\n"],
+        [b"HTTP/1.1 103 x\r\n\r\n" + SHORT],
+        [b"HTTP/1.1 103 x\r\n\r\n", SHORT],
+        [SHORT[:-1]],
+        [b"rubbish"],
+    ],
+)
+def test_head_is_known_only_of_an_answer_that_came_whole_with_its_length(pieces):
+    """Of any other its bytes alone don't say where the next answer ends."""
+    reader, _ = read(*pieces)
+
+    assert reader.known(pieces[-1]) is None
