@@ -1,8 +1,6 @@
 """`etl check`."""
 
-import json
 import shlex
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,7 +8,7 @@ from pathlib import Path
 import click
 
 from etl.cli import options
-from etl.cli.console import say
+from etl.cli.console import give, say
 from etl.cli.observing import LogWish, logging_options, observing
 from etl.cli.planned import Planned, planned
 from etl.config.load import JobFile, load_job
@@ -96,8 +94,7 @@ def run(  # noqa: PLR0913  one for each part of the command line
             job_file, wish, report, sandbox=sandbox, observe=observe, typed=typed
         )
     if as_json:
-        json.dump(_as_json(result, files), sys.stdout)
-        sys.stdout.write("\n")
+        give(_as_json(result, files))
     elif not log.instead_of_text:
         for line in _lines(result, files):
             say(line)

@@ -1,10 +1,11 @@
 """What people see: progress on a terminal, plain lines elsewhere, nothing that a terminal would obey."""
 
+import json
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, assert_never
+from typing import TYPE_CHECKING, Any, Self, TextIO, assert_never, cast
 
 import click
 
@@ -51,9 +52,42 @@ def say(text: str = "") -> None:
         click.echo(printable(text), err=True)
 
 
+def give(result: object, *, as_typed: bool = False) -> None:
+    """Print a command's result as JSON on stdout; `as_typed` keeps characters beyond ASCII.
+
+    By then the work is done: where it can't be written, the exit code still says how that went, and only
+    instead of 0 `main.run` says that the result is missing.
+    """
+    if sys.stdout is None:
+        return
+    try:
+        json.dump(result, sys.stdout, ensure_ascii=not as_typed)
+        sys.stdout.write("\n")
+    except OSError as error:
+        sys.stdout = cast("TextIO", _Lost(error))
+
+
+class _Lost:
+    """A stdout that failed: it takes no more, and fails again when it is flushed."""
+
+    def __init__(self, error: OSError) -> None:
+        self._error = error
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        raise self._error
+
+
+def is_screen() -> bool:
+    """Return whether lines for people are drawn on a terminal; stderr may be closed from the start."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 def at_terminal() -> bool:
     """Return whether a person can be asked."""
-    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    return sys.stdin is not None and sys.stdin.isatty() and is_screen()
 
 
 class ToldError(Exception):
@@ -69,7 +103,7 @@ class Progress(AbstractContextManager["Progress"]):
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
-        self._terminal = sys.stderr.isatty()
+        self._terminal = is_screen()
         self._bar: tqdm[Any] | None = None
         self._file: str | None = None
         self._counts = dict.fromkeys((State.ACCEPTED, State.REJECTED, State.UNCERTAIN), 0)

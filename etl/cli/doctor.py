@@ -1,14 +1,12 @@
 """`etl doctor`."""
 
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from etl.cli import options
-from etl.cli.console import say
+from etl.cli.console import give, say
 from etl.errors import ExitCode
 from etl.pipeline.doctor import DoctorResult, run_doctor
 
@@ -27,8 +25,7 @@ def command(job: Path, sandbox: bool, as_json: bool) -> int:  # noqa: FBT001  fl
     result = run_doctor(job, sandbox=sandbox)
     if as_json:
         data = {"findings": [asdict(finding) for finding in result.findings], "exit_code": result.exit_code}
-        json.dump(data, sys.stdout)
-        sys.stdout.write("\n")
+        give(data)
         return result.exit_code
     for line in _lines(result):
         say(line)

@@ -6,14 +6,13 @@ an answer takes long.
 
 import asyncio
 import shutil
-import sys
 from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 import click
 
-from etl.cli.console import printable, say
+from etl.cli.console import is_screen, printable, say
 from etl.clock import SYSTEM
 from etl.errors import EtlError
 from etl.ledger.sharing import Worked
@@ -36,7 +35,7 @@ class Following:
     def __init__(self, ask: Callable[[], StatusResult], job: str) -> None:
         self._ask = ask
         self._job = job
-        self._terminal = sys.stderr.isatty()
+        self._terminal = is_screen()
         self._seen: deque[tuple[float, int]] = deque(maxlen=_WINDOW)
         self._drawn = 0
         self._said_at = -_PLAIN_EVERY_SECONDS
@@ -47,6 +46,8 @@ class Following:
             return asyncio.run(self._follow(result))
         except KeyboardInterrupt:
             say("left; the run goes on")
+            return result
+        except BrokenPipeError:  # nobody watches any more
             return result
 
     async def _follow(self, result: StatusResult) -> StatusResult:
@@ -76,7 +77,7 @@ class Following:
             self._drawn = len(fitting)
         elif now - self._said_at >= _PLAIN_EVERY_SECONDS:
             self._said_at = now
-            say(lines[0])
+            click.echo(printable(lines[0]), err=True)
 
     @property
     def per_second(self) -> float | None:

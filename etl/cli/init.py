@@ -1,13 +1,11 @@
 """`etl init`."""
 
-import json
-import sys
 from pathlib import Path
 
 import click
 
 from etl.cli import options
-from etl.cli.console import say
+from etl.cli.console import give, say
 from etl.config.proposal import Status
 from etl.pipeline.init import InitResult, run_init
 
@@ -40,8 +38,7 @@ def command(
     """
     result = run_init(files, output, overwrite=force, encoding=encoding)
     if as_json:
-        json.dump(_as_json(result), sys.stdout, ensure_ascii=False)
-        sys.stdout.write("\n")
+        give(_as_json(result), as_typed=True)
         return 0
     for line in _lines(result):
         say(line)

@@ -1,13 +1,11 @@
 """`etl ledger`."""
 
-import json
-import sys
 from pathlib import Path
 
 import click
 
 from etl.cli import options
-from etl.cli.console import say
+from etl.cli.console import give, say
 from etl.cli.tables import table
 from etl.config.load import load_job
 from etl.errors import UsageError
@@ -52,8 +50,7 @@ def backup(job: Path, target: Path | None, sandbox: bool, as_json: bool) -> int:
     done = run_backup(load_job(job), sandbox=sandbox, target=target)
     if as_json:
         found = {"path": str(done.path), "messages": done.messages, "size_bytes": done.size_bytes}
-        json.dump(found, sys.stdout)
-        sys.stdout.write("\n")
+        give(found)
     else:
         say(f"backup   {done.path}: {done.messages:,} messages, {done.size_bytes:,} bytes, checked")
     return 0

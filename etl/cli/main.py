@@ -1,10 +1,10 @@
 """The command group, and the one place where errors become exit codes."""
 
 import gc
-import json
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from types import FrameType
 from typing import Final, NoReturn
@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 import click
 
 from etl import __version__
-from etl.cli.console import ToldError, say
+from etl.cli.console import ToldError, give, say
 from etl.errors import EtlError, ExitCode
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -91,7 +91,8 @@ def _run(arguments: Sequence[str]) -> ExitCode:  # noqa: PLR0911  one return for
     try:
         result = cli.main(args=list(arguments), prog_name="etl", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
         return _interrupted(ExitCode.INTERRUPTED)
@@ -158,8 +159,8 @@ def _failed(message: str, hint: str, code: ExitCode, *, as_json: bool) -> ExitCo
 
 
 def _error_as_json(message: str, hint: str, code: ExitCode, *, as_json: bool) -> None:
-    if as_json and sys.stdout is not None:
-        click.echo(json.dumps({"error": {"message": message, "hint": hint}, "exit_code": code}))
+    if as_json:
+        give({"error": {"message": message, "hint": hint}, "exit_code": code})
 
 
 def _place(error: BaseException) -> str:

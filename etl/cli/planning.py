@@ -1,8 +1,6 @@
 """`etl plan`."""
 
-import json
 import shlex
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ from typing import Any
 import click
 
 from etl.cli import options
-from etl.cli.console import say
+from etl.cli.console import give, say
 from etl.cli.observing import LogWish, logging_options, observing
 from etl.cli.planned import Planned, planned
 from etl.config.load import load_job
@@ -40,8 +38,7 @@ def command(*, job: Path, asked: Planned, log: LogWish, as_json: bool) -> int:
     words += [*options.words_of(asked.pace), *options.cluster_words(asked.cluster, job_file.job)]
     typed = shlex.join([*words, "--expect-plan", result.plan.summary.hash[:12]])
     if as_json:
-        json.dump(_as_json(result, typed), sys.stdout)
-        sys.stdout.write("\n")
+        give(_as_json(result, typed))
     elif not log.instead_of_text:
         for line in _lines(result, typed):
             say(line)

@@ -1,7 +1,5 @@
 """`etl report`."""
 
-import json
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Any
 import click
 
 from etl.cli import options
-from etl.cli.console import say
+from etl.cli.console import give, say
 from etl.config.load import load_job
 from etl.pipeline.report import MadeReport, VerifyResult, make_report, verify_report
 from etl.report.summary import duration, states_line
@@ -57,8 +55,7 @@ def command(
 
 def _print(data: dict[str, Any], lines: list[str], *, as_json: bool) -> None:
     if as_json:
-        json.dump(data, sys.stdout)
-        sys.stdout.write("\n")
+        give(data)
         return
     for line in lines:
         say(line)

@@ -1,14 +1,12 @@
 """`etl retry`."""
 
-import json
-import sys
 from pathlib import Path
 
 import click
 
 from etl.cli import options
 from etl.cli.choosing import choosing, chosen_json, chosen_lines
-from etl.cli.console import Progress, say
+from etl.cli.console import Progress, give, say
 from etl.config.load import load_job
 from etl.pipeline.choosing import Choice
 from etl.pipeline.retry import Late, RetryResult, RetryWish, run_retry
@@ -47,8 +45,7 @@ def command(  # noqa: PLR0913  one for each group of options
         result = run_retry(load_job(job), wish, progress)
     if as_json:
         counts = {"late": result.late, "put_back": result.put_back, "closed": result.closed}
-        json.dump({**chosen_json(result.chosen), **counts}, sys.stdout)
-        sys.stdout.write("\n")
+        give({**chosen_json(result.chosen), **counts})
     else:
         _show(result, options.typed(job, sandbox=sandbox), dry_run=dry_run)
     return 0

@@ -1,6 +1,5 @@
 """`etl send`."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Final
@@ -8,7 +7,7 @@ from typing import Final
 import click
 
 from etl.cli import options
-from etl.cli.console import say
+from etl.cli.console import give, say
 from etl.config.load import load_job
 from etl.errors import UsageError
 from etl.pipeline.handmade import hand_message
@@ -87,8 +86,7 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     )
     result = run_send(job_file, message, sandbox=sandbox, beside_plan=beside_plan)
     if as_json:
-        json.dump(_as_json(result, show_request=show_request), sys.stdout)
-        sys.stdout.write("\n")
+        give(_as_json(result, show_request=show_request))
     else:
         for line in _lines(result, show_request=show_request):
             say(line)

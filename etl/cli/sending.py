@@ -1,14 +1,12 @@
 """What `import` and `replay` share: their options, the question after a canary, and what people read."""
 
-import json
-import sys
 from collections.abc import Callable
 from typing import Final
 
 import click
 
 from etl.cli import kinds, options
-from etl.cli.console import at_terminal, say
+from etl.cli.console import at_terminal, give, say
 from etl.cli.gathered import Function, added
 from etl.cli.observing import LogWish, Watch, observing
 from etl.cli.outcome import canary_lines, result_lines
@@ -121,8 +119,7 @@ def send(
         )
         result = told(job_file, lambda observe: run(wish, observe), watch, sandbox=wish.sandbox)
     if as_json:
-        json.dump(result.as_json(), sys.stdout)
-        sys.stdout.write("\n")
+        give(result.as_json())
     elif not log.instead_of_text:
         for line in result_lines(result, job_file.path):
             say(line)

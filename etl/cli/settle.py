@@ -1,7 +1,5 @@
 """`etl settle`."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +7,7 @@ import click
 
 from etl.cli import options
 from etl.cli.choosing import choosing, chosen_json, chosen_lines
-from etl.cli.console import Progress, say
+from etl.cli.console import Progress, give, say
 from etl.config.load import load_job
 from etl.errors import UsageError
 from etl.model.states import State
@@ -47,8 +45,7 @@ def command(  # noqa: PLR0913  one for each group of options
     with Progress(quiet=as_json) as progress:
         result = run_settle(load_job(job), wish, progress)
     if as_json:
-        json.dump(_as_json(result), sys.stdout)
-        sys.stdout.write("\n")
+        give(_as_json(result))
     else:
         _show(result, options.typed(job, sandbox=sandbox), dry_run=dry_run)
     return 0

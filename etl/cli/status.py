@@ -1,7 +1,5 @@
 """`etl status`."""
 
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +7,7 @@ from typing import Any, Final
 import click
 
 from etl.cli import options
-from etl.cli.console import at_terminal, say
+from etl.cli.console import at_terminal, give, say
 from etl.cli.entries import entry_line
 from etl.cli.following import Following, shard_lines
 from etl.config.load import load_job
@@ -46,8 +44,7 @@ def command(job: Path, sandbox: bool, follow: bool | None, as_json: bool) -> int
     if wished and result.holder and not as_json:
         result = Following(lambda: run_status(job_file, sandbox=sandbox), typed).run(result)
     if as_json:
-        json.dump(_as_json(result, typed), sys.stdout)
-        sys.stdout.write("\n")
+        give(_as_json(result, typed))
     else:
         for line in _lines(result, typed):
             say(line)

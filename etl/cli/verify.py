@@ -1,8 +1,6 @@
 """`etl verify`."""
 
-import json
 import shlex
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +9,7 @@ from secrets import token_hex
 import click
 
 from etl.cli import options
-from etl.cli.console import Progress, say
+from etl.cli.console import Progress, give, say
 from etl.cli.readback import lines
 from etl.config.load import load_job
 from etl.errors import UsageError
@@ -86,8 +84,7 @@ def command(  # noqa: PLR0913, PLR0917  one for each option
     with Progress(quiet=as_json) as progress:
         result = run_verify(load_job(job), wish, progress)
     if as_json:
-        json.dump(result.as_json(), sys.stdout)
-        sys.stdout.write("\n")
+        give(result.as_json())
     else:
         flags = ["--sandbox"] if sandbox else []
         for line in lines(result, shlex.join([str(job), *flags]), report=_report(wish)):

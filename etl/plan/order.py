@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -163,11 +164,7 @@ class Ordered(Decided):
             OSError: the disk is full or not writable.
         """
         self.payload.close()
-        rows, path = self.payload.rows, self.payload.spill.with_suffix(".order")
-        path.touch(mode=0o600, exist_ok=False)
-        # A file and no memory of our own: the system takes its pages back when they are wanted elsewhere.
-        ordinals = np.memmap(path, _ordinal_type(rows), "r+", shape=max(rows, 1))
-        ordinals[:] = -1
+        ordinals = _nowhere(self.payload.spill.with_suffix(".order"), self.payload.rows)
         done = 0
         for batch in self.connection.sql("SELECT row FROM ordered").to_arrow_reader(_ORDER_ROWS):
             ordinals[batch.column("row").to_numpy()] = np.arange(done, done + batch.num_rows)
@@ -210,8 +207,20 @@ class Ordered(Decided):
         return self.connection.sql(query).to_arrow_reader(BATCH_ROWS)
 
 
-def _ordinal_type(rows: int) -> type[np.signedinteger[Any]]:
-    return np.int32 if rows <= np.iinfo(np.int32).max else np.int64
+def _nowhere(path: Path, rows: int) -> npt.NDArray[np.signedinteger[Any]]:
+    """Return an array of -1, one a row, that lies in a private file.
+
+    A file and no memory of our own: the system takes its pages back when they are wanted elsewhere.
+
+    Raises:
+        OSError: the disk is full. It is written for that; by way of the map it would be a signal that kills.
+    """
+    kind = np.int32 if rows <= np.iinfo(np.int32).max else np.int64
+    path.touch(mode=0o600, exist_ok=False)
+    with path.open("wb") as file:
+        for first in range(0, max(rows, 1), _ORDER_ROWS):
+            file.write(np.full(min(_ORDER_ROWS, max(rows, 1) - first), -1, kind).tobytes())
+    return np.memmap(path, kind, "r+", shape=max(rows, 1))
 
 
 def decide(staging: Staging, *, reject_late: bool, rows_split: bool = False) -> Ordered:

@@ -1,6 +1,7 @@
 """What goes wrong before anything is sent: one clear line, the right exit code, nothing half-done."""
 
 import gzip
+import os
 import shutil
 import subprocess
 import sys
@@ -228,3 +229,47 @@ def test_error_in_json_mode_is_json_too(folder):
     result = etl("check", "nowhere.toml", "--json", cwd=folder, env=ENV)
     assert 2 == result.code == result.data["exit_code"]
     assert "nowhere.toml" in result.data["error"]["message"]
+
+
+def to_nobody(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command whose stdout nobody reads; it is written at once, as in most containers."""
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "etl", *words], cwd=folder, env={**ENV, "PYTHONUNBUFFERED": "1"},
+            stdout=write, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(write)
+
+
+def test_result_that_nobody_reads_leaves_the_exit_code_alone(folder):
+    """A run that is not complete must not look done because the reader of its result has died."""
+    with (folder / "history.csv").open("a", encoding="utf-8") as history:
+        history.write("a row,of too few fields\n")
+
+    result = to_nobody(folder, "import", "job.toml", "--json")
+
+    assert 3 == result.returncode
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(("redirected", "code"), [("> /dev/full", 2), (">&-", 0), ("2>&-", 0)])
+def test_complete_import_is_complete_whoever_listens(folder, redirected, code):
+    """Only a result that somebody wanted and did not get is an error."""
+    result = shell(folder, f'"$0" -m etl import job.toml --json {redirected}')
+
+    assert code == result.returncode, result.stderr
+    assert "Traceback" not in result.stderr
+    assert "complete" in etl("status", "job.toml", cwd=folder, env=ENV).err
+
+
+@pytest.mark.parametrize("words", [("check", "nowhere.toml", "--json"), ("nonsense",)])
+@pytest.mark.parametrize("redirected", ["> /dev/full", ">&-", "2> /dev/full", "2>&-"])
+def test_error_that_cannot_be_told_keeps_its_code(folder, words, redirected):
+    """No traceback, which could quote a message, and no other code: supervisors decide by it."""
+    result = shell(folder, f'"$0" -m etl {" ".join(words)} {redirected}')
+
+    assert 2 == result.returncode
+    assert "Traceback" not in result.stdout + result.stderr

@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -248,3 +249,18 @@ def test_offsets_are_told_most_common_first_and_their_number_is_bounded(planner,
     assert 21 == len(found)
     assert ["+00:59", "+00:58"] == list(found)[:2]
     assert sum(range(40)) == found["others"]
+
+
+def test_a_full_disk_is_met_before_the_order_is_mapped(planner, row, monkeypatch):
+    """Where the disk has no room for a page of a map, no exception says so: the process is killed."""
+    sizes = []
+    mapped = np.memmap
+
+    def seen(path, *words, **more):
+        status = path.stat()
+        sizes.append((status.st_size, status.st_blocks > 0))
+        return mapped(path, *words, **more)
+
+    monkeypatch.setattr("etl.plan.order.np.memmap", seen)
+    planner([row("a"), row("b", at=1), row("c", at=2)])
+    assert [(3 * 4, True)] == sizes
