@@ -99,7 +99,7 @@ def on_signals(stop: Stop, *, hurry: Callable[[], None] | None = None) -> Iterat
 
     A drain may wait for a ledger that is away: some seconds after the first signal `hurry` is called, if this
     context has not ended by then. Leaving at once cancels the running task; what was in flight is uncertain
-    at the next start. Outside the main thread signals are left alone.
+    at the next start. Afterwards signals are handled as before. Outside the main thread they are left alone.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -121,6 +121,7 @@ def on_signals(stop: Stop, *, hurry: Callable[[], None] | None = None) -> Iterat
         seen = True
         stop.request(*names[number])
 
+    before = {number: signal.getsignal(number) for number in names}
     try:
         for number in names:
             loop.add_signal_handler(number, handle, number)
@@ -132,5 +133,8 @@ def on_signals(stop: Stop, *, hurry: Callable[[], None] | None = None) -> Iterat
     finally:
         for timer in timers:
             timer.cancel()
-        for number in names:
+        for number, handler in before.items():
+            # It leaves what Python begins with: of SIGTERM the death of the process.
             loop.remove_signal_handler(number)
+            if handler is not None:  # set by Python
+                signal.signal(number, handler)

@@ -85,8 +85,30 @@ def test_first_signal_during_another_drain_is_no_second_one():
     assert loops.run(_raise_signals(stop, signal.SIGINT, signal.SIGINT)) == "left"
 
 
-def test_signals_are_given_back_afterwards():
-    """Ctrl-C during the report is an ordinary one."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_are_given_back_afterwards(number):
+    """Whoever is asked for a word, or writes the report, still tells how it ended."""
+    got: list[int] = []
+
+    async def after() -> None:
+        with on_signals(Stop(lambda _: None)):
+            await yield_once()
+        os.kill(os.getpid(), number)
+        for _ in range(5):
+            await yield_once()
+
+    before = signal.signal(number, lambda taken, _frame: got.append(taken))
+    try:
+        loops.run(after())
+        os.kill(os.getpid(), number)
+    finally:
+        signal.signal(number, before)
+
+    assert [number, number] == got
+
+
+def test_ctrl_c_after_a_run_is_an_ordinary_one():
+    """The loop's own handler of it goes with the loop."""
     before = signal.getsignal(signal.SIGINT)
     loops.run(_raise_signals(Stop(lambda _: None)))
 
