@@ -121,7 +121,7 @@ def on_signals(stop: Stop, *, hurry: Callable[[], None] | None = None) -> Iterat
         seen = True
         stop.request(*names[number])
 
-    before = {number: signal.getsignal(number) for number in names}
+    before = {number: signal.getsignal(number) or signal.SIG_DFL for number in names}
     try:
         for number in names:
             loop.add_signal_handler(number, handle, number)
@@ -136,5 +136,4 @@ def on_signals(stop: Stop, *, hurry: Callable[[], None] | None = None) -> Iterat
         for number, handler in before.items():
             # It leaves what Python begins with: of SIGTERM the death of the process.
             loop.remove_signal_handler(number)
-            if handler is not None:  # set by Python
-                signal.signal(number, handler)
+            signal.signal(number, handler)

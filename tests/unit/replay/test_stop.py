@@ -93,11 +93,15 @@ def test_signals_are_given_back_afterwards(number):
     async def after() -> None:
         with on_signals(Stop(lambda _: None)):
             await yield_once()
+        assert takes is signal.getsignal(number)
         os.kill(os.getpid(), number)
         for _ in range(5):
             await yield_once()
 
-    before = signal.signal(number, lambda taken, _frame: got.append(taken))
+    def takes(taken: int, _frame: object) -> None:
+        got.append(taken)
+
+    before = signal.signal(number, takes)
     try:
         loops.run(after())
         os.kill(os.getpid(), number)
