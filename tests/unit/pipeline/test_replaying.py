@@ -158,7 +158,7 @@ def test_memory_that_waits_for_its_database_holds_up_nothing_else(shared):
 def test_signal_is_heard_while_a_run_that_begins_waits_for_its_database(monkeypatch):
     """A loop that asked the ledger itself would be deaf to Ctrl-C for two minutes."""
     monkeypatch.setattr(stop_module, "_PATIENCE_SECONDS", 0.01)
-    left, asked = threading.Event(), threading.Event()
+    left = threading.Event()
 
     class Away:
         """A ledger whose database is away until somebody is in a hurry."""
@@ -166,21 +166,13 @@ def test_signal_is_heard_while_a_run_that_begins_waits_for_its_database(monkeypa
         hurry = staticmethod(left.set)
 
         def learned_rate_per_second(self) -> float | None:
-            asked.set()
-            raise LedgerAwayError("away" if left.wait(10) else "waited", hint="h")
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise LedgerAwayError("away" if left.wait(5) else "waited", hint="h")
 
         def last_send_us(self) -> None:
             """Return that nothing was sent."""
 
-    async def interrupted() -> None:
-        run = replaying(cast("Any", Away()), [])
-        stop, target = Stop(lambda _: None), run.job.target
-        sending = run.replay(cast("Any", None), target=target, token=Secret("t" * 20), stop=stop)
-        task = asyncio.create_task(sending)
-        while not asked.is_set():
-            await yield_once()
-        os.kill(os.getpid(), signal.SIGTERM)
-        await task
-
+    run, stop = replaying(cast("Any", Away()), []), Stop(lambda _: None)
+    sending = run.replay(cast("Any", None), target=run.job.target, token=Secret("t" * 20), stop=stop)
     with pytest.raises(LedgerAwayError, match="away"):
-        asyncio.run(interrupted())
+        asyncio.run(sending)

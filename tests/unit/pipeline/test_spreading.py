@@ -173,17 +173,12 @@ def test_signal_ends_the_patience_with_a_database_that_is_away_at_the_beginning(
         hurry = staticmethod(left.set)
 
         def counts(self, _plan: int) -> dict[State, int]:
-            raise LedgerAwayError("away" if left.wait(10) else "waited", hint="h")
-
-    async def interrupted() -> object:
-        replaying = asyncio.create_task(spread.replay(part, LIMITS, stop))
-        await yield_once()
-        os.kill(os.getpid(), signal.SIGINT)
-        return await replaying
+            os.kill(os.getpid(), signal.SIGINT)
+            raise LedgerAwayError("away" if left.wait(5) else "waited", hint="h")
 
     spread._ledger = cast("Any", Away())
     with pytest.raises(LedgerAwayError, match="away"):
-        asyncio.run(interrupted())
+        asyncio.run(spread.replay(part, LIMITS, stop))
 
 
 def test_driver_in_a_hurry_tells_its_workers_first(begun):
