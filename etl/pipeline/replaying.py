@@ -68,19 +68,24 @@ class Replaying:
             timeout_seconds=settings.timeout_seconds,
             folder=self.folder,
         )
-        async with client, GroupCommit(self.ledger, self.rescue) as writer:
-            with on_signals(stop, hurry=self.ledger.hurry):
-                runner = Runner(
-                    feed=feed,
-                    ledger=self.ledger,
-                    delivery=self._delivery(writer, stop),
-                    scope=self.scope,
-                    limits=self.limits,
-                    stop=stop,
-                    observe=self.observe,
-                )
+        # Outside: also the writer's last commit may wait for a ledger that is away.
+        with on_signals(stop, hurry=self.ledger.hurry):
+            async with client, GroupCommit(self.ledger, self.rescue) as writer:
+                # By a thread: it asks the ledger, and a loop that stands still hears no signal.
+                runner = await asyncio.to_thread(self._runner, feed, writer, stop)
                 with frozen_heap():
                     return await runner.run(client.sender() for _ in range(settings.lanes))
+
+    def _runner(self, feed: Feed, writer: GroupCommit, stop: Stop) -> Runner:
+        return Runner(
+            feed=feed,
+            ledger=self.ledger,
+            delivery=self._delivery(writer, stop),
+            scope=self.scope,
+            limits=self.limits,
+            stop=stop,
+            observe=self.observe,
+        )
 
     def _delivery(self, writer: GroupCommit, stop: Stop) -> Delivery:
         settings, rate = self.job.replay, self.job.replay.rate

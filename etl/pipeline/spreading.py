@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -89,6 +90,9 @@ class Spread:
         self._lost: EngineError | None = None
         self._share = 1.0
         self._held = 0.0
+        self._hurried = False
+        self._untold = False
+        """Workers send, and would go on when a database that is away is back."""
 
     def require(self, plan: PlanFolder, target: Target) -> None:
         """Make sure that every worker sees the plan and has a token.
@@ -131,30 +135,64 @@ class Spread:
             EtlError: no worker could work, for that reason.
             asyncio.CancelledError: the second signal came; workers finish by themselves.
         """
-        before = self._ledger.counts(part.plan_number)
         runs = SharedRuns(self._address)
-        over = threading.Event()
-        with closing(runs), on_signals(stop):
-            runs.begin(part.run, self._shards(part.plan), self._wish(limits))
-            tending = asyncio.create_task(asyncio.to_thread(self._tend, self._spec(part), over))
+        with closing(runs), on_signals(stop, hurry=partial(self._hurry, runs)):
             try:
-                counts = await self._watch(runs, part, before, limits, stop)
+                before = await asyncio.to_thread(self._begin, runs, part, limits)
+                counts = before
+                if not stop.requested:
+                    counts = await self._sent(runs, part, before, limits, stop)
+                after = await asyncio.to_thread(self._end, runs, part)
             except asyncio.CancelledError:
                 # Threads that wait for a database which is away would keep the process.
-                runs.hurry()
-                self._ledger.hurry()
+                self._untold = False
+                self._hurry(runs)
                 raise
-            finally:
-                over.set()
-            await tending
-            await asyncio.to_thread(runs.fence, part.run)
-            self._ledger.recover(now_us=SYSTEM.wall_us())
         if self._error is not None:
             raise self._error
-        after = self._ledger.counts(part.plan_number)
         self._tell(counts, after, limits, stop)
         sent = {state: after.get(state, 0) - before.get(state, 0) for state in _REPORTED}
         return Tally(sent={state: count for state, count in sent.items() if count > 0})
+
+    def _begin(self, runs: SharedRuns, part: Part, limits: Limits) -> dict[State, int]:
+        """Write the run's shards and pace; return the counts of before."""
+        before = self._ledger.counts(part.plan_number)
+        runs.begin(part.run, self._shards(part.plan), self._wish(limits))
+        return before
+
+    async def _sent(
+        self, runs: SharedRuns, part: Part, before: dict[State, int], limits: Limits, stop: Stop
+    ) -> dict[State, int]:
+        """Let the workers send until nobody does any more, and return the last counts."""
+        over = threading.Event()
+        self._untold = True
+        tending = asyncio.create_task(asyncio.to_thread(self._tend, self._spec(part), over))
+        try:
+            counts = await self._watch(runs, part, before, limits, stop)
+        finally:
+            over.set()
+        self._told(runs)
+        await tending
+        return counts
+
+    def _end(self, runs: SharedRuns, part: Part) -> dict[State, int]:
+        """Take the shards from whoever still has some; return the counts."""
+        runs.fence(part.run)
+        self._ledger.recover(now_us=SYSTEM.wall_us())
+        return self._ledger.counts(part.plan_number)
+
+    def _hurry(self, runs: SharedRuns) -> None:
+        """Wait no longer for a database that is away, as soon as no worker goes on unattended by that."""
+        self._hurried = True
+        if not self._untold:
+            runs.hurry()
+            self._ledger.hurry()
+
+    def _told(self, runs: SharedRuns) -> None:
+        """Note that all workers hear of the end, or have ended: to leave does no harm any more."""
+        self._untold = False
+        if self._hurried:
+            self._hurry(runs)
 
     def _shards(self, plan: PlanFolder) -> list[Shard]:
         lengths, parts = PlanReader(plan).sizes()
@@ -237,6 +275,7 @@ class Spread:
                 told = True
                 reason = stop.reason
                 await asyncio.to_thread(runs.stop, part.run, reason.kind.value, reason.message)
+                self._told(runs)
                 # Since the last look a worker may have claimed; from now on none does.
                 continue
             quiet = worked.live == 0

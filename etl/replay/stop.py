@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,9 +98,10 @@ class Stop:
 def on_signals(stop: Stop, *, hurry: Callable[[], None] | None = None) -> Iterator[None]:
     """Let the first SIGINT or SIGTERM drain and the second one leave at once.
 
-    A drain may wait for a ledger that is away: some seconds after the first signal `hurry` is called, if this
-    context has not ended by then. Leaving at once cancels the running task; what was in flight is uncertain
-    at the next start. Outside the main thread signals are left alone.
+    A drain, and what is written after it, may wait for a ledger that is away: some seconds after the first
+    signal a thread calls `hurry`, also where this context has ended by then. Leaving at once cancels the
+    running task; what was in flight is uncertain at the next start. Afterwards signals are handled as before.
+    Outside the main thread they are left alone.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -109,18 +111,20 @@ def on_signals(stop: Stop, *, hurry: Callable[[], None] | None = None) -> Iterat
     }
 
     seen = False
-    timers: list[asyncio.TimerHandle] = []
 
     def handle(number: signal.Signals) -> None:
         nonlocal seen
         if seen and task is not None:
             task.cancel()
         if not seen and hurry is not None:
-            timers.append(loop.call_later(_PATIENCE_SECONDS, hurry))
+            timer = threading.Timer(_PATIENCE_SECONDS, hurry)
+            timer.daemon = True
+            timer.start()
         # Also a run that drains already, as after a 401, gets a first signal's patience.
         seen = True
         stop.request(*names[number])
 
+    before = {number: signal.getsignal(number) or signal.SIG_DFL for number in names}
     try:
         for number in names:
             loop.add_signal_handler(number, handle, number)
@@ -130,7 +134,7 @@ def on_signals(stop: Stop, *, hurry: Callable[[], None] | None = None) -> Iterat
     try:
         yield
     finally:
-        for timer in timers:
-            timer.cancel()
-        for number in names:
+        for number, handler in before.items():
+            # It leaves what Python begins with: of SIGTERM the death of the process.
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)

@@ -3,9 +3,13 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from io import FileIO
 
 import pytest
 
@@ -55,9 +59,9 @@ def test_canary_sends_one_user_and_ends_without_a_terminal(folder, server):
     assert finished(folder, server)
 
 
-@pytest.mark.parametrize(("word", "code", "arrivals"), [("y", 0, 20), ("", 3, 4)])
-def test_canary_asks_on_a_terminal(folder, server, word, code, arrivals):
-    """The rest goes on a yes only; Enter alone is none."""
+@contextmanager
+def asked(folder) -> Iterator[tuple[subprocess.Popen[bytes], FileIO]]:
+    """Give an import that asks its question, and the terminal on which it does."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "etl", "import", "job.toml", "--canary"],
@@ -65,18 +69,44 @@ def test_canary_asks_on_a_terminal(folder, server, word, code, arrivals):
     )  # fmt: skip
     os.close(theirs)
     seen = b""
-    with open(ours, "r+b", buffering=0) as terminal:  # noqa: PTH123  a descriptor
+    with FileIO(ours, "r+b") as terminal:
         while b"send the other 16 messages? [y/N]" not in seen:
             seen += terminal.read(4_096)
+        yield process, terminal
+
+
+def rest(terminal: FileIO) -> str:
+    """Return what a process still says on its terminal."""
+    said = b""
+    while True:
+        try:
+            said += terminal.read(4_096)
+        except OSError:  # the other end was closed
+            return said.decode()
+
+
+@pytest.mark.parametrize(("word", "code", "arrivals"), [("y", 0, 20), ("", 3, 4)])
+def test_canary_asks_on_a_terminal(folder, server, word, code, arrivals):
+    """The rest goes on a yes only; Enter alone is none."""
+    with asked(folder) as (process, terminal):
         terminal.write(f"{word}\n".encode())
-        while True:
-            try:
-                terminal.read(4_096)
-            except OSError:  # the other end was closed
-                break
+        rest(terminal)
 
     assert code == process.wait(timeout=60)
     assert arrivals == len(server.arrivals)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_at_the_canarys_question_ends_as_at_any_other_time(folder, server, number):
+    """A run was just over: its handlers must not take with them those of the command."""
+    with asked(folder) as (process, terminal):
+        process.send_signal(number)
+        said = rest(terminal)
+
+    assert 128 + number == process.wait(timeout=60), said
+    assert "Traceback" not in said
+    assert 4 == len(server.arrivals)
+    assert finished(folder, server)
 
 
 def test_canary_and_limit_lanes_exclude_each_other(folder, server):

@@ -56,7 +56,9 @@ class PatientConnection:
             self._connection = self._connected()
 
     def close(self) -> None:
-        """Release it for good; may be called twice."""
+        """Release it for good; may be called twice, and ends whatever waiting `hurried` ends."""
+        # Before the lock: whoever waits for a database that is away has it.
+        self._hurried.set()
         with self._speaking, suppress(psycopg.Error):
             # A question would connect anew.
             self._patience_seconds = 0

@@ -21,6 +21,8 @@ _PACE: Final = """
     VALUES (%s, %s, %s, server_seconds() + %s, server_seconds() + %s, %s, server_seconds() + %s)
 """
 
+_PACE_UNLESS_THERE: Final = f"{_PACE} ON CONFLICT (run) DO NOTHING RETURNING run"
+
 _SHARDS: Final = """
     INSERT INTO shard (run, number, part, first_lane, end_lane, messages)
     SELECT %s, * FROM unnest(%b::bigint[]::integer[], %b::bigint[]::integer[], %b::bigint[], %b::bigint[],
@@ -103,8 +105,10 @@ class SharedRuns:
                 connection.execute(_SHARDS, (run, *columns))
 
         def write_again(connection: Connection) -> None:
-            if connection.execute(_PACED, (run,)).fetchone() is None:
-                write(connection)
+            # The first commit may still be under way, where no SELECT sees it: this waits for its end.
+            with connection.transaction():
+                if connection.execute(_PACE_UNLESS_THERE, pace).fetchone() is not None:
+                    connection.execute(_SHARDS, (run, *columns))
 
         self._connection.run(write, again=write_again)
 

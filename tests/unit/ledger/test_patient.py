@@ -84,3 +84,30 @@ def test_closed_connection_is_made_by_no_question(connected, patience_seconds):
 
     with pytest.raises(LedgerAwayError):
         one.rows("SELECT 7")
+
+
+def test_close_waits_for_nobody_who_waits_for_the_database(connected):
+    """A worker whose call is over must not stay for two minutes because another thread is patient."""
+    one, away = connected(patience_seconds=30), threading.Event()
+    told: list[LedgerError] = []
+
+    def lose(_connection: psycopg.Connection) -> None:
+        away.set()
+        raise psycopg.OperationalError
+
+    def ask() -> None:
+        try:
+            one.run(lose)
+        except LedgerError as error:
+            told.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    assert away.wait(10)
+    closing_it = threading.Thread(target=one.close)
+    closing_it.start()
+    for thread in (closing_it, asking):
+        thread.join(10)
+
+    assert [False, False] == [closing_it.is_alive(), asking.is_alive()]
+    assert [LedgerAwayError] == [type(error) for error in told]

@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,8 @@ WISH = PaceWish(
 )  # fmt: skip
 
 Worker = tuple[PumpLedger, Leases]
+
+_WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND %s = ANY(pg_blocking_pids(pid))"
 
 
 @pytest.fixture
@@ -591,6 +594,34 @@ def test_run_is_begun_once_wherever_the_connection_is_cut(side, address, ledger,
             at += 1
 
     assert total > 3
+
+
+@pytest.mark.parametrize("applied", [True, False])
+def test_run_is_begun_once_while_its_first_commit_is_still_under_way(applied, address, started):
+    """A cut connection ends nothing that the server does for it: only waiting tells what became of it."""
+    with (
+        closing(SharedRuns(address, patience_seconds=10)) as runs,
+        shell(address) as first,
+        shell(address) as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        ((lost,),) = runs._connection.rows("SELECT pg_backend_pid()")
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (lost,))
+        first.execute("BEGIN")
+        first.execute("INSERT INTO pace (run, spacing, share, next_at) VALUES (%s, 1, 1, 0)", (started[1],))
+        first.execute("INSERT INTO shard VALUES (%s, 0, -1, 0, 3, 30)", (started[1],))
+        begun = pool.submit(runs.begin, started[1], SHARDS, WISH)
+        try:
+            until = SYSTEM.monotonic() + 10
+            while not other.execute(_WAITING, (first.info.backend_pid,)).fetchall():
+                assert SYSTEM.monotonic() < until
+        finally:
+            first.execute("COMMIT" if applied else "ROLLBACK")
+        begun.result(10)
+        worked = runs.worked(started[1])
+
+    assert worked is not None
+    assert (1 if applied else len(SHARDS)) == worked.shards
 
 
 def _send_two(address, laid: Wire, *, plan: int, run: int, first: int, cut: tuple[Side, int]) -> None:

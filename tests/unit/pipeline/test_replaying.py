@@ -1,16 +1,20 @@
 """What a replay takes over from the runs before it, and leaves to the next one."""
 
 import asyncio
+import os
+import signal
 import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from etl.clock import SYSTEM, yield_once
 from etl.config.load import parse_job
+from etl.config.secrets import Secret
+from etl.errors import LedgerAwayError
 from etl.ledger.interface import Intent, Outcome, PlanRecord
 from etl.ledger.opening import open_ledger
 from etl.ledger.rescue import SideFile
@@ -19,10 +23,12 @@ from etl.model.events import Event, PaceChanged
 from etl.model.states import State
 from etl.pipeline.pumping import SharedMemory
 from etl.pipeline.replaying import LedgerMemory, Replaying
+from etl.replay import stop as stop_module
 from etl.replay.conversations import Conversations
 from etl.replay.lane import blocking_states
 from etl.replay.limits import Bounds, Limits
 from etl.replay.runner import Scope
+from etl.replay.stop import Stop
 
 HOUR_US = 3_600_000_000
 
@@ -147,3 +153,26 @@ def test_memory_that_waits_for_its_database_holds_up_nothing_else(shared):
         await asyncio.gather(*storing)
 
     asyncio.run(go_on())
+
+
+def test_signal_is_heard_while_a_run_that_begins_waits_for_its_database(monkeypatch):
+    """A loop that asked the ledger itself would be deaf to Ctrl-C for two minutes."""
+    monkeypatch.setattr(stop_module, "_PATIENCE_SECONDS", 0.01)
+    left = threading.Event()
+
+    class Away:
+        """A ledger whose database is away until somebody is in a hurry."""
+
+        hurry = staticmethod(left.set)
+
+        def learned_rate_per_second(self) -> float | None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise LedgerAwayError("away" if left.wait(5) else "waited", hint="h")
+
+        def last_send_us(self) -> None:
+            """Return that nothing was sent."""
+
+    run, stop = replaying(cast("Any", Away()), []), Stop(lambda _: None)
+    sending = run.replay(cast("Any", None), target=run.job.target, token=Secret("t" * 20), stop=stop)
+    with pytest.raises(LedgerAwayError, match="away"):
+        asyncio.run(sending)

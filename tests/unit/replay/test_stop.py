@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import threading
 
 import pytest
 
@@ -54,19 +55,20 @@ def test_first_signal_drains(number, kind):
 
 @pytest.mark.parametrize("numbers", [(signal.SIGINT,), (signal.SIGTERM,), ()])
 def test_drain_by_a_signal_waits_no_longer_for_a_ledger_that_is_away(numbers, monkeypatch):
-    """A person's patience is shorter than a run's; without a signal nobody hurries."""
-    monkeypatch.setattr(stop_module, "_PATIENCE_SECONDS", 0.0)
+    """A person's patience is shorter than a run's, also for what is written after it; else nobody hurries."""
+    monkeypatch.setattr(stop_module, "_PATIENCE_SECONDS", 0.01)
+    hurried = threading.Event()
 
-    async def hurried() -> list[str]:
-        calls: list[str] = []
-        with on_signals(Stop(lambda _: None), hurry=lambda: calls.append("hurry")):
+    async def drained() -> None:
+        with on_signals(Stop(lambda _: None), hurry=hurried.set):
             for number in numbers:
                 os.kill(os.getpid(), number)
             for _ in range(5):
                 await yield_once()
-        return calls
 
-    assert ["hurry"] * len(numbers) == loops.run(hurried())
+    loops.run(drained())
+
+    assert bool(numbers) is hurried.wait(10 if numbers else 0.1)
 
 
 def test_second_signal_leaves_at_once():
@@ -85,8 +87,34 @@ def test_first_signal_during_another_drain_is_no_second_one():
     assert loops.run(_raise_signals(stop, signal.SIGINT, signal.SIGINT)) == "left"
 
 
-def test_signals_are_given_back_afterwards():
-    """Ctrl-C during the report is an ordinary one."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_are_given_back_afterwards(number):
+    """Whoever is asked for a word, or writes the report, still tells how it ended."""
+    got: list[int] = []
+
+    async def after() -> None:
+        with on_signals(Stop(lambda _: None)):
+            await yield_once()
+        assert takes is signal.getsignal(number)
+        os.kill(os.getpid(), number)
+        for _ in range(5):
+            await yield_once()
+
+    def takes(taken: int, _frame: object) -> None:
+        got.append(taken)
+
+    before = signal.signal(number, takes)
+    try:
+        loops.run(after())
+        os.kill(os.getpid(), number)
+    finally:
+        signal.signal(number, before)
+
+    assert [number, number] == got
+
+
+def test_ctrl_c_after_a_run_is_an_ordinary_one():
+    """The loop's own handler of it goes with the loop."""
     before = signal.getsignal(signal.SIGINT)
     loops.run(_raise_signals(Stop(lambda _: None)))
 
