@@ -3,12 +3,16 @@
 import os
 import signal
 import sys
+from contextlib import suppress
 
 import pytest
 from hypothesis import settings
 from pytest_socket import disable_socket, enable_socket
 
 from support import loops
+
+with suppress(ImportError):
+    import uvloop  # noqa: F401  it keeps the socket class that it meets, and that of an offline tier is closed
 
 # CI gives the same verdict on the same commit; a run by hand looks for new cases each time.
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
