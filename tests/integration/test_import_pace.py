@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import FileIO
+from pathlib import Path
 
 import pytest
 
@@ -72,7 +73,15 @@ def asked(folder) -> Iterator[tuple[subprocess.Popen[bytes], FileIO]]:
     with FileIO(ours, "r+b") as terminal:
         while b"send the other 16 messages? [y/N]" not in seen:
             seen += terminal.read(4_096)
+        while not waits_for_answer(process.pid):
+            pass
         yield process, terminal
+
+
+def waits_for_answer(pid: int) -> bool:
+    """Return whether a process reads its stdin: Python hears no signal that comes just before that call."""
+    call = Path(f"/proc/{pid}/syscall")
+    return not call.exists() or call.read_text(encoding="ascii").split()[1:2] == ["0x0"]
 
 
 def rest(terminal: FileIO) -> str:
